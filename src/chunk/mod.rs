@@ -1,0 +1,1 @@
+//! Cuts a unit into chunks under a chunk policy. Pure.

@@ -1,0 +1,1 @@
+//! Compares desired with observed state. Pure.

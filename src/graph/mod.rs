@@ -1,0 +1,1 @@
+//! Typed dependency edges between resources, their order, and cycles by name.

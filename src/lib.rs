@@ -1,0 +1,19 @@
+//! Enact: plan and apply for a governed knowledge base in PostgreSQL and Qdrant.
+//!
+//! The module list below is in dependency order: a module uses only modules above it.
+
+pub mod model;
+pub mod spec;
+pub mod graph;
+pub mod observe;
+pub mod diff;
+pub mod plan;
+pub mod store;
+pub mod embed;
+pub mod chunk;
+pub mod apply;
+pub mod verify;
+pub mod report;
+#[cfg(feature = "embedded")]
+pub mod local;
+pub mod cli;

@@ -1,0 +1,1 @@
+//! The embedded servers: PostgreSQL (PGlite) and a Qdrant-compatible server over Qdrant Edge.

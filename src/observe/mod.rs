@@ -1,0 +1,1 @@
+//! Reads both stores. Never writes.

@@ -1,0 +1,1 @@
+//! Expands changes into ordered steps, lint findings and the saved plan. Pure.

@@ -1,0 +1,1 @@
+//! Observes again and compares with what was planned.
