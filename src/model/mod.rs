@@ -8,6 +8,7 @@
 mod binding;
 mod canonical;
 mod chunk_policy;
+mod closest;
 mod desired;
 mod diagnostic;
 mod environment;
@@ -24,6 +25,7 @@ pub use binding::{
 };
 pub use canonical::{Digest, canonical_json, digest_of};
 pub use chunk_policy::{ChunkPolicy, ChunkTemplate, EmptyBody, Splitter, TemplateError};
+pub use closest::{closest, name_hint};
 pub use desired::{
     Cell, Desired, Distance, Expectation, IdChoice, NamedSelection, PayloadIndex, Promotion,
     Review, Rollout, RowResource, RowState, SourceFile, VectorSet, VectorSpec,
@@ -35,9 +37,9 @@ pub use environment::{
 };
 pub use name::{Address, NameError, TableName};
 pub use observed::{
-    Column, ForeignKey, FunctionFacts, LedgerRow, LiveRow, Managed, Observed, Parameter, RowKey,
+    Column, ForeignKey, FunctionFacts, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget, RowKey,
     TableFacts, UnitFacts,
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
-pub use points::{CollectionFacts, IndexFacts, PointId, PointIdentity, VectorParams};
+pub use points::{ChunkFacts, CollectionFacts, EmbedderIdentity, Identities, IndexFacts, PointId, PointIdentity, VectorParams};
 pub use selection::{Condition, Selection, UnitsRef};

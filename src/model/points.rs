@@ -96,6 +96,43 @@ pub enum VectorParams {
     },
 }
 
+/// What a splitter made of one unit's body at one place, without the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChunkFacts {
+    /// Its place, from 0.
+    pub ordinal: u32,
+    /// Digest of the text as embedded.
+    pub text: super::Digest,
+    /// SHA-256 of the chunk's own text, in hex.
+    pub sha256: String,
+    /// Estimated tokens of the text as embedded.
+    pub tokens: u64,
+}
+
+/// What an embedder is: another identity means other vectors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmbedderIdentity {
+    /// `static` or `openai`.
+    pub kind: String,
+    /// The model.
+    pub model: String,
+    /// Components of a vector.
+    pub dimension: u32,
+    /// Digest of the model file, where there is one.
+    pub revision: Option<String>,
+}
+
+/// Identities of everything that makes points: they go into digests, so that a change of any of them means other points.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Identities {
+    /// Chunk policies by name: splitter, its version and its parameters.
+    pub policies: BTreeMap<String, serde_json::Value>,
+    /// Embedders by name.
+    pub embedders: BTreeMap<String, EmbedderIdentity>,
+    /// BM25 parameters by language.
+    pub sparse: BTreeMap<String, serde_json::Value>,
+}
+
 /// One payload index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexFacts {
