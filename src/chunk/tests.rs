@@ -36,11 +36,11 @@ fn text_is_cut_at_blank_lines_before_sentences() {
 fn sentences_are_packed_and_overlap_whole() {
     let body = "One one. Two two. Three three. Four four. Five five.";
     assert_eq!(
-        bodies(&policy(Splitter::Sentence, 30, 12), body),
+        bodies(&policy(Splitter::Sentence, 30, 11), body),
         ["One one. Two two. Three three.", "Four four. Five five."]
     );
     assert_eq!(
-        bodies(&policy(Splitter::Sentence, 30, 13), body),
+        bodies(&policy(Splitter::Sentence, 30, 12), body),
         ["One one. Two two. Three three.", "Three three. Four four.", "Four four. Five five."]
     );
 }

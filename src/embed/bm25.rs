@@ -16,6 +16,7 @@ use thiserror::Error;
 /// Names the formula and the token pipeline in digests. Changes only when the vectors of the same text change; a test holds them.
 const FORMULA: &str = "qdrant-bm25/1";
 /// The language, or stemmer, that is none.
+#[cfg(feature = "embedded")]
 const NONE: &str = "none";
 
 /// A vector of few dimensions; indices ascend.
@@ -210,7 +211,7 @@ mod engine {
 
 #[cfg(not(feature = "embedded"))]
 mod engine {
-    use super::{Bm25Error, Bm25Params, NONE, SparseVector};
+    use super::{Bm25Error, Bm25Params, SparseVector};
 
     /// Cannot be made.
     #[derive(Debug)]

@@ -20,6 +20,8 @@ fn a_lean_build_says_that_it_has_no_bm25() {
 
 #[cfg(feature = "embedded")]
 mod embedded {
+    use proptest::prelude::*;
+
     use super::*;
 
     // |murmur3_32(token, seed 0)| as computed by an independent implementation.
@@ -96,5 +98,20 @@ mod embedded {
             serde_json::to_string(&bm25(Bm25Params::default()).identity()).unwrap(),
             r#"{"ascii_folding":false,"avg_len":256.0,"b":0.75,"formula":"qdrant-bm25/1","k":1.2,"language":"english","lowercase":true,"stemmer":null,"stopwords":null}"#
         );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_has_a_vector_whose_indices_ascend(
+            text in "\\PC{0,40}|[a-z\\x{300}-\\x{36f}\\x{600}-\\x{6ff} ]{0,40}",
+            language_name in prop_oneof![Just("english"), Just("none"), Just("arabic"), Just("turkish"), Just("dutch")],
+        ) {
+            let bm25 = bm25(language(language_name));
+            for vector in [bm25.document(&text), bm25.query(&text)] {
+                prop_assert_eq!(vector.indices.len(), vector.values.len());
+                prop_assert!(vector.indices.windows(2).all(|pair| pair[0] < pair[1]));
+                prop_assert!(vector.values.iter().all(|value| value.is_finite() && *value > 0.0));
+            }
+        }
     }
 }

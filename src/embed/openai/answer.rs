@@ -110,7 +110,7 @@ mod tests {
             (r#"{"data":[]}"#, AnswerProblem::Count { expected: 1, got: 0 }),
             (r#"{"data":[{"index":0,"embedding":[1,2,3]}]}"#, AnswerProblem::Dimension { expected: 2, got: 3 }),
             (r#"{"data":[{"index":0,"embedding":[1,1e300]}]}"#, AnswerProblem::NotFinite),
-            (r#"{"data":[{"index":0,"embedding":[1,null]}]}"#, AnswerProblem::NotEmbeddings { line: 1, column: 41 }),
+            (r#"{"data":[{"index":0,"embedding":[1,null]}]}"#, AnswerProblem::NotEmbeddings { line: 1, column: 39 }),
             (r#"{"data":[{"index":-1,"embedding":[1,2]}]}"#, AnswerProblem::NotEmbeddings { line: 1, column: 20 }),
             ("<html>", AnswerProblem::NotEmbeddings { line: 1, column: 1 }),
             ("", AnswerProblem::NotEmbeddings { line: 1, column: 0 }),

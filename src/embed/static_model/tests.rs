@@ -29,7 +29,7 @@ async fn vectors_have_unit_length_and_do_not_depend_on_their_batch() {
     for (text, vector) in texts.iter().zip(&vectors) {
         assert_eq!(vector.len(), 128);
         assert!((dot(vector, vector) - 1.0).abs() < 1e-5);
-        assert_eq!(embed(&embedder, &[text]).await.unwrap(), [vector.clone()]);
+        assert_eq!(embed(&embedder, &[text]).await.unwrap().concat(), *vector);
     }
 }
 
@@ -48,7 +48,7 @@ async fn texts_without_a_known_token_are_refused() {
 fn tokens_are_counted_without_special_ones() {
     let embedder = StaticEmbedder::built_in();
     assert_eq!(embedder.count_tokens("data retention period"), 3);
-    assert_eq!(embedder.count_tokens("unaffable!"), 5);
+    assert_eq!(embedder.count_tokens("unaffable!"), 4);
     assert_eq!(embedder.count_tokens(""), 0);
 }
 
