@@ -8,8 +8,8 @@
 //!   and independent of the embedder.
 //! - Every chunk body is a slice of the unit's body with its outer whitespace removed. Together the chunk bodies hold every
 //!   character that is not whitespace, in order; with an overlap some of them twice.
-//! - A whitespace-only body is a decision of the author ([`EmptyBody`]), never a silent gap: without one, [`split`] is an error.
-//! - Same policy and same input give the same chunks on every machine. [`ChunkPolicy::identity`] is what
+//! - A whitespace-only body is a decision of the author ([`EmptyBody`](crate::model::EmptyBody)), never a silent gap: without one, [`split`] is an error.
+//! - Same policy and same input give the same chunks on every machine. [`ChunkPolicy::identity`](crate::model::ChunkPolicy::identity) is what
 //!   a chunk's text depends on beside its unit, and goes into point digests.
 //!
 //! *Not here:* which units are cut, point ids, token counts (`embed`).
@@ -17,10 +17,8 @@
 mod policy;
 mod sentence;
 mod split;
-mod template;
 #[cfg(test)]
 mod tests;
 
-pub use policy::{ChunkPolicy, EmptyBody, PolicyError, Splitter, TEXT_SPLITTER_VERSION, UNICODE_SEGMENTATION_VERSION};
+pub use policy::{PolicyError, TEXT_SPLITTER_VERSION, UNICODE_SEGMENTATION_VERSION};
 pub use split::{Chunk, ChunkError, ChunkInput, split};
-pub use template::{ChunkTemplate, TemplateError};

@@ -1,55 +1,16 @@
-//! What a chunk policy is, when it makes sense, and what identifies it.
+//! When a chunk policy makes sense, and what identifies it.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::template::ChunkTemplate;
+use crate::model::{ChunkPolicy, Splitter};
 
 /// The version of `text-splitter` that cuts; part of the identity, so that another version means other points.
 pub const TEXT_SPLITTER_VERSION: &str = "0.33.1";
 /// The version of `unicode-segmentation` that finds sentences; part of the identity of [`Splitter::Sentence`].
 pub const UNICODE_SEGMENTATION_VERSION: &str = "1.13.3";
-
-/// Where a body may be cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Splitter {
-    /// At headings, then blocks, then inline elements, then as [`Splitter::Text`].
-    Markdown,
-    /// At runs of line breaks, longest first, then sentences, words, characters.
-    Text,
-    /// Whole sentences (UAX #29), packed up to the maximum; the overlap is whole sentences too.
-    Sentence,
-}
-
-/// What a unit with a whitespace-only body becomes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EmptyBody {
-    /// No chunks.
-    Skip,
-    /// One chunk whose text is the title.
-    Title,
-    /// An error that names the unit.
-    Error,
-}
-
-/// How units are cut and what text is embedded for each chunk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChunkPolicy {
-    pub splitter: Splitter,
-    /// No chunk body is longer, in characters.
-    pub max_chars: u32,
-    /// How much of the end of a chunk the next one may repeat, in characters; less than `max_chars`.
-    pub overlap_chars: u32,
-    pub text: ChunkTemplate,
-    /// No default: an empty body without a decision is an error.
-    pub empty_body: Option<EmptyBody>,
-}
 
 /// Why a policy cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

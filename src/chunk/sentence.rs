@@ -53,10 +53,7 @@ fn units(body: &str, max_chars: u32) -> Vec<Unit> {
         pieces(text, max_chars, |at, piece| {
             let from = before + text[..at].chars().count();
             let byte = start + lead + at;
-            units.push(Unit {
-                bytes: (byte, byte + piece.len()),
-                chars: (from, from + piece.chars().count()),
-            });
+            units.push(Unit { bytes: (byte, byte + piece.len()), chars: (from, from + piece.chars().count()) });
         });
     }
     units

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use text_splitter::{Characters, ChunkConfig, MarkdownSplitter, TextSplitter};
 use thiserror::Error;
 
-use super::policy::{ChunkPolicy, EmptyBody, PolicyError, Splitter};
+use super::policy::PolicyError;
 use super::sentence;
+use crate::model::{ChunkPolicy, EmptyBody, PlaceholderError, Splitter};
 
 /// What is read of a unit.
 #[derive(Debug, Clone, Copy)]
@@ -50,10 +52,26 @@ pub fn split(policy: &ChunkPolicy, input: &ChunkInput<'_>) -> Result<Vec<Chunk>,
     if input.body.trim().is_empty() {
         return without_body(policy, input);
     }
-    let chunk = |(ordinal, body): (u32, &str)| {
-        Ok(Chunk { ordinal, text: policy.text.fill(input, body)?, body: body.to_owned() })
-    };
+    let chunk =
+        |(ordinal, body): (u32, &str)| Ok(Chunk { ordinal, text: fill(policy, input, body)?, body: body.to_owned() });
     (0..).zip(bodies(policy, input.body)).map(chunk).collect()
+}
+
+/// The text that is embedded for one chunk.
+fn fill(policy: &ChunkPolicy, input: &ChunkInput<'_>, chunk: &str) -> Result<String, ChunkError> {
+    let scope = |name: &str| {
+        let text = match name {
+            "title" => input.title,
+            "address" => input.address,
+            "chunk" => chunk,
+            other => input.fields.get(other)?,
+        };
+        Some(Value::from(text))
+    };
+    policy.text.template().fill_text(&scope).map_err(|error| match error {
+        PlaceholderError::Unknown { name } => ChunkError::MissingField { name },
+        PlaceholderError::Unbalanced { .. } => panic!("BUG: a parsed template does not balance"),
+    })
 }
 
 /// `text-splitter`'s configuration for characters with outer whitespace removed.

@@ -25,7 +25,11 @@ pub struct Comparison {
 /// # Errors
 /// Everything that makes the desired state impossible, all in one go.
 pub fn compare(
-    desired: &Desired, binding: &Binding, environment: &Environment, resolved: &Resolved, observed: &Observed,
+    desired: &Desired,
+    binding: &Binding,
+    environment: &Environment,
+    resolved: &Resolved,
+    observed: &Observed,
     recipes: &BTreeMap<String, Recipe>,
 ) -> Result<Comparison, Diagnostics> {
     let mut errors = Diagnostics::default();
@@ -50,7 +54,11 @@ fn lifecycle_changes(resolved: &Resolved, observed: &Observed, out: &mut Compari
                 address: Address::lifecycle(&unit.address),
                 declared_at: declared_at.clone(),
                 reasons: vec![Reason::Promotion(name.clone())],
-                detail: ChangeDetail::Lifecycle { unit: unit.clone(), to: promotion.record.to.clone(), promotion: name.clone() },
+                detail: ChangeDetail::Lifecycle {
+                    unit: unit.clone(),
+                    to: promotion.record.to.clone(),
+                    promotion: name.clone(),
+                },
             });
         }
         if !promotion.recorded && !promotion.record.units.is_empty() {
@@ -112,11 +120,19 @@ fn vector_changes(input: &VectorsInput<'_>, out: &mut Comparison, errors: &mut D
         let address = Address::vector_set(&set.name);
         if change.foreign > 0 {
             let message = format!("the collection holds {} points that Enact does not own; they stay", change.foreign);
-            out.findings.push(Finding { code: codes::FOREIGN_POINTS.id.to_owned(), address: Some(address.clone()), message });
+            out.findings.push(Finding {
+                code: codes::FOREIGN_POINTS.id.to_owned(),
+                address: Some(address.clone()),
+                message,
+            });
         }
         if reasons.contains(&Reason::RecipeChanged) && change.kept == 0 && change.collection != CollectionChange::New {
             let message = format!("every chunk is embedded again (~{} tokens)", change.tokens);
-            out.findings.push(Finding { code: codes::RE_EMBEDDING.id.to_owned(), address: Some(address.clone()), message });
+            out.findings.push(Finding {
+                code: codes::RE_EMBEDDING.id.to_owned(),
+                address: Some(address.clone()),
+                message,
+            });
         }
         let detail = ChangeDetail::VectorSet(Box::new(change));
         out.changes.push(Change { address, declared_at: Some(set.place.to_string()), reasons, detail });
@@ -124,24 +140,34 @@ fn vector_changes(input: &VectorsInput<'_>, out: &mut Comparison, errors: &mut D
 }
 
 fn check_set(
-    set: &crate::model::VectorSet, input: &VectorsInput<'_>, units: &[String], empty: Option<EmptyBody>,
+    set: &crate::model::VectorSet,
+    input: &VectorsInput<'_>,
+    units: &[String],
+    empty: Option<EmptyBody>,
     errors: &mut Diagnostics,
 ) {
     let environment = input.environment;
     let denied = environment.denied_collections.contains(&set.name);
-    let not_allowed = !environment.allowed_collections.is_empty() && !environment.allowed_collections.contains(&set.name);
+    let not_allowed =
+        !environment.allowed_collections.is_empty() && !environment.allowed_collections.contains(&set.name);
     if denied || not_allowed {
         errors.push(
-            Diagnostic::error(codes::DENIED_COLLECTION, format!("environment \"{}\" does not allow writing \"{}\"", environment.name, set.name))
-                .at(&set.place)
-                .hint("see collections.allow and collections.deny in enact.yaml"),
+            Diagnostic::error(
+                codes::DENIED_COLLECTION,
+                format!("environment \"{}\" does not allow writing \"{}\"", environment.name, set.name),
+            )
+            .at(&set.place)
+            .hint("see collections.allow and collections.deny in enact.yaml"),
         );
     }
     if let Some((live, false)) = live_collection(&set.name, input.observed) {
         errors.push(
-            Diagnostic::error(codes::PLAIN_COLLECTION, format!("\"{live}\" is a collection, and a new one cannot take its name"))
-                .at(&set.place)
-                .hint(format!("give the set the name of an alias, for example \"{live}_live\", and point readers at it")),
+            Diagnostic::error(
+                codes::PLAIN_COLLECTION,
+                format!("\"{live}\" is a collection, and a new one cannot take its name"),
+            )
+            .at(&set.place)
+            .hint(format!("give the set the name of an alias, for example \"{live}_live\", and point readers at it")),
         );
     }
     if set.rollout == Rollout::InPlace {
@@ -159,11 +185,18 @@ fn check_set(
         .collect();
     let policy = &set.chunk_policy;
     if !empties.is_empty() && matches!(empty, None | Some(EmptyBody::Error)) {
-        let what = if empty.is_none() { "and the chunk policy does not say what becomes of them" } else { "and the chunk policy refuses them" };
+        let what = if empty.is_none() {
+            "and the chunk policy does not say what becomes of them"
+        } else {
+            "and the chunk policy refuses them"
+        };
         errors.push(
-            Diagnostic::error(codes::EMPTY_BODIES, format!("{} of the set have no body, {what}: {}", empties.len(), some_of(&empties)))
-                .at(&policy.place)
-                .hint(format!("set empty_body of \"{}\" to skip or title", policy.value)),
+            Diagnostic::error(
+                codes::EMPTY_BODIES,
+                format!("{} of the set have no body, {what}: {}", empties.len(), some_of(&empties)),
+            )
+            .at(&policy.place)
+            .hint(format!("set empty_body of \"{}\" to skip or title", policy.value)),
         );
     }
 }

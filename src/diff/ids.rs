@@ -10,9 +10,7 @@ use crate::model::{IdScheme, PlaceholderError, Scope, SetHash, Template, UnitFac
 ///
 /// # Errors
 /// When the line's template cannot be filled.
-pub fn set_hash<'a>(
-    recipe: &SetHash, units: impl Iterator<Item = &'a UnitFacts>,
-) -> Result<String, PlaceholderError> {
+pub fn set_hash<'a>(recipe: &SetHash, units: impl Iterator<Item = &'a UnitFacts>) -> Result<String, PlaceholderError> {
     let line = Template::parse(&recipe.line)?;
     let mut lines = units
         .map(|unit| line.fill_text(&Names { unit: Some((unit, 0)), ..Names::default() }))

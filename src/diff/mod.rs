@@ -18,14 +18,14 @@ mod scope;
 mod vectors;
 
 pub use change::{
-    Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, FieldChange, Finding, LedgerWrite, Reason, RowChange, UnitPoints,
-    VectorChange,
+    Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, FieldChange, Finding, LedgerWrite, Reason,
+    RowChange, UnitPoints, VectorChange,
 };
 pub use compare::{Comparison, compare};
 pub use ids::{derive_id, set_hash};
 pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, ResolvedRow, RowValue, resolve};
-pub use scope::APPLY_TIME;
 pub use rows::{check_rows, reference_targets};
+pub use scope::APPLY_TIME;
 pub use vectors::{
     ChunkView, GENERATION_KEY, OwnedChunk, Ownership, Recipe, SetRecord, ledger_key, live_collection, payload, recipe,
     units_needing_text,

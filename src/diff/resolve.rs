@@ -97,10 +97,14 @@ pub enum RowValue {
 /// # Errors
 /// Everything that a plan refers to and that does not hold: expectations, transitions, claims, templates.
 pub fn resolve(
-    desired: &Desired, binding: &Binding, units: &BTreeMap<String, UnitFacts>, managed: &BTreeMap<Address, Managed>,
+    desired: &Desired,
+    binding: &Binding,
+    units: &BTreeMap<String, UnitFacts>,
+    managed: &BTreeMap<Address, Managed>,
     actor: &str,
 ) -> Result<Resolved, Diagnostics> {
-    let mut resolver = Resolver { desired, binding, units, managed, actor, out: Resolved::default(), errors: Diagnostics::default() };
+    let mut resolver =
+        Resolver { desired, binding, units, managed, actor, out: Resolved::default(), errors: Diagnostics::default() };
     for promotion in desired.promotions.values() {
         resolver.promotion(promotion);
     }
@@ -164,7 +168,10 @@ impl<'a> Resolver<'a> {
     }
 
     fn recorded_promotion(
-        &mut self, promotion: &Promotion, record: PromotionRecord, matched: &[&UnitFacts],
+        &mut self,
+        promotion: &Promotion,
+        record: PromotionRecord,
+        matched: &[&UnitFacts],
     ) -> Option<ResolvedPromotion> {
         let covered: BTreeSet<&str> = record.units.iter().map(|unit| unit.id.as_str()).collect();
         let more: Vec<&str> = matched
@@ -175,7 +182,11 @@ impl<'a> Resolver<'a> {
         if !more.is_empty() {
             let message = format!(
                 "{} recorded for {} and {} now: {}; a recorded decision covers exactly its set, so write another promotion for {}",
-                units_are(record.units.len()), promotion.to.value, count_matches(more.len()), some_of(&more), if more.len() == 1 { "it" } else { "them" }
+                units_are(record.units.len()),
+                promotion.to.value,
+                count_matches(more.len()),
+                some_of(&more),
+                if more.len() == 1 { "it" } else { "them" }
             );
             self.find(codes::MORE_UNITS.id, Address::promotion(&promotion.name), message);
         }
@@ -187,9 +198,12 @@ impl<'a> Resolver<'a> {
             }
             if live.content_hash != unit.content_hash {
                 self.errors.push(
-                    Diagnostic::error(codes::CONTENT_MOVED, format!("\"{}\" was reviewed with another content", unit.address))
-                        .at(&promotion.place)
-                        .hint("write another promotion, so that the new content is reviewed"),
+                    Diagnostic::error(
+                        codes::CONTENT_MOVED,
+                        format!("\"{}\" was reviewed with another content", unit.address),
+                    )
+                    .at(&promotion.place)
+                    .hint("write another promotion, so that the new content is reviewed"),
                 );
             }
             pending.push(unit.id.clone());
@@ -206,7 +220,12 @@ impl<'a> Resolver<'a> {
             self.find(codes::NO_UNITS.id, Address::promotion(&promotion.name), message);
         }
         self.check_transitions(promotion, &moving);
-        let scheme = promotion.ids.scheme.as_ref().map(|spot| spot.value.clone()).or_else(|| self.binding.promotion.default_scheme.clone());
+        let scheme = promotion
+            .ids
+            .scheme
+            .as_ref()
+            .map(|spot| spot.value.clone())
+            .or_else(|| self.binding.promotion.default_scheme.clone());
         let hash = match &self.binding.promotion.set_hash {
             None => None,
             Some(recipe) => match set_hash(recipe, moving.iter().copied()) {
@@ -229,7 +248,12 @@ impl<'a> Resolver<'a> {
     fn check_transitions(&mut self, promotion: &Promotion, moving: &[&UnitFacts]) {
         let mut stuck: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for unit in moving {
-            let legal = self.binding.lifecycle.transitions.iter().any(|t| t.from == unit.lifecycle && t.to == promotion.to.value);
+            let legal = self
+                .binding
+                .lifecycle
+                .transitions
+                .iter()
+                .any(|t| t.from == unit.lifecycle && t.to == promotion.to.value);
             if !legal {
                 stuck.entry(&unit.lifecycle).or_default().push(&unit.address);
             }
@@ -237,11 +261,19 @@ impl<'a> Resolver<'a> {
         for (from, addresses) in stuck {
             let ways: Vec<&str> =
                 self.binding.lifecycle.transitions.iter().filter(|t| t.from == from).map(|t| t.to.as_str()).collect();
-            let hint = if ways.is_empty() { format!("nothing leads out of {from}; narrow the selection") } else { format!("from {from} there is: {}; or narrow the selection", ways.join(", ")) };
+            let hint = if ways.is_empty() {
+                format!("nothing leads out of {from}; narrow the selection")
+            } else {
+                format!("from {from} there is: {}; or narrow the selection", ways.join(", "))
+            };
             self.errors.push(
                 Diagnostic::error(
                     codes::ILLEGAL_TRANSITION,
-                    format!("no transition from \"{from}\" to \"{}\", needed by {}", promotion.to.value, some_of(&addresses)),
+                    format!(
+                        "no transition from \"{from}\" to \"{}\", needed by {}",
+                        promotion.to.value,
+                        some_of(&addresses)
+                    ),
                 )
                 .at(&promotion.to.place)
                 .hint(hint),
@@ -251,7 +283,8 @@ impl<'a> Resolver<'a> {
 
     fn promotion_names(&mut self, promotion: &Promotion, record: &PromotionRecord) -> Option<BTreeMap<String, Value>> {
         let mut names = Names::default();
-        let plan = self.desired.files.iter().find(|file| file.path == *promotion.place.file).map_or("", |file| &file.plan);
+        let plan =
+            self.desired.files.iter().find(|file| file.path == *promotion.place.file).map_or("", |file| &file.plan);
         names.set("plan.name", plan);
         names.set("promotion.name", promotion.name.as_str());
         names.set("promotion.to", record.to.as_str());
@@ -283,9 +316,12 @@ impl<'a> Resolver<'a> {
         let Some(scheme) = self.binding.id_schemes.get(&name) else {
             let known: Vec<&str> = self.binding.id_schemes.keys().map(String::as_str).collect();
             self.errors.push(
-                Diagnostic::error(codes::UNKNOWN_SCHEME, format!("the binding \"{}\" has no id scheme \"{name}\"", self.binding.name))
-                    .at(place)
-                    .hint(format!("it has: {}", known.join(", "))),
+                Diagnostic::error(
+                    codes::UNKNOWN_SCHEME,
+                    format!("the binding \"{}\" has no id scheme \"{name}\"", self.binding.name),
+                )
+                .at(place)
+                .hint(format!("it has: {}", known.join(", "))),
             );
             return None;
         };
@@ -307,9 +343,12 @@ impl<'a> Resolver<'a> {
                 if let Some(first) = owner.insert(id, name) {
                     let address = self.units.get(id).map_or(id.as_str(), |unit| unit.address.as_str());
                     errors.push(
-                        Diagnostic::error(codes::CLAIMED_TWICE, format!("\"{address}\" is moved by \"{first}\" and by \"{name}\""))
-                            .at(&promotion.place)
-                            .hint("narrow one of the selections"),
+                        Diagnostic::error(
+                            codes::CLAIMED_TWICE,
+                            format!("\"{address}\" is moved by \"{first}\" and by \"{name}\""),
+                        )
+                        .at(&promotion.place)
+                        .hint("narrow one of the selections"),
                     );
                 }
             }
@@ -365,9 +404,15 @@ impl<'a> Resolver<'a> {
                     }
                     Err(error) => {
                         self.errors.push(
-                            Diagnostic::error(codes::TEMPLATE, format!("row \"{}\", column \"{column}\": {error}", template.name))
-                                .at(&promotion.place)
-                                .hint(format!("add it under the promotion's review, or change the binding \"{}\"", self.binding.name)),
+                            Diagnostic::error(
+                                codes::TEMPLATE,
+                                format!("row \"{}\", column \"{column}\": {error}", template.name),
+                            )
+                            .at(&promotion.place)
+                            .hint(format!(
+                                "add it under the promotion's review, or change the binding \"{}\"",
+                                self.binding.name
+                            )),
                         );
                         return;
                     }
@@ -395,7 +440,9 @@ impl<'a> Resolver<'a> {
                 let message = "it selects no unit".to_owned();
                 self.find(codes::NO_UNITS.id, Address::vector_set(&set.name), message);
             }
-            if let Some(name) = named.filter(|name| self.desired.promotions.values().all(|p| !names_selection(&p.units, name))) {
+            if let Some(name) =
+                named.filter(|name| self.desired.promotions.values().all(|p| !names_selection(&p.units, name)))
+            {
                 let facts: Vec<UnitFacts> = chosen.iter().map(|unit| (*unit).clone()).collect();
                 self.expect(name, &facts, None);
             }
@@ -421,9 +468,16 @@ impl<'a> Resolver<'a> {
         if let Some(count) = expect.value.count.filter(|count| *count != units.len() as u64) {
             let addresses: Vec<&str> = units.iter().map(|unit| unit.address.as_str()).collect();
             self.errors.push(
-                Diagnostic::error(codes::UNEXPECTED_UNITS, format!("\"{name}\" should choose {count} units and chooses {}: {}", units.len(), some_of(&addresses)))
-                    .at(&expect.place)
-                    .hint("review the set again, then change the count"),
+                Diagnostic::error(
+                    codes::UNEXPECTED_UNITS,
+                    format!(
+                        "\"{name}\" should choose {count} units and chooses {}: {}",
+                        units.len(),
+                        some_of(&addresses)
+                    ),
+                )
+                .at(&expect.place)
+                .hint("review the set again, then change the count"),
             );
         }
         let Some(wanted) = &expect.value.hash else { return };
@@ -434,16 +488,25 @@ impl<'a> Resolver<'a> {
         };
         if live.is_empty() || !live.starts_with(wanted.trim_end_matches('…')) {
             self.errors.push(
-                Diagnostic::error(codes::UNEXPECTED_UNITS, format!("\"{name}\" should have the hash {wanted} and has {live}"))
-                    .at(&expect.place)
-                    .hint("a unit was added, removed or given another version since the review"),
+                Diagnostic::error(
+                    codes::UNEXPECTED_UNITS,
+                    format!("\"{name}\" should have the hash {wanted} and has {live}"),
+                )
+                .at(&expect.place)
+                .hint("a unit was added, removed or given another version since the review"),
             );
         }
     }
 
-    fn template_error<T>(&mut self, promotion: &Promotion, what: &str, error: &crate::model::PlaceholderError) -> Option<T> {
+    fn template_error<T>(
+        &mut self,
+        promotion: &Promotion,
+        what: &str,
+        error: &crate::model::PlaceholderError,
+    ) -> Option<T> {
         self.errors.push(
-            Diagnostic::error(codes::TEMPLATE, format!("\"{what}\" of the binding \"{}\": {error}", self.binding.name)).at(&promotion.place),
+            Diagnostic::error(codes::TEMPLATE, format!("\"{what}\" of the binding \"{}\": {error}", self.binding.name))
+                .at(&promotion.place),
         );
         None
     }

@@ -31,7 +31,11 @@ pub fn check_rows(resolved: &Resolved, tables: &BTreeMap<TableName, TableFacts>)
 fn check_row(row: &ResolvedRow, tables: &BTreeMap<TableName, TableFacts>, errors: &mut Diagnostics) {
     let Some(facts) = tables.get(&row.table) else {
         errors.push(
-            Diagnostic::error(codes::UNKNOWN_TABLE, format!("there is no table \"{}\" that this role can see", row.table)).at(&row.place),
+            Diagnostic::error(
+                codes::UNKNOWN_TABLE,
+                format!("there is no table \"{}\" that this role can see", row.table),
+            )
+            .at(&row.place),
         );
         return;
     };
@@ -43,9 +47,12 @@ fn check_row(row: &ResolvedRow, tables: &BTreeMap<TableName, TableFacts>, errors
                     .hint(name_hint(column, facts.columns.keys().map(String::as_str))),
             ),
             Some(found) if found.generated => errors.push(
-                Diagnostic::error(codes::UNKNOWN_COLUMN, format!("column \"{column}\" of \"{}\" is generated and cannot be written", row.table))
-                    .at(&row.place)
-                    .hint("leave it out"),
+                Diagnostic::error(
+                    codes::UNKNOWN_COLUMN,
+                    format!("column \"{column}\" of \"{}\" is generated and cannot be written", row.table),
+                )
+                .at(&row.place)
+                .hint("leave it out"),
             ),
             Some(_) => {}
         }
@@ -59,16 +66,21 @@ fn check_row(row: &ResolvedRow, tables: &BTreeMap<TableName, TableFacts>, errors
             .map(|columns| columns.join(" + "))
             .collect();
         errors.push(
-            Diagnostic::error(codes::NOT_A_KEY, format!("\"{}\" is no unique key of \"{}\"", row.key.join(" + "), row.table))
-                .at(&row.place)
-                .hint(format!("unique are: {}", known.join("; "))),
+            Diagnostic::error(
+                codes::NOT_A_KEY,
+                format!("\"{}\" is no unique key of \"{}\"", row.key.join(" + "), row.table),
+            )
+            .at(&row.place)
+            .hint(format!("unique are: {}", known.join("; "))),
         );
     }
 }
 
 /// Every row that desired rows refer to, by foreign key or softly, whether it is in the plan or not.
 pub fn reference_targets(
-    resolved: &Resolved, normalised: &[BTreeMap<String, Option<String>>], tables: &BTreeMap<TableName, TableFacts>,
+    resolved: &Resolved,
+    normalised: &[BTreeMap<String, Option<String>>],
+    tables: &BTreeMap<TableName, TableFacts>,
     binding: &Binding,
 ) -> Vec<(usize, String, ReferenceTarget)> {
     let mut out = Vec::new();
@@ -84,7 +96,9 @@ pub fn reference_targets(
             }
         }
         for soft in binding.soft_references.iter().filter(|soft| soft.table == row.table) {
-            if let Some(found) = target(values, std::slice::from_ref(&soft.column), &soft.to, std::slice::from_ref(&soft.to_column)) {
+            if let Some(found) =
+                target(values, std::slice::from_ref(&soft.column), &soft.to, std::slice::from_ref(&soft.to_column))
+            {
                 out.push((index, format!("column {}", soft.column), found));
             }
         }
@@ -93,7 +107,10 @@ pub fn reference_targets(
 }
 
 fn target(
-    values: &BTreeMap<String, Option<String>>, columns: &[String], to: &TableName, to_columns: &[String],
+    values: &BTreeMap<String, Option<String>>,
+    columns: &[String],
+    to: &TableName,
+    to_columns: &[String],
 ) -> Option<ReferenceTarget> {
     let values = columns.iter().map(|column| values.get(column).cloned().flatten()).collect::<Option<Vec<String>>>()?;
     Some(ReferenceTarget { table: to.clone(), columns: to_columns.to_vec(), values })
@@ -101,7 +118,8 @@ fn target(
 
 /// Whether a row of the plan is the one referred to.
 pub(super) fn plan_provides(
-    resolved: &Resolved, normalised: &[BTreeMap<String, Option<String>>],
+    resolved: &Resolved,
+    normalised: &[BTreeMap<String, Option<String>>],
 ) -> impl Fn(&ReferenceTarget) -> bool {
     let mut by_column: BTreeSet<(TableName, Vec<(String, String)>)> = BTreeSet::new();
     let mut shapes: BTreeMap<TableName, BTreeSet<Vec<String>>> = BTreeMap::new();
@@ -129,7 +147,10 @@ pub(super) fn plan_provides(
 
 /// Compares rows.
 pub(super) fn compare_rows(
-    resolved: &Resolved, observed: &Observed, binding: &Binding, errors: &mut Diagnostics,
+    resolved: &Resolved,
+    observed: &Observed,
+    binding: &Binding,
+    errors: &mut Diagnostics,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut seen: BTreeMap<Address, usize> = BTreeMap::new();
@@ -138,7 +159,11 @@ pub(super) fn compare_rows(
         let address = Address::row(&row.table, &key.0);
         if let Some(first) = seen.insert(address.clone(), index) {
             errors.push(
-                Diagnostic::error(codes::ROW_TWICE, format!("\"{address}\" is declared here and at {}", resolved.rows[first].place)).at(&row.place),
+                Diagnostic::error(
+                    codes::ROW_TWICE,
+                    format!("\"{address}\" is declared here and at {}", resolved.rows[first].place),
+                )
+                .at(&row.place),
             );
             continue;
         }
@@ -165,7 +190,11 @@ fn row_key(row: &ResolvedRow, values: &BTreeMap<String, Option<String>>, errors:
             Some(Some(value)) => key.push(value.clone()),
             Some(None) | None => {
                 errors.push(
-                    Diagnostic::error(codes::NOT_A_KEY, format!("the key column \"{column}\" of \"{}\" has no value", row.table)).at(&row.place),
+                    Diagnostic::error(
+                        codes::NOT_A_KEY,
+                        format!("the key column \"{column}\" of \"{}\" has no value", row.table),
+                    )
+                    .at(&row.place),
                 );
                 return None;
             }
@@ -175,7 +204,10 @@ fn row_key(row: &ResolvedRow, values: &BTreeMap<String, Option<String>>, errors:
 }
 
 fn compare_row(
-    row: &ResolvedRow, values: &BTreeMap<String, Option<String>>, live: Option<&LiveRow>, types: Option<&TableFacts>,
+    row: &ResolvedRow,
+    values: &BTreeMap<String, Option<String>>,
+    live: Option<&LiveRow>,
+    types: Option<&TableFacts>,
     errors: &mut Diagnostics,
 ) -> Option<(Reason, RowChange)> {
     match (row.present, live) {
@@ -197,7 +229,19 @@ fn compare_row(
                 errors.push(
                     Diagnostic::error(
                         codes::APPEND_ONLY,
-                        format!("\"{}\" was authored before with another {}", Address::row(&row.table, &[row.key.iter().map(|c| values.get(c).cloned().flatten().unwrap_or_default()).collect::<Vec<_>>().join(",")]), columns.join(", ")),
+                        format!(
+                            "\"{}\" was authored before with another {}",
+                            Address::row(
+                                &row.table,
+                                &[row
+                                    .key
+                                    .iter()
+                                    .map(|c| values.get(c).cloned().flatten().unwrap_or_default())
+                                    .collect::<Vec<_>>()
+                                    .join(",")]
+                            ),
+                            columns.join(", ")
+                        ),
                     )
                     .at(&row.place)
                     .hint("a promotion's rows are written once; give the promotion another ids.namespace"),
@@ -210,7 +254,10 @@ fn compare_row(
 }
 
 fn changed_fields(
-    row: &ResolvedRow, values: &BTreeMap<String, Option<String>>, live: &LiveRow, types: Option<&TableFacts>,
+    row: &ResolvedRow,
+    values: &BTreeMap<String, Option<String>>,
+    live: &LiveRow,
+    types: Option<&TableFacts>,
 ) -> BTreeMap<String, FieldChange> {
     let mut fields = BTreeMap::new();
     for (column, value) in &row.values {
@@ -266,7 +313,11 @@ fn check_required(row: &ResolvedRow, types: Option<&TableFacts>, errors: &mut Di
         .collect();
     if !missing.is_empty() {
         errors.push(
-            Diagnostic::error(codes::REQUIRED_COLUMN, format!("a new row of \"{}\" needs {}", row.table, missing.join(", "))).at(&row.place),
+            Diagnostic::error(
+                codes::REQUIRED_COLUMN,
+                format!("a new row of \"{}\" needs {}", row.table, missing.join(", ")),
+            )
+            .at(&row.place),
         );
     }
 }

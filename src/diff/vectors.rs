@@ -139,7 +139,9 @@ pub struct ChunkView<'a> {
 
 /// The units of each set whose text has to be read.
 pub fn units_needing_text(
-    resolved: &super::Resolved, observed: &Observed, recipes: &BTreeMap<String, Recipe>,
+    resolved: &super::Resolved,
+    observed: &Observed,
+    recipes: &BTreeMap<String, Recipe>,
 ) -> BTreeMap<String, Vec<String>> {
     let mut out = BTreeMap::new();
     for (set, recipe) in recipes {
@@ -249,7 +251,16 @@ pub(super) struct SetInput<'a> {
 /// Compares one set. Gives the points that stay and, where anything differs, the change with its reasons.
 pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> (u64, Option<(VectorChange, Vec<Reason>)>) {
     let view = SetView::new(&input.set.name, input.recipe, observed);
-    let mut diff = SetDiff { view: &view, input, units: Vec::new(), ledger: Vec::new(), kept: 0, wanted: BTreeSet::new(), expected_keys: BTreeSet::new(), skipped: Vec::new() };
+    let mut diff = SetDiff {
+        view: &view,
+        input,
+        units: Vec::new(),
+        ledger: Vec::new(),
+        kept: 0,
+        wanted: BTreeSet::new(),
+        expected_keys: BTreeSet::new(),
+        skipped: Vec::new(),
+    };
     for id in input.units {
         if let Some(unit) = observed.units.get(id) {
             diff.unit(unit);
@@ -262,8 +273,7 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> (u64, Op
     }
     diff.ledger_gone(&owned);
     let all_owned: BTreeSet<&PointId> = owned.values().flat_map(|o| o.chunks.iter().map(|c| &c.id)).collect();
-    let foreign =
-        view.live.iter().filter(|id| !all_owned.contains(id) && !diff.wanted.contains(*id)).count() as u64;
+    let foreign = view.live.iter().filter(|id| !all_owned.contains(id) && !diff.wanted.contains(*id)).count() as u64;
     let shape = shape_differences(&input.set.name, input.recipe, observed);
     let SetDiff { units, ledger, kept, skipped, .. } = diff;
     if units.is_empty() && ledger.is_empty() && shape.is_empty() {
@@ -287,7 +297,15 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> (u64, Op
         Some((live, _)) => CollectionChange::Replace { live, why: why_replace(&shape) },
     };
     let change = VectorChange {
-        set: input.set.name.clone(), recipe: input.recipe.whole.clone(), collection, units, kept, foreign, tokens, ledger, skipped_empty: skipped,
+        set: input.set.name.clone(),
+        recipe: input.recipe.whole.clone(),
+        collection,
+        units,
+        kept,
+        foreign,
+        tokens,
+        ledger,
+        skipped_empty: skipped,
     };
     (0, Some((change, reasons.into_iter().collect())))
 }
@@ -342,7 +360,8 @@ impl SetDiff<'_> {
         }
         if let Some(owned) = self.view.known_chunks(unit) {
             self.kept += owned.chunks.len() as u64;
-            let chunks: Vec<(PointId, String)> = owned.chunks.iter().map(|c| (c.id.clone(), c.sha256.clone())).collect();
+            let chunks: Vec<(PointId, String)> =
+                owned.chunks.iter().map(|c| (c.id.clone(), c.sha256.clone())).collect();
             self.wanted.extend(owned.chunks.into_iter().map(|chunk| chunk.id));
             self.ledger_rows(unit, &chunks);
             return;
@@ -351,7 +370,8 @@ impl SetDiff<'_> {
         let facts: &[ChunkFacts] =
             self.view.observed.chunks.get(set).and_then(|units| units.get(&unit.id)).map_or(&[], Vec::as_slice);
         let owned = self.view.owned(&unit.id).map(|(_, owned)| owned);
-        let chunks: Vec<ChunkPlan> = facts.iter().map(|chunk| self.chunk(unit, chunk, facts.len(), owned.as_ref())).collect();
+        let chunks: Vec<ChunkPlan> =
+            facts.iter().map(|chunk| self.chunk(unit, chunk, facts.len(), owned.as_ref())).collect();
         self.kept += chunks.iter().filter(|chunk| chunk.source == ChunkSource::Kept).count() as u64;
         self.wanted.extend(chunks.iter().map(|chunk| chunk.id.clone()));
         let rows: Vec<(PointId, String)> = chunks.iter().map(|c| (c.id.clone(), c.sha256.clone())).collect();
@@ -395,7 +415,8 @@ impl SetDiff<'_> {
             embedders: self.input.recipe.embedders.clone(),
         }
         .id();
-        let same_makers = self.view.record.as_ref().is_some_and(|record| record.embedders == self.input.recipe.embedders);
+        let same_makers =
+            self.view.record.as_ref().is_some_and(|record| record.embedders == self.input.recipe.embedders);
         let twin = owned
             .filter(|_| same_makers && self.view.trusted)
             .and_then(|owned| owned.chunks.iter().find(|o| o.text == chunk.text && self.view.live.contains(&o.id)));
@@ -408,10 +429,17 @@ impl SetDiff<'_> {
     }
 
     fn leaves(&mut self, id: &str, owned: &Ownership) {
-        let delete: Vec<PointId> = owned.chunks.iter().map(|c| c.id.clone()).filter(|id| self.view.live.contains(id)).collect();
+        let delete: Vec<PointId> =
+            owned.chunks.iter().map(|c| c.id.clone()).filter(|id| self.view.live.contains(id)).collect();
         let title = self.view.observed.units.get(id).map(|unit| unit.title.clone()).unwrap_or_default();
         self.units.push(UnitPoints {
-            unit: id.to_owned(), address: owned.address.clone(), title, input: None, reason: Reason::UnitLeaves, chunks: Vec::new(), delete,
+            unit: id.to_owned(),
+            address: owned.address.clone(),
+            title,
+            input: None,
+            reason: Reason::UnitLeaves,
+            chunks: Vec::new(),
+            delete,
         });
     }
 
@@ -423,11 +451,21 @@ impl SetDiff<'_> {
         for (ordinal, (id, sha256)) in (0u32..).zip(chunks) {
             let Some(key) = ledger_key(self.input.binding, set, unit, ordinal) else { continue };
             let right = rows.and_then(|rows| rows.get(&key)).is_some_and(|row| {
-                row.status == ledger.indexed && row.digest.as_deref() == Some(sha256) && row.unit.as_deref() == Some(&unit.id)
+                row.status == ledger.indexed
+                    && row.digest.as_deref() == Some(sha256)
+                    && row.unit.as_deref() == Some(&unit.id)
             });
             self.expected_keys.insert(key.clone());
             if !right {
-                self.ledger.push(LedgerWrite { unit: unit.id.clone(), key, id: id.clone(), ordinal, count, sha256: sha256.clone(), exists: true });
+                self.ledger.push(LedgerWrite {
+                    unit: unit.id.clone(),
+                    key,
+                    id: id.clone(),
+                    ordinal,
+                    count,
+                    sha256: sha256.clone(),
+                    exists: true,
+                });
             }
         }
     }
@@ -444,7 +482,15 @@ impl SetDiff<'_> {
                 let Some(key) = ledger_key(self.input.binding, set, &facts, ordinal) else { continue };
                 let stands = rows.get(&key).is_some_and(|row| row.status != ledger.removed);
                 if stands && !self.expected_keys.contains(&key) {
-                    self.ledger.push(LedgerWrite { unit: id.clone(), key, id: chunk.id.clone(), ordinal, count, sha256: chunk.sha256.clone(), exists: false });
+                    self.ledger.push(LedgerWrite {
+                        unit: id.clone(),
+                        key,
+                        id: chunk.id.clone(),
+                        ordinal,
+                        count,
+                        sha256: chunk.sha256.clone(),
+                        exists: false,
+                    });
                 }
             }
         }
@@ -453,7 +499,14 @@ impl SetDiff<'_> {
 
 fn empty_unit() -> UnitFacts {
     UnitFacts {
-        id: String::new(), address: String::new(), title: String::new(), lifecycle: String::new(), content_hash: String::new(), anchor: None, empty_body: false, fields: BTreeMap::new(),
+        id: String::new(),
+        address: String::new(),
+        title: String::new(),
+        lifecycle: String::new(),
+        content_hash: String::new(),
+        anchor: None,
+        empty_body: false,
+        fields: BTreeMap::new(),
     }
 }
 

@@ -156,7 +156,8 @@ mod engine {
         }
         let config: EdgeBm25Config = serde_json::from_value(config(&params))
             .unwrap_or_else(|error| panic!("BUG: checked bm25 settings were refused: {error}"));
-        let model = EdgeBm25::new(config).unwrap_or_else(|error| panic!("BUG: checked bm25 settings were refused: {error}"));
+        let model =
+            EdgeBm25::new(config).unwrap_or_else(|error| panic!("BUG: checked bm25 settings were refused: {error}"));
         Ok((params, model))
     }
 

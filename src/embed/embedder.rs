@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::error::EmbedError;
+pub use crate::model::EmbedderIdentity;
 
 /// Makes one vector for each text.
 #[async_trait]
@@ -25,18 +26,6 @@ pub trait Embedder: Send + Sync {
 
     /// Embeds one short fixed text, to find out before an apply whether the embedder answers as configured.
     async fn probe(&self) -> Result<Probe, EmbedError>;
-}
-
-/// Which vectors belong together. Part of point digests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EmbedderIdentity {
-    /// `static` or `openai`.
-    pub kind: String,
-    pub model: String,
-    pub dimension: u32,
-    /// For `static` the BLAKE3 of the model and its tokenizer; `None` where the provider does not say.
-    pub revision: Option<String>,
 }
 
 /// The most that goes into one batch. At least one text always does.

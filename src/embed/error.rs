@@ -28,9 +28,17 @@ pub enum EmbedError {
     #[error("model file \"{path}\" {problem}")]
     ModelFile { path: String, problem: String },
     #[error("\"{endpoint}\" cannot be reached")]
-    Unreachable { endpoint: String, #[source] source: reqwest::Error },
+    Unreachable {
+        endpoint: String,
+        #[source]
+        source: reqwest::Error,
+    },
     #[error("no trusted connection to \"{endpoint}\"")]
-    Untrusted { endpoint: String, #[source] source: reqwest::Error },
+    Untrusted {
+        endpoint: String,
+        #[source]
+        source: reqwest::Error,
+    },
     #[error("\"{endpoint}\" did not answer within {timeout_ms} ms")]
     Timeout { endpoint: String, timeout_ms: u128 },
     #[error("\"{endpoint}\" answered {status}{}", code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default())]

@@ -181,9 +181,9 @@ impl Embedder for OpenAiEmbedder {
     /// An estimate: four ASCII characters, or one other character, are a token. Within a third for English; high for other scripts, so
     /// that batches stay within their limit.
     fn count_tokens(&self, text: &str) -> u64 {
-        let (ascii, other) = text.chars().fold((0u64, 0u64), |(ascii, other), c| {
-            if c.is_ascii() { (ascii + 1, other) } else { (ascii, other + 1) }
-        });
+        let (ascii, other) = text
+            .chars()
+            .fold((0u64, 0u64), |(ascii, other), c| if c.is_ascii() { (ascii + 1, other) } else { (ascii, other + 1) });
         ascii.div_ceil(4) + other
     }
 

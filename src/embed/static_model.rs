@@ -83,7 +83,8 @@ impl StaticEmbedder {
             let path = directory.join(file).display().to_string();
             EmbedError::ModelFile { path, problem }
         };
-        let read = |file| fs::read(directory.join(file)).map_err(|error| problem((file, format!("cannot be read: {error}"))));
+        let read =
+            |file| fs::read(directory.join(file)).map_err(|error| problem((file, format!("cannot be read: {error}"))));
         let (config, weights, tokenizer) = (read("config.json")?, read("model.safetensors")?, read("tokenizer.json")?);
         let config: Config = serde_json::from_slice(&config)
             .map_err(|error| problem(("config.json", format!("is not a static model's configuration: {error}"))))?;
@@ -149,7 +150,10 @@ impl Embedder for StaticEmbedder {
 impl Model {
     fn parse(config: Config, weights: &[u8], tokenizer: &[u8]) -> Result<Self, FileProblem> {
         if !config.normalize {
-            return Err(("config.json", "has \"normalize\": false; only models of unit length are supported".to_owned()));
+            return Err((
+                "config.json",
+                "has \"normalize\": false; only models of unit length are supported".to_owned(),
+            ));
         }
         let table = Table::parse(weights, config.hidden_dim).map_err(|problem| ("model.safetensors", problem))?;
         let mut tokenizer = Tokenizer::from_bytes(tokenizer)

@@ -86,10 +86,9 @@ impl Graph {
     /// # Errors
     /// The resources of a circle, in order.
     pub fn levels(&self) -> Result<BTreeMap<Address, u32>, Cycle> {
-        let ordered = self.inner.filter_map(
-            |_, address| Some(address.clone()),
-            |_, edge| (edge.kind == EdgeKind::Order).then_some(()),
-        );
+        let ordered = self
+            .inner
+            .filter_map(|_, address| Some(address.clone()), |_, edge| (edge.kind == EdgeKind::Order).then_some(()));
         let mut levels: Vec<u32> = vec![0; ordered.node_count()];
         for component in tarjan_scc(&ordered) {
             let [node] = component.as_slice() else {

@@ -9,7 +9,9 @@ use crate::model::{Address, Digest, Managed, PointId, RowKey, TableName, UnitFac
 
 /// Units that the selections chose before, or choose after, by address.
 pub fn relevant_units(
-    selections: &[SelectionPin], overlay: &BTreeMap<String, String>, units: &BTreeMap<String, UnitFacts>,
+    selections: &[SelectionPin],
+    overlay: &BTreeMap<String, String>,
+    units: &BTreeMap<String, UnitFacts>,
 ) -> BTreeMap<String, Digest> {
     units
         .values()
@@ -122,11 +124,10 @@ fn row_baselines(input: &BuildInput<'_>) -> Vec<RowBaseline> {
 
 fn references(input: &BuildInput<'_>) -> Vec<crate::model::ReferenceTarget> {
     let observed = input.observed;
-    let targets: BTreeSet<_> =
-        reference_targets(input.resolved, &observed.normalised, &observed.tables, input.binding)
-            .into_iter()
-            .map(|(_, _, target)| target)
-            .filter(|target| observed.references.get(target).copied().unwrap_or(false))
-            .collect();
+    let targets: BTreeSet<_> = reference_targets(input.resolved, &observed.normalised, &observed.tables, input.binding)
+        .into_iter()
+        .map(|(_, _, target)| target)
+        .filter(|target| observed.references.get(target).copied().unwrap_or(false))
+        .collect();
     targets.into_iter().collect()
 }

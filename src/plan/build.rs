@@ -65,9 +65,12 @@ pub struct Built {
 /// A circle of needs, a gate that is not there, a binding whose templates cannot be filled.
 pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
     let graph = graph_of(input);
-    let levels = graph
-        .levels()
-        .map_err(|cycle| Diagnostics::from(Diagnostic::error(codes::CYCLE, cycle.to_string()).hint("make one of the columns nullable and set it in a later plan")))?;
+    let levels = graph.levels().map_err(|cycle| {
+        Diagnostics::from(
+            Diagnostic::error(codes::CYCLE, cycle.to_string())
+                .hint("make one of the columns nullable and set it in a later plan"),
+        )
+    })?;
     let mut builder = Builder { input, levels, steps: Vec::new(), errors: Diagnostics::default() };
     builder.stage();
     builder.rows();
@@ -386,7 +389,10 @@ impl<'a> Builder<'a> {
     }
 
     fn fill_units<'v>(
-        &mut self, units: &[&UnitFacts], names: &BTreeMap<String, Value>, from: &str,
+        &mut self,
+        units: &[&UnitFacts],
+        names: &BTreeMap<String, Value>,
+        from: &str,
         values: impl Iterator<Item = &'v Value> + Clone,
     ) -> Vec<Vec<Cell>> {
         let mut rows = Vec::with_capacity(units.len());
@@ -406,7 +412,9 @@ impl<'a> Builder<'a> {
     fn refreshes(&mut self) {
         for change in &self.input.comparison.changes {
             let ChangeDetail::Refresh { name, .. } = &change.detail else { continue };
-            let Some(refresh) = self.input.binding.refresh.iter().find(|refresh| refresh.name == *name) else { continue };
+            let Some(refresh) = self.input.binding.refresh.iter().find(|refresh| refresh.name == *name) else {
+                continue;
+            };
             let Some(call) = self.refresh_call(refresh) else { continue };
             let work = Work::Refresh { call, status: refresh.status.clone() };
             let role = self.input.environment.roles.refresh.as_ref();
@@ -449,7 +457,10 @@ impl<'a> Builder<'a> {
                 let names = ledger_names(write, status, &base);
                 let unit = self.input.observed.units.get(&write.unit);
                 let scope = |name: &str| {
-                    names.get(name).cloned().or_else(|| unit.and_then(|unit| unit_field(unit, name.strip_prefix("unit.")?)))
+                    names
+                        .get(name)
+                        .cloned()
+                        .or_else(|| unit.and_then(|unit| unit_field(unit, name.strip_prefix("unit.")?)))
                 };
                 match fill_cells(ledger.record.arguments.values(), &scope) {
                     Ok(cells) => work.calls.push(cells),
@@ -459,14 +470,26 @@ impl<'a> Builder<'a> {
             let window = self.gate_window(ledger.gate.as_deref());
             if let Some((open, _)) = &window {
                 let role = self.input.environment.roles.gates.as_ref();
-                self.step(Phase::Transaction, format!("open gate {}", open.gate), role, Vec::new(), Work::OpenGate(open.clone()));
+                self.step(
+                    Phase::Transaction,
+                    format!("open gate {}", open.gate),
+                    role,
+                    Vec::new(),
+                    Work::OpenGate(open.clone()),
+                );
             }
             let title = format!("record {} in {}", points_text(vector.ledger.len()), ledger.table);
             let role = self.input.environment.roles.ledger.as_ref();
             self.step(Phase::Transaction, title, role, vec![change.address.clone()], Work::Calls(work));
             if let Some((_, shut)) = window {
                 let role = self.input.environment.roles.gates.as_ref();
-                self.step(Phase::Transaction, format!("shut gate {}", shut.gate), role, Vec::new(), Work::ShutGate(shut));
+                self.step(
+                    Phase::Transaction,
+                    format!("shut gate {}", shut.gate),
+                    role,
+                    Vec::new(),
+                    Work::ShutGate(shut),
+                );
             }
         }
     }
@@ -488,7 +511,10 @@ impl<'a> Builder<'a> {
                 Some((work(&gates.open, &value), work(&value, &gates.open)))
             }
             None => {
-                self.errors.push(Diagnostic::error(codes::NOT_IN_BINDING, format!("gate \"{gate}\" has no row in \"{}\"", gates.table)));
+                self.errors.push(Diagnostic::error(
+                    codes::NOT_IN_BINDING,
+                    format!("gate \"{gate}\" has no row in \"{}\"", gates.table),
+                ));
                 None
             }
         }
@@ -521,10 +547,20 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn managed_set(&self, change: &Change, set: &VectorChange, write: &mut Vec<ManagedWrite>, forget: &mut Vec<Address>) {
+    fn managed_set(
+        &self,
+        change: &Change,
+        set: &VectorChange,
+        write: &mut Vec<ManagedWrite>,
+        forget: &mut Vec<Address>,
+    ) {
         let Some(recipe) = self.input.recipes.get(&set.set) else { return };
         let record = SetRecord { embedders: recipe.embedders.clone(), generation: RUN_MARKER.to_owned() };
-        write.push(ManagedWrite { address: change.address.clone(), digest: recipe.whole.clone(), attributes: json!(record) });
+        write.push(ManagedWrite {
+            address: change.address.clone(),
+            digest: recipe.whole.clone(),
+            attributes: json!(record),
+        });
         for unit in &set.units {
             let address = Address::vector_unit(&set.set, &unit.unit);
             let Some(digest) = &unit.input else {
@@ -534,7 +570,11 @@ impl<'a> Builder<'a> {
             let chunks = unit
                 .chunks
                 .iter()
-                .map(|chunk| OwnedChunk { id: chunk.id.clone(), text: chunk.text.clone(), sha256: chunk.sha256.clone() })
+                .map(|chunk| OwnedChunk {
+                    id: chunk.id.clone(),
+                    text: chunk.text.clone(),
+                    sha256: chunk.sha256.clone(),
+                })
                 .collect();
             let owned = Ownership { address: unit.address.clone(), chunks };
             write.push(ManagedWrite { address, digest: digest.clone(), attributes: json!(owned) });
@@ -544,23 +584,42 @@ impl<'a> Builder<'a> {
     fn settle_and_sweep(&mut self) {
         for (change, vector) in self.vector_changes() {
             let title = format!("point the alias {} at the new collection", vector.set);
-            self.step(Phase::Settle, title, None, vec![change.address.clone()], Work::SwitchAlias { set: vector.set.clone() });
+            self.step(
+                Phase::Settle,
+                title,
+                None,
+                vec![change.address.clone()],
+                Work::SwitchAlias { set: vector.set.clone() },
+            );
         }
         for (change, vector) in self.vector_changes() {
             if let CollectionChange::Replace { live, .. } = &vector.collection {
                 let work = Work::DropCollection { set: vector.set.clone(), collection: live.clone() };
-                self.step(Phase::Sweep, format!("remove the old collection {live}"), None, vec![change.address.clone()], work);
+                self.step(
+                    Phase::Sweep,
+                    format!("remove the old collection {live}"),
+                    None,
+                    vec![change.address.clone()],
+                    work,
+                );
             }
         }
     }
 
     fn template_error(&mut self, what: &str, error: &str) {
-        self.errors.push(Diagnostic::error(codes::TEMPLATE, format!("{what} of the binding \"{}\": {error}", self.input.binding.name)));
+        self.errors.push(Diagnostic::error(
+            codes::TEMPLATE,
+            format!("{what} of the binding \"{}\": {error}", self.input.binding.name),
+        ));
     }
 }
 
 fn unit_scope(
-    name: &str, unit: &UnitFacts, ordinal: u64, names: &BTreeMap<String, Value>, from: &str,
+    name: &str,
+    unit: &UnitFacts,
+    ordinal: u64,
+    names: &BTreeMap<String, Value>,
+    from: &str,
 ) -> Option<Value> {
     match name {
         "from" => Some(Value::from(from)),
@@ -586,9 +645,12 @@ fn insert_cells(change: &Change) -> Vec<Cell> {
 
 fn update_cells(change: &Change) -> Vec<Cell> {
     match &change.detail {
-        ChangeDetail::Row { key, change: RowChange::Update { fields, .. }, .. } => {
-            key.0.iter().map(|value| Cell::Text(value.clone())).chain(fields.values().map(|f| f.after.clone())).collect()
-        }
+        ChangeDetail::Row { key, change: RowChange::Update { fields, .. }, .. } => key
+            .0
+            .iter()
+            .map(|value| Cell::Text(value.clone()))
+            .chain(fields.values().map(|f| f.after.clone()))
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -600,4 +662,3 @@ fn rows_text(count: usize) -> String {
 fn points_text(count: usize) -> String {
     if count == 1 { "1 point".to_owned() } else { format!("{count} points") }
 }
-

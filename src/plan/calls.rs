@@ -8,8 +8,8 @@ use super::step::{CallsWork, Parameter};
 use crate::diff::codes;
 use crate::diff::{APPLY_TIME, LedgerWrite};
 use crate::model::{
-    Binding, Cell, Diagnostic, Diagnostics, FunctionCall, Observed, PlaceholderError, Scope, TableName,
-    TransitionWork, fill_value, name_hint,
+    Binding, Cell, Diagnostic, Diagnostics, FunctionCall, Observed, PlaceholderError, Scope, TableName, TransitionWork,
+    fill_value, name_hint,
 };
 
 /// Every function call that a binding may make.
@@ -84,7 +84,8 @@ pub(super) fn empty_calls(call: &FunctionCall, observed: &Observed) -> CallsWork
 
 /// Fills the values of one call or update, in the order of their names.
 pub(super) fn fill_cells<'a>(
-    values: impl Iterator<Item = &'a Value>, scope: &dyn Scope,
+    values: impl Iterator<Item = &'a Value>,
+    scope: &dyn Scope,
 ) -> Result<Vec<Cell>, PlaceholderError> {
     values.map(|value| fill_value(value, scope).map(|value| cell_of(&value))).collect()
 }
@@ -101,7 +102,9 @@ fn cell_of(value: &Value) -> Cell {
 
 /// Names for one row of the ledger.
 pub(super) fn ledger_names(
-    write: &LedgerWrite, status: &str, base: &BTreeMap<String, Value>,
+    write: &LedgerWrite,
+    status: &str,
+    base: &BTreeMap<String, Value>,
 ) -> BTreeMap<String, Value> {
     let mut names = base.clone();
     names.insert("status".into(), status.into());

@@ -16,11 +16,11 @@ pub use baseline::{collection_ids_digest, managed_under, relevant_units};
 pub use build::{BuildInput, Built, build};
 pub use calls::{call_columns, check_functions};
 pub use saved::{
-    Baseline, CollectionBaseline, EnvironmentPin, FORMAT_MAJOR, FORMAT_VERSION, LoadError, Pins,
-    RowBaseline, SavedPlan, SelectionPin,
+    Baseline, CollectionBaseline, EnvironmentPin, FORMAT_MAJOR, FORMAT_VERSION, LoadError, Pins, RowBaseline,
+    SavedPlan, SelectionPin,
 };
 pub use step::{
-    CallsWork, GateWork, ManagedWrite, Parameter, Phase, RowsWork, Step, TransitionBy, TransitionsWork, UpdateWork,
-    RUN_MARKER, VectorMaker, VectorWork, Work,
+    CallsWork, GateWork, ManagedWrite, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy, TransitionsWork,
+    UpdateWork, VectorMaker, VectorWork, Work,
 };
 pub use summary::{LifecycleCounts, Summary, VectorCounts};

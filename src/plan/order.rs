@@ -54,12 +54,12 @@ fn is_move(change: &Change) -> bool {
 }
 
 /// The rows that a promotion writes once: its moves need them.
-fn allowing_rows<'a>(
-    input: &BuildInput<'a>, changed: &BTreeMap<&Address, &Change>,
-) -> BTreeMap<&'a str, Vec<Address>> {
+fn allowing_rows<'a>(input: &BuildInput<'a>, changed: &BTreeMap<&Address, &Change>) -> BTreeMap<&'a str, Vec<Address>> {
     let mut out: BTreeMap<&str, Vec<Address>> = BTreeMap::new();
     for (row, address) in input.resolved.rows.iter().zip(row_addresses(input)) {
-        if let Some(promotion) = row.promotion.as_deref().filter(|_| row.key.len() == 1 && changed.contains_key(&address)) {
+        if let Some(promotion) =
+            row.promotion.as_deref().filter(|_| row.key.len() == 1 && changed.contains_key(&address))
+        {
             out.entry(promotion).or_default().push(address);
         }
     }

@@ -25,7 +25,11 @@ pub fn write(value: &Value, indent: usize, out: &mut String) {
 }
 
 fn write_block<'a>(
-    open: char, close: char, items: impl Iterator<Item = (Option<&'a str>, &'a Value)>, indent: usize, out: &mut String,
+    open: char,
+    close: char,
+    items: impl Iterator<Item = (Option<&'a str>, &'a Value)>,
+    indent: usize,
+    out: &mut String,
 ) {
     out.push(open);
     for (i, (key, item)) in items.enumerate() {

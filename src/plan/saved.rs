@@ -11,7 +11,8 @@ use super::step::Step;
 use super::summary::Summary;
 use crate::diff::{Change, Finding};
 use crate::model::{
-    Address, Binding, ChunkPolicy, Digest, EmbedderIdentity, ReferenceTarget, RowKey, Selection, SourceFile, TableName, canonical_json, digest_of,
+    Address, Binding, ChunkPolicy, Digest, EmbedderIdentity, ReferenceTarget, RowKey, Selection, SourceFile, TableName,
+    canonical_json, digest_of,
 };
 
 /// The major version of the format.
@@ -194,8 +195,7 @@ impl SavedPlan {
             Some(major) if major > FORMAT_MAJOR => return Err(LoadError::NewerFormat { found }),
             Some(_) => {}
         }
-        let plan: SavedPlan =
-            serde_json::from_value(value).map_err(|error| LoadError::NotAPlan(error.to_string()))?;
+        let plan: SavedPlan = serde_json::from_value(value).map_err(|error| LoadError::NotAPlan(error.to_string()))?;
         let real = plan.content_digest();
         if real != plan.digest {
             return Err(LoadError::Edited { said: plan.digest.to_string(), real: real.to_string() });

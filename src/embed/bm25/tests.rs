@@ -5,7 +5,10 @@ fn numbers_out_of_range_are_refused() {
     let cases = [
         (Bm25Params { k: -0.5, ..Bm25Params::default() }, "bm25 setting \"k\" is -0.5; it has to be 0 or more"),
         (Bm25Params { b: f64::NAN, ..Bm25Params::default() }, "bm25 setting \"b\" is NaN; it has to be from 0 to 1"),
-        (Bm25Params { avg_len: 0.0, ..Bm25Params::default() }, "bm25 setting \"avg_len\" is 0; it has to be more than 0"),
+        (
+            Bm25Params { avg_len: 0.0, ..Bm25Params::default() },
+            "bm25 setting \"avg_len\" is 0; it has to be more than 0",
+        ),
     ];
     for (params, message) in cases {
         assert_eq!(Bm25::new(params).unwrap_err().to_string(), message);
@@ -51,7 +54,8 @@ mod embedded {
 
     #[test]
     fn a_document_has_saturated_frequencies() {
-        let vector = bm25(Bm25Params { avg_len: 3.0, ..Bm25Params::default() }).document("Records, and the retention of records.");
+        let vector = bm25(Bm25Params { avg_len: 3.0, ..Bm25Params::default() })
+            .document("Records, and the retention of records.");
         // Three words as expected on average: n * 2.2 / (1.2 + n).
         assert_eq!(vector, SparseVector { indices: vec![RECORD, RETENT], values: vec![1.375, 1.0] });
         assert_eq!(bm25(Bm25Params::default()).document("of the"), SparseVector { indices: vec![], values: vec![] });

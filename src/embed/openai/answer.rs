@@ -28,7 +28,10 @@ struct Item {
 }
 
 /// Reads a body of at most `limit` bytes; the outer error is a broken connection.
-pub(super) async fn read(mut response: Response, limit: usize) -> Result<Result<Vec<u8>, AnswerProblem>, reqwest::Error> {
+pub(super) async fn read(
+    mut response: Response,
+    limit: usize,
+) -> Result<Result<Vec<u8>, AnswerProblem>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(part) = response.chunk().await? {
         if body.len() + part.len() > limit {
@@ -42,7 +45,8 @@ pub(super) async fn read(mut response: Response, limit: usize) -> Result<Result<
 /// Reads and checks an answer for `expected` texts.
 pub(super) fn parse(body: &[u8], expected: usize, dimension: u32) -> Result<Vectors, AnswerProblem> {
     // The parser's own message quotes the answer, which may quote a text.
-    let not_embeddings = |error: serde_json::Error| AnswerProblem::NotEmbeddings { line: error.line(), column: error.column() };
+    let not_embeddings =
+        |error: serde_json::Error| AnswerProblem::NotEmbeddings { line: error.line(), column: error.column() };
     let answer: Answer = serde_json::from_slice(body).map_err(not_embeddings)?;
     if answer.data.len() != expected {
         return Err(AnswerProblem::Count { expected, got: answer.data.len() });
@@ -91,13 +95,20 @@ mod tests {
 
     #[test]
     fn vectors_come_in_the_order_of_their_indices() {
-        let ordered = |vectors: &[f32]| Ok(Vectors { vectors: vectors.iter().map(|&value| vec![value]).collect(), model: None });
+        let ordered =
+            |vectors: &[f32]| Ok(Vectors { vectors: vectors.iter().map(|&value| vec![value]).collect(), model: None });
         let cases = [
             (r#"{"data":[{"index":1,"embedding":[1]},{"index":0,"embedding":[0]}]}"#, ordered(&[0.0, 1.0])),
             (r#"{"data":[{"index":1,"embedding":[1]},{"embedding":[0]}]}"#, ordered(&[0.0, 1.0])),
             (r#"{"data":[{"embedding":[0]},{"embedding":[1]}]}"#, ordered(&[0.0, 1.0])),
-            (r#"{"data":[{"index":1,"embedding":[1]},{"index":1,"embedding":[0]}]}"#, Err(AnswerProblem::Order { last: 1 })),
-            (r#"{"data":[{"index":0,"embedding":[1]},{"index":2,"embedding":[0]}]}"#, Err(AnswerProblem::Order { last: 1 })),
+            (
+                r#"{"data":[{"index":1,"embedding":[1]},{"index":1,"embedding":[0]}]}"#,
+                Err(AnswerProblem::Order { last: 1 }),
+            ),
+            (
+                r#"{"data":[{"index":0,"embedding":[1]},{"index":2,"embedding":[0]}]}"#,
+                Err(AnswerProblem::Order { last: 1 }),
+            ),
         ];
         for (body, expected) in cases {
             assert_eq!(parse(body.as_bytes(), 2, 1), expected, "{body}");

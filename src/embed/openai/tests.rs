@@ -68,7 +68,8 @@ impl Server {
     fn embedder(&self, change: impl FnOnce(&mut OpenAiConfig)) -> OpenAiEmbedder {
         let mut config = OpenAiConfig::new(&self.url, "m", 3);
         config.api_key = Some(format!("{KEY}\n").into());
-        config.retry = RetryPolicy { max_retries: 2, min_wait: Duration::from_secs(60), max_wait: Duration::from_secs(60) };
+        config.retry =
+            RetryPolicy { max_retries: 2, min_wait: Duration::from_secs(60), max_wait: Duration::from_secs(60) };
         change(&mut config);
         OpenAiEmbedder::new(config).unwrap()
     }
@@ -286,7 +287,10 @@ fn base_urls_are_completed_or_refused() {
         ("https://host/a/embeddings?api-version=1", Ok("https://host/a/embeddings")),
         ("api.openai.com", Err("embedder setting \"base_url\" is not a URL: relative URL without a base")),
         ("ftp://host", Err("embedder setting \"base_url\" does not begin with http:// or https://")),
-        ("http://u:p@host", Err("embedder setting \"base_url\" holds a user or password; put the key into \"api_key\"")),
+        (
+            "http://u:p@host",
+            Err("embedder setting \"base_url\" holds a user or password; put the key into \"api_key\""),
+        ),
     ];
     for (url, expected) in cases {
         let got = Endpoint::parse(url).map(|endpoint| endpoint.name).map_err(|error| error.to_string());

@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn half_precision_is_read_exactly() {
-        let cases = [(0x3c00, 1.0), (0xc000, -2.0), (0x3555, 0.333_251_95), (0x7bff, 65504.0), (0x0001, 2f32.powi(-24))];
+        let cases =
+            [(0x3c00, 1.0), (0xc000, -2.0), (0x3555, 0.333_251_95), (0x7bff, 65504.0), (0x0001, 2f32.powi(-24))];
         for (bits, value) in cases {
             assert_eq!(half(bits), value, "{bits:#x}");
         }

@@ -113,10 +113,19 @@ fn wrong_directories_say_which_file_and_why() {
     let data = [0, 0, 3, 4];
     let bytes = |dtype, shape, config, tensor| model(dtype, shape, &data, config, tensor);
     let cases = [
-        (bytes(Dtype::I8, vec![4, 1], CONFIG, "embeddings"), "model.safetensors\" has \"embeddings\" of shape [4, 1], not tokens x 2"),
-        (bytes(Dtype::U8, vec![2, 2], CONFIG, "embeddings"), "model.safetensors\" has \"embeddings\" of type U8, not I8, F16 or F32"),
+        (
+            bytes(Dtype::I8, vec![4, 1], CONFIG, "embeddings"),
+            "model.safetensors\" has \"embeddings\" of shape [4, 1], not tokens x 2",
+        ),
+        (
+            bytes(Dtype::U8, vec![2, 2], CONFIG, "embeddings"),
+            "model.safetensors\" has \"embeddings\" of type U8, not I8, F16 or F32",
+        ),
         (bytes(Dtype::I8, vec![2, 2], CONFIG, "other"), "model.safetensors\" has no tensor \"embeddings\""),
-        (bytes(Dtype::I8, vec![2, 2], CONFIG, "mapping"), "model.safetensors\" has a tensor \"mapping\", which is not supported"),
+        (
+            bytes(Dtype::I8, vec![2, 2], CONFIG, "mapping"),
+            "model.safetensors\" has a tensor \"mapping\", which is not supported",
+        ),
         (
             bytes(Dtype::I8, vec![1, 4], r#"{"normalize": true, "hidden_dim": 4}"#, "embeddings"),
             "tokenizer.json\" has token 1, but the model has 1 rows",
