@@ -11,6 +11,7 @@
 mod change;
 pub mod codes;
 mod compare;
+mod functions;
 mod ids;
 mod resolve;
 mod rows;
@@ -22,6 +23,7 @@ pub use change::{
     RowChange, UnitPoints, VectorChange,
 };
 pub use compare::{Comparison, compare};
+pub use functions::check_functions;
 pub use ids::{derive_id, set_hash};
 pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, ResolvedRow, RowValue, resolve};
 pub use rows::{check_rows, reference_targets};
