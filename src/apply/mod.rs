@@ -1,1 +1,32 @@
-//! Executes a saved plan: a pure machine decides, an executor acts, a journal remembers.
+//! Executes a saved plan.
+//!
+//! ```text
+//! machine   next(plan, fold(journal)): the one place that decides what comes next. Pure.
+//! journal   what has been intended and done, in PostgreSQL
+//! lease     one runner at a time, by a session advisory lock
+//! stage     fills new collections that nobody sees yet
+//! recheck   locks what the plan read and compares it with the baseline
+//! work      the steps inside the transaction
+//! run       does what the machine says
+//! ```
+//!
+//! PostgreSQL's commit is the decision. Before it, a failure anywhere goes back to exactly the state before: the transaction
+//! is rolled back and staged collections are removed. After it, only forward: aliases are switched, old collections go.
+//! Every effect has a durable intent before it and can be repeated.
+
+mod error;
+mod journal;
+mod lease;
+mod machine;
+mod recheck;
+mod run;
+mod schema;
+mod stage;
+mod work;
+
+pub use error::ApplyError;
+pub use journal::{Entry, RunRow, read_entries, read_runs};
+pub use lease::{LEASE_KEY, Lease};
+pub use machine::{Effect, Outcome, RunState, fold, next};
+pub use run::{Event, Events, RunEnd, Runner};
+pub use schema::{SCHEMA_VERSION, init, init_sql};

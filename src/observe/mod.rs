@@ -22,6 +22,6 @@ pub use error::ObserveError;
 pub use managed::{read_epoch, read_gates, read_managed};
 pub use rows::{live_rows, read_references};
 pub use snapshot::{Observation, Request, observe};
-pub use texts::{UnitTexts, read_bodies};
+pub use texts::{UnitTexts, cut as cut_unit, read_bodies};
 pub use units::{UnitFilter, read_units};
 pub use vectors::{ReadPoints, read_all_ids, read_ledger, read_vectors};

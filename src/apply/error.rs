@@ -1,0 +1,66 @@
+//! Why an apply stopped.
+
+use crate::embed::{Bm25Error, EmbedError};
+use crate::observe::ObserveError;
+use crate::store::StoreError;
+
+/// Why an apply stopped.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ApplyError {
+    /// A store did not answer, or said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Reading failed.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// Reality moved since the plan was made.
+    #[error("the plan is stale: {}", .0.join("; "))]
+    Stale(Vec<String>),
+    /// A step was refused.
+    #[error("step \"{step}\" was refused: {why}")]
+    Refused {
+        /// The step's title.
+        step: String,
+        /// Which row or unit, and the answer.
+        why: String,
+    },
+    /// An embedder failed.
+    #[error("the embedder \"{embedder}\" failed: {source}")]
+    Embed {
+        /// Its name.
+        embedder: String,
+        /// Why.
+        source: EmbedError,
+    },
+    /// BM25 is not to be had.
+    #[error(transparent)]
+    Bm25(#[from] Bm25Error),
+    /// Another run holds the lease.
+    #[error("another run holds the lease: {0}")]
+    Locked(String),
+    /// The same saved plan was applied before.
+    #[error("this plan was applied before, by run {run}")]
+    AppliedBefore {
+        /// The run.
+        run: String,
+    },
+    /// The commit's reply never came, and looking failed too.
+    #[error("the commit of run {run} is in doubt: {why}")]
+    InDoubt {
+        /// The run.
+        run: String,
+        /// Why looking failed.
+        why: String,
+    },
+    /// The plan was made for another environment or database.
+    #[error("{0}")]
+    WrongTarget(String),
+    /// The journal holds what this version does not understand.
+    #[error("the journal of run {run} cannot be read: {why}")]
+    Journal {
+        /// The run.
+        run: String,
+        /// Why.
+        why: String,
+    },
+}

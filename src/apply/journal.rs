@@ -1,0 +1,202 @@
+//! The journal: intents and effects of each run, in PostgreSQL.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::ApplyError;
+use super::machine::Outcome;
+use crate::store::{Param, Query, Relational, Sql, StoreError, Tx};
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    /// The run began.
+    Opened {
+        /// The longest that a request may still be on its way after its sender died, in milliseconds.
+        request_deadline_ms: u64,
+    },
+    /// A collection is about to be made and filled.
+    Staging {
+        /// The set.
+        set: String,
+        /// The collection.
+        collection: String,
+    },
+    /// It is filled and read back.
+    Staged {
+        /// The set.
+        set: String,
+        /// How many points it holds.
+        points: u64,
+    },
+    /// The transaction is about to begin.
+    Transacting,
+    /// Written in the transaction itself: the decision.
+    Decided,
+    /// An alias is about to be switched.
+    Settling {
+        /// The set.
+        set: String,
+    },
+    /// It is switched and read back.
+    Settled {
+        /// The set.
+        set: String,
+    },
+    /// An old collection is about to go.
+    Sweeping {
+        /// The collection.
+        collection: String,
+    },
+    /// It is gone.
+    Swept {
+        /// The collection.
+        collection: String,
+    },
+    /// It goes later.
+    Deferred {
+        /// The collection.
+        collection: String,
+        /// Seconds from this entry.
+        seconds: u64,
+    },
+    /// The run goes back.
+    Undoing {
+        /// Why.
+        why: String,
+    },
+    /// It has gone back.
+    Undone,
+    /// The run ended.
+    Closed {
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunRow {
+    /// Its id.
+    pub run: String,
+    /// The digest of its plan.
+    pub plan_digest: String,
+    /// The environment.
+    pub environment: String,
+    /// Who is recorded as having made the change.
+    pub actor: String,
+    /// The process: user, host and pid.
+    pub runner: String,
+    /// When it was opened, UTC.
+    pub opened_at: String,
+    /// When it was closed, UTC.
+    pub closed_at: Option<String>,
+    /// `applied` or `undone`.
+    pub outcome: Option<String>,
+}
+
+/// Opens a run.
+pub(super) async fn open_run(
+    store: &mut dyn Relational, run: &RunRow, plan: &str, opened: &Entry,
+) -> Result<(), StoreError> {
+    let mut tx = store.begin(crate::store::TxMode::ReadWrite).await?;
+    let sql = "INSERT INTO enact.run (run_id, plan_digest, environment, actor, runner, plan) VALUES ($1, $2, $3, $4, $5, $6)";
+    let texts = [&run.run, &run.plan_digest, &run.environment, &run.actor, &run.runner];
+    let query = texts.into_iter().fold(Query::new(Sql::new(sql)), |query, text| query.bind(Param::Text(text.clone())));
+    tx.query(&query.bind(Param::Text(plan.to_owned()))).await?;
+    tx.query(&append_query(&run.run, opened)).await?;
+    tx.commit().await
+}
+
+/// Appends durably, in a transaction of its own.
+pub(super) async fn append(store: &mut dyn Relational, run: &str, entry: &Entry) -> Result<(), StoreError> {
+    store.query(&append_query(run, entry)).await.map(|_| ())
+}
+
+/// Appends inside a transaction.
+pub(super) async fn append_in(tx: &mut dyn Tx, run: &str, entry: &Entry) -> Result<(), StoreError> {
+    tx.query(&append_query(run, entry)).await.map(|_| ())
+}
+
+fn append_query(run: &str, entry: &Entry) -> Query {
+    let sql = "INSERT INTO enact.journal (run_id, seq, entry) \
+               SELECT $1, coalesce(max(seq), 0) + 1, $2 FROM enact.journal WHERE run_id = $1";
+    let Ok(entry) = serde_json::to_value(entry) else { panic!("BUG: a journal entry does not serialise") };
+    Query::new(Sql::new(sql)).bind(Param::Text(run.to_owned())).bind(Param::Json(entry))
+}
+
+/// Closes a run and writes its last entry.
+pub(super) async fn close_run(store: &mut dyn Relational, run: &str, outcome: Outcome) -> Result<(), StoreError> {
+    let mut tx = store.begin(crate::store::TxMode::ReadWrite).await?;
+    append_in(tx.as_mut(), run, &Entry::Closed { outcome }).await?;
+    let text = match outcome {
+        Outcome::Applied => "applied",
+        Outcome::Undone => "undone",
+    };
+    let sql = "UPDATE enact.run SET closed_at = pg_catalog.clock_timestamp(), outcome = $2 WHERE run_id = $1";
+    let query = Query::new(Sql::new(sql)).bind(Param::Text(run.to_owned())).bind(Param::Text(text.to_owned()));
+    tx.query(&query).await?;
+    let sweep = Query::new(Sql::new("DELETE FROM enact.staged_point WHERE run_id = $1"));
+    tx.query(&sweep.bind(Param::Text(run.to_owned()))).await?;
+    tx.commit().await
+}
+
+/// Reads a run's journal, in order.
+///
+/// # Errors
+/// Those of the store; an entry of a newer Enact.
+pub async fn read_entries(store: &mut dyn Relational, run: &str) -> Result<Vec<Entry>, ApplyError> {
+    let query = Query::new(Sql::new("SELECT entry FROM enact.journal WHERE run_id = $1 ORDER BY seq"));
+    let records = store.query(&query.bind(Param::Text(run.to_owned()))).await?;
+    records
+        .iter()
+        .map(|record| {
+            serde_json::from_value(record.json(0).cloned().unwrap_or_default())
+                .map_err(|error| ApplyError::Journal { run: run.to_owned(), why: error.to_string() })
+        })
+        .collect()
+}
+
+/// Reads runs, newest first.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_runs(store: &mut dyn Relational, limit: i64) -> Result<Vec<RunRow>, StoreError> {
+    let sql = "SELECT run_id, plan_digest, environment, actor, runner, opened_at::text, closed_at::text, outcome \
+               FROM enact.run ORDER BY opened_at DESC, run_id DESC LIMIT $1";
+    let records = store.query(&Query::new(Sql::new(sql)).bind(Param::Int(limit))).await?;
+    let rows = records.iter().map(|record| {
+        let text = |index: usize| record.text(index).unwrap_or_default().to_owned();
+        RunRow {
+            run: text(0),
+            plan_digest: text(1),
+            environment: text(2),
+            actor: text(3),
+            runner: text(4),
+            opened_at: text(5),
+            closed_at: record.text(6).map(str::to_owned),
+            outcome: record.text(7).map(str::to_owned),
+        }
+    });
+    Ok(rows.collect())
+}
+
+/// The saved plan of a run.
+pub(super) async fn read_plan_text(store: &mut dyn Relational, run: &str) -> Result<Option<String>, StoreError> {
+    let query = Query::new(Sql::new("SELECT plan FROM enact.run WHERE run_id = $1"));
+    let records = store.query(&query.bind(Param::Text(run.to_owned()))).await?;
+    Ok(records.first().and_then(|record| record.text(0)).map(str::to_owned))
+}
+
+/// Old collections whose grace is over and that are still there.
+pub(super) async fn due_collections(store: &mut dyn Relational) -> Result<Vec<(String, String)>, StoreError> {
+    let sql = "SELECT run_id, entry->'deferred'->>'collection' FROM enact.journal d \
+               WHERE entry ? 'deferred' AND written_at + pg_catalog.make_interval(secs => (entry->'deferred'->>'seconds')::float8) < now() \
+               AND NOT EXISTS (SELECT FROM enact.journal s WHERE s.run_id = d.run_id \
+                 AND s.entry->'swept'->>'collection' = d.entry->'deferred'->>'collection')";
+    let records = store.query(&Query::new(Sql::new(sql))).await?;
+    Ok(records
+        .iter()
+        .filter_map(|record| Some((record.text(0)?.to_owned(), record.text(1)?.to_owned())))
+        .collect())
+}

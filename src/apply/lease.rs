@@ -1,0 +1,61 @@
+//! One runner at a time.
+//!
+//! The lease is a session advisory lock: it dies with its process or its connection, and never has to be broken by hand.
+
+use std::time::{Duration, Instant};
+
+use super::error::ApplyError;
+use crate::store::{Param, Query, Relational, Sql, StoreError};
+
+/// The key of the lock: the first eight bytes of `blake3("enact lease")`.
+pub const LEASE_KEY: i64 = 0x656e_6163_745f_6c65;
+
+/// How often a waiting runner looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// The lease, held until [`Lease::release`] or until the connection ends.
+#[must_use]
+pub struct Lease(());
+
+impl Lease {
+    /// Takes the lease, waiting up to `patience`.
+    ///
+    /// # Errors
+    /// [`ApplyError::Locked`] with who holds it; those of the store.
+    pub async fn take(store: &mut dyn Relational, patience: Duration) -> Result<Lease, ApplyError> {
+        let began = Instant::now();
+        loop {
+            if store.try_lock(LEASE_KEY).await? {
+                return Ok(Lease(()));
+            }
+            if began.elapsed() >= patience {
+                return Err(ApplyError::Locked(holder(store).await?));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Gives it back.
+    ///
+    /// # Errors
+    /// Those of the store; the lock then ends with the connection.
+    pub async fn release(self, store: &mut dyn Relational) -> Result<(), StoreError> {
+        store.unlock(LEASE_KEY).await
+    }
+}
+
+async fn holder(store: &mut dyn Relational) -> Result<String, StoreError> {
+    let sql = "SELECT a.pid::text, coalesce(a.usename::text, '?'), coalesce(a.client_addr::text, 'local socket'), a.backend_start::text, \
+               coalesce((SELECT r.runner || ', run ' || r.run_id || ', plan ' || pg_catalog.left(r.plan_digest, 12) FROM enact.run r \
+                 WHERE r.closed_at IS NULL ORDER BY r.opened_at DESC LIMIT 1), a.application_name) \
+               FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+               WHERE l.locktype = 'advisory' AND l.granted AND l.classid = ($1 >> 32)::oid AND l.objid = ($1 & 4294967295)::oid";
+    let records = store.query(&Query::new(Sql::new(sql)).bind(Param::Int(LEASE_KEY))).await?;
+    Ok(match records.first() {
+        Some(record) => {
+            let text = |index: usize| record.text(index).unwrap_or("?").to_owned();
+            format!("{} (database session {} of {} from {}, since {})", text(4), text(0), text(1), text(2), text(3))
+        }
+        None => "it was given back a moment ago; try again".to_owned(),
+    })
+}

@@ -1,0 +1,134 @@
+//! Decides what comes next. Pure.
+//!
+//! `next(plan, fold(journal))` serves the first run, the resumed run and the undo alike: there is no other scheduler.
+//!
+//! ```text
+//! Opened ─▶ Staging ─▶ Staged ─▶ Transacting ─▶ Decided ─▶ Settled ─▶ Swept ─▶ Closed(applied)
+//!              └────────┴────────────┴─▶ Undoing ─▶ Undone ─▶ Closed(undone)
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::journal::Entry;
+use crate::plan::{SavedPlan, Work};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All of it is true.
+    Applied,
+    /// None of it is.
+    Undone,
+}
+
+/// What the journal says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunState {
+    /// Collections that may exist, by vector set.
+    pub collections: BTreeMap<String, String>,
+    /// Sets that are staged.
+    pub staged: BTreeSet<String>,
+    /// Whether the decision is made.
+    pub decided: bool,
+    /// Whether the run goes back.
+    pub undoing: bool,
+    /// Whether it has gone back.
+    pub undone: bool,
+    /// Sets whose alias is switched.
+    pub settled: BTreeSet<String>,
+    /// Old collections that are gone, or will go later.
+    pub swept: BTreeSet<String>,
+    /// How it ended.
+    pub closed: Option<Outcome>,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Stage the step with this id.
+    Stage(u32),
+    /// Run the transaction.
+    Transact,
+    /// Remove everything staged.
+    Undo,
+    /// Settle the step with this id.
+    Settle(u32),
+    /// Sweep the step with this id.
+    Sweep(u32),
+    /// Close the run.
+    Close(Outcome),
+    /// Nothing: it is closed.
+    Nothing(Outcome),
+}
+
+/// Folds a journal.
+pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> RunState {
+    let mut state = RunState::default();
+    for entry in entries {
+        match entry {
+            Entry::Opened { .. } | Entry::Transacting | Entry::Settling { .. } | Entry::Sweeping { .. } => {}
+            Entry::Staging { set, collection } => {
+                state.collections.insert(set.clone(), collection.clone());
+            }
+            Entry::Staged { set, .. } => {
+                state.staged.insert(set.clone());
+            }
+            Entry::Decided => state.decided = true,
+            Entry::Settled { set } => {
+                state.settled.insert(set.clone());
+            }
+            Entry::Swept { collection } | Entry::Deferred { collection, .. } => {
+                state.swept.insert(collection.clone());
+            }
+            Entry::Undoing { .. } => state.undoing = true,
+            Entry::Undone => state.undone = true,
+            Entry::Closed { outcome } => state.closed = Some(*outcome),
+        }
+    }
+    state
+}
+
+/// Says what comes next.
+pub fn next(plan: &SavedPlan, state: &RunState) -> Effect {
+    if let Some(outcome) = state.closed {
+        return Effect::Nothing(outcome);
+    }
+    if !state.decided {
+        return before_decision(plan, state);
+    }
+    for step in &plan.steps {
+        if let Work::SwitchAlias { set } = &step.work
+            && !state.settled.contains(set)
+        {
+            return Effect::Settle(step.id);
+        }
+    }
+    for step in &plan.steps {
+        if let Work::DropCollection { collection, .. } = &step.work
+            && !state.swept.contains(collection)
+        {
+            return Effect::Sweep(step.id);
+        }
+    }
+    Effect::Close(Outcome::Applied)
+}
+
+fn before_decision(plan: &SavedPlan, state: &RunState) -> Effect {
+    if state.undone {
+        return Effect::Close(Outcome::Undone);
+    }
+    if state.undoing {
+        return Effect::Undo;
+    }
+    for step in &plan.steps {
+        if let Work::StageVectors(work) = &step.work
+            && !state.staged.contains(&work.set)
+        {
+            return Effect::Stage(step.id);
+        }
+    }
+    Effect::Transact
+}

@@ -1,0 +1,193 @@
+//! Compares reality with the baseline, inside the transaction that decides.
+//!
+//! Rows that will be written and units that were read are locked where the role may lock them, so that what was compared
+//! is still true at the commit. What differs is named.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::ApplyError;
+use crate::diff::PromotionRecord;
+use crate::model::{Address, Digest, Managed, Selection, UnitFacts, digest_of};
+use crate::observe::{
+    UnitFilter, live_rows, read_all_ids, read_catalog, read_epoch, read_gates, read_ledger, read_managed,
+    read_references, read_units,
+};
+use crate::plan::{SavedPlan, collection_ids_digest, managed_under, relevant_units};
+use crate::store::{Param, Query, Sql, StoreError, Tx, VectorStore};
+
+/// What was read while comparing, for the steps that follow.
+pub(super) struct Rechecked {
+    /// Units by id.
+    pub units: BTreeMap<String, UnitFacts>,
+    /// Whether the units could be locked; if not, they are read again before the decision.
+    pub locked: bool,
+}
+
+/// Compares everything in the relational store.
+pub(super) async fn recheck(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<Rechecked, ApplyError> {
+    let mut moved = Vec::new();
+    let epoch = read_epoch(tx).await?;
+    if plan.baseline.epoch.as_deref() != Some(epoch.as_str()) {
+        return Err(ApplyError::WrongTarget(
+            "the plan was made for another database, or this one was set up anew since".to_owned(),
+        ));
+    }
+    let managed = read_managed(tx).await?;
+    for (root, digest) in &plan.baseline.managed {
+        if managed_under(root, &managed) != *digest {
+            moved.push(format!("{root} was applied by another run"));
+        }
+    }
+    let locked = may_lock(tx, plan).await?;
+    let units = read_baseline_units(tx, plan, &managed, locked).await?;
+    compare_units(plan, &units, &mut moved);
+    compare_rows(tx, plan, &mut moved).await?;
+    compare_gates(tx, plan, &mut moved).await?;
+    compare_ledgers(tx, plan, &mut moved).await?;
+    if moved.is_empty() { Ok(Rechecked { units, locked }) } else { Err(ApplyError::Stale(moved)) }
+}
+
+/// Whether the connection's role may lock the rows of the units.
+async fn may_lock(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<bool, StoreError> {
+    let tables = plan.pins.binding.units.tables.iter();
+    let (schemas, names) = tables.map(|table| (table.schema().to_owned(), table.name().to_owned())).unzip();
+    let sql = "SELECT coalesce(pg_catalog.bool_and(pg_catalog.has_table_privilege(c.oid, 'UPDATE')), false) \
+               FROM pg_catalog.unnest($1, $2) AS w(s, t) JOIN pg_catalog.pg_namespace n ON n.nspname = w.s \
+               JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.t";
+    let query = Query::new(Sql::new(sql)).bind(Param::Texts(schemas)).bind(Param::Texts(names));
+    Ok(tx.query(&query).await?.first().is_some_and(|record| record.is_true(0)))
+}
+
+async fn read_baseline_units(
+    tx: &mut dyn Tx, plan: &SavedPlan, managed: &BTreeMap<Address, Managed>, lock: bool,
+) -> Result<BTreeMap<String, UnitFacts>, StoreError> {
+    let selections: Vec<Selection> = plan.pins.selections.iter().map(|pin| pin.selection.clone()).collect();
+    let mut ids: BTreeSet<String> = plan.pins.overlay.keys().cloned().collect();
+    for entry in managed.values() {
+        if let Ok(record) = serde_json::from_value::<PromotionRecord>(entry.attributes.clone()) {
+            ids.extend(record.units.into_iter().map(|unit| unit.id));
+        }
+    }
+    read_units(tx, &plan.pins.binding.units, &UnitFilter { selections, ids, lock }).await
+}
+
+fn compare_units(plan: &SavedPlan, units: &BTreeMap<String, UnitFacts>, moved: &mut Vec<String>) {
+    let now = relevant_units(&plan.pins.selections, &plan.pins.overlay, units);
+    name_differences(&plan.baseline.units, &now, moved);
+}
+
+fn name_differences(before: &BTreeMap<String, Digest>, now: &BTreeMap<String, Digest>, moved: &mut Vec<String>) {
+    for (address, digest) in before {
+        match now.get(address) {
+            Some(found) if found == digest => {}
+            Some(_) => moved.push(format!("unit \"{address}\" changed")),
+            None => moved.push(format!("unit \"{address}\" is gone or no longer selected")),
+        }
+    }
+    for address in now.keys().filter(|address| !before.contains_key(*address)) {
+        moved.push(format!("unit \"{address}\" is selected now"));
+    }
+}
+
+/// Reads units that could not be locked once more, as the last thing before the decision.
+pub(super) async fn recheck_unlocked(
+    tx: &mut dyn Tx, plan: &SavedPlan, before: &Rechecked,
+) -> Result<(), ApplyError> {
+    if before.locked {
+        return Ok(());
+    }
+    let managed = BTreeMap::new();
+    let mut units = read_baseline_units(tx, plan, &managed, false).await?;
+    // The states that this plan made itself are not somebody else's change.
+    for (id, unit) in &mut units {
+        if let Some(was) = before.units.get(id).filter(|_| plan.pins.overlay.contains_key(id)) {
+            unit.lifecycle = was.lifecycle.clone();
+        }
+    }
+    let mut moved = Vec::new();
+    compare_units(plan, &units, &mut moved);
+    if moved.is_empty() { Ok(()) } else { Err(ApplyError::Stale(moved)) }
+}
+
+async fn compare_rows(tx: &mut dyn Tx, plan: &SavedPlan, moved: &mut Vec<String>) -> Result<(), ApplyError> {
+    let mut tables: BTreeSet<_> = plan.baseline.rows.iter().map(|row| row.table.clone()).collect();
+    tables.extend(plan.baseline.references.iter().map(|target| target.table.clone()));
+    let (facts, _) = read_catalog(tx, &tables, &BTreeSet::new()).await?;
+    let mut groups: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for row in &plan.baseline.rows {
+        let group: &mut BTreeMap<_, _> = groups.entry((&row.table, &row.key_columns)).or_default();
+        group.insert(row.key.clone(), row.digest.as_ref());
+    }
+    for ((table, key), rows) in groups {
+        let Some(table_facts) = facts.get(table) else {
+            moved.push(format!("table \"{table}\" is gone"));
+            continue;
+        };
+        let live = live_rows(tx, table, table_facts, key, &rows.keys().cloned().collect()).await?;
+        for (key, digest) in rows {
+            let now = live.get(&key).map(digest_of);
+            if now.as_ref() != digest {
+                moved.push(format!("row \"{}\" {}", Address::row(table, &key.0), what_moved(digest, now.as_ref())));
+            }
+        }
+    }
+    let targets = plan.baseline.references.iter().cloned().collect();
+    for (target, lives) in read_references(tx, &targets, &facts).await? {
+        if !lives {
+            moved.push(format!("row \"{}\" is gone", Address::row(&target.table, &target.values)));
+        }
+    }
+    Ok(())
+}
+
+fn what_moved(before: Option<&Digest>, now: Option<&Digest>) -> &'static str {
+    match (before, now) {
+        (None, _) => "is there now",
+        (Some(_), None) => "is gone",
+        (Some(_), Some(_)) => "changed",
+    }
+}
+
+async fn compare_gates(tx: &mut dyn Tx, plan: &SavedPlan, moved: &mut Vec<String>) -> Result<(), ApplyError> {
+    let Some(gates) = &plan.pins.binding.gates else { return Ok(()) };
+    let names = plan.baseline.gates.keys().cloned().collect();
+    let now = read_gates(tx, gates, &names).await?;
+    for (gate, value) in &plan.baseline.gates {
+        if now.get(gate) != Some(value) {
+            moved.push(format!("gate \"{gate}\" was changed"));
+        }
+    }
+    Ok(())
+}
+
+async fn compare_ledgers(tx: &mut dyn Tx, plan: &SavedPlan, moved: &mut Vec<String>) -> Result<(), ApplyError> {
+    let Some(ledger) = &plan.pins.binding.ledger else { return Ok(()) };
+    for (set, digest) in &plan.baseline.ledgers {
+        if digest_of(&read_ledger(tx, ledger).await?) != *digest {
+            moved.push(format!("the ledger of \"{set}\" was changed"));
+        }
+    }
+    Ok(())
+}
+
+/// Compares the live collections: same collection behind each name, same ids.
+pub(super) async fn recheck_vectors(vectors: &dyn VectorStore, plan: &SavedPlan) -> Result<(), ApplyError> {
+    let mut moved = Vec::new();
+    let aliases = vectors.aliases().await?;
+    for (set, baseline) in &plan.baseline.collections {
+        let now = match aliases.get(set) {
+            Some(collection) => Some(collection.clone()),
+            None => vectors.collection(set).await?.map(|facts| facts.name),
+        };
+        if now != baseline.collection {
+            moved.push(format!("\"{set}\" is another collection now"));
+            continue;
+        }
+        let Some(collection) = now else { continue };
+        let ids = read_all_ids(vectors, &collection).await?;
+        if collection_ids_digest(ids.iter()) != baseline.ids {
+            moved.push(format!("the points of \"{set}\" changed: {} when planned, {} now", baseline.points, ids.len()));
+        }
+    }
+    if moved.is_empty() { Ok(()) } else { Err(ApplyError::Stale(moved)) }
+}

@@ -1,0 +1,72 @@
+//! The schema `enact`: what Enact writes down beside the data it governs.
+//!
+//! | table | holds |
+//! | --- | --- |
+//! | `meta` | the schema's version and the epoch, a random uuid |
+//! | `run` | one row for each run, with the whole saved plan, so that a resume needs no file |
+//! | `journal` | intents and effects of each run, in order |
+//! | `managed` | what earlier applies own, with what later plans need to know |
+//! | `before_image`, `staged_point` | points that an in-place write takes away, and those it brings |
+//! | `approval` | who approved which digest |
+
+use crate::store::{Param, Query, Relational, Sql, StoreError, TxMode};
+
+/// The version that this Enact writes.
+pub const SCHEMA_VERSION: i64 = 1;
+
+const STATEMENTS: [&str; 9] = [
+    "CREATE SCHEMA IF NOT EXISTS enact",
+    "CREATE TABLE IF NOT EXISTS enact.meta (one boolean PRIMARY KEY DEFAULT true CHECK (one), version bigint NOT NULL, epoch text NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS enact.run (run_id text PRIMARY KEY, plan_digest text NOT NULL, environment text NOT NULL, \
+     actor text NOT NULL, runner text NOT NULL, plan text NOT NULL, opened_at timestamptz NOT NULL DEFAULT now(), \
+     closed_at timestamptz, outcome text)",
+    "CREATE TABLE IF NOT EXISTS enact.journal (run_id text NOT NULL REFERENCES enact.run, seq bigint NOT NULL, entry jsonb NOT NULL, \
+     written_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(), PRIMARY KEY (run_id, seq))",
+    "CREATE TABLE IF NOT EXISTS enact.managed (address text PRIMARY KEY, digest text NOT NULL, attributes jsonb NOT NULL, \
+     run_id text NOT NULL REFERENCES enact.run)",
+    "CREATE TABLE IF NOT EXISTS enact.before_image (run_id text NOT NULL REFERENCES enact.run, collection text NOT NULL, \
+     point_id text NOT NULL, point jsonb NOT NULL, PRIMARY KEY (run_id, collection, point_id))",
+    "CREATE TABLE IF NOT EXISTS enact.staged_point (run_id text NOT NULL REFERENCES enact.run, collection text NOT NULL, \
+     point_id text NOT NULL, point jsonb NOT NULL, PRIMARY KEY (run_id, collection, point_id))",
+    "CREATE TABLE IF NOT EXISTS enact.approval (plan_digest text NOT NULL, approver text NOT NULL, \
+     approved_at timestamptz NOT NULL DEFAULT now(), expires_at timestamptz, PRIMARY KEY (plan_digest, approver))",
+    "CREATE INDEX IF NOT EXISTS run_plan_digest_idx ON enact.run (plan_digest)",
+];
+
+/// What an owner has to run where the role may not create a schema.
+pub fn init_sql() -> String {
+    let mut out = String::from("BEGIN;\n");
+    for statement in STATEMENTS {
+        out.push_str(statement);
+        out.push_str(";\n");
+    }
+    out.push_str(&format!(
+        "INSERT INTO enact.meta (version, epoch) VALUES ({SCHEMA_VERSION}, gen_random_uuid()::text) ON CONFLICT DO NOTHING;\nCOMMIT;\n"
+    ));
+    out
+}
+
+/// Creates the schema where it is missing. Gives whether it was made now.
+///
+/// # Errors
+/// Those of the store; a schema of a newer Enact is refused.
+pub async fn init(store: &mut dyn Relational) -> Result<bool, StoreError> {
+    let mut tx = store.begin(TxMode::ReadWrite).await?;
+    for statement in STATEMENTS {
+        tx.query(&Query::new(Sql::new(statement))).await?;
+    }
+    let sql = "INSERT INTO enact.meta (version, epoch) VALUES ($1, pg_catalog.gen_random_uuid()::text) \
+               ON CONFLICT DO NOTHING RETURNING epoch";
+    let made = tx.query(&Query::new(Sql::new(sql)).bind(Param::Int(SCHEMA_VERSION))).await?;
+    let version = tx.query(&Query::new(Sql::new("SELECT version FROM enact.meta"))).await?;
+    let version = version.first().and_then(|record| record.int(0)).unwrap_or(0);
+    if version > SCHEMA_VERSION {
+        return Err(StoreError::new(
+            crate::store::Fault::Refused,
+            format!("schema \"enact\" has version {version}, and this Enact knows {SCHEMA_VERSION}"),
+        )
+        .hint("use the newer Enact that made it"));
+    }
+    tx.commit().await?;
+    Ok(!made.is_empty())
+}

@@ -1,0 +1,251 @@
+//! Fills a new collection that nobody sees yet.
+//!
+//! Points that stay are copied with their vectors, chunks that are new are embedded. Both are idempotent by id: what is in the
+//! new collection already is left out, so a resumed run embeds nothing twice. Memory holds one batch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::error::ApplyError;
+use super::run::{Event, Events};
+use crate::chunk::Chunk;
+use crate::diff::{ChunkPlan, ChunkSource, ChunkView, GENERATION_KEY, UnitPoints, payload};
+use crate::embed::Makers;
+use crate::model::{Digest, PointId, Template, UnitFacts};
+use crate::observe::{UnitFilter, cut_unit, read_all_ids, read_bodies, read_units};
+use crate::plan::{SavedPlan, VectorMaker, VectorWork};
+use crate::store::{
+    CollectionSpec, NamedVector, Point, Relational, SparseVector, TxMode, VectorStore, WithVectors,
+};
+
+/// Points in one request.
+const BATCH: u32 = 256;
+/// Units whose bodies are held at once.
+const UNITS: usize = 200;
+
+/// What staging needs.
+pub(super) struct Staging<'a> {
+    pub plan: &'a SavedPlan,
+    pub work: &'a VectorWork,
+    pub run: &'a str,
+    pub collection: &'a str,
+    pub vectors: &'a dyn VectorStore,
+    pub makers: &'a Makers,
+    pub events: &'a Events<'a>,
+}
+
+impl Staging<'_> {
+    /// Makes and fills the collection; gives how many points it holds.
+    pub async fn fill(&self, store: &mut dyn Relational) -> Result<u64, ApplyError> {
+        let spec = CollectionSpec {
+            name: self.collection.to_owned(),
+            vectors: self.work.vectors.clone(),
+            payload_indexes: self.work.payload_indexes.clone(),
+            metadata: BTreeMap::from([
+                (GENERATION_KEY.to_owned(), self.run.to_owned()),
+                ("enact_set".to_owned(), self.work.set.clone()),
+            ]),
+        };
+        self.vectors.ensure_collection(&spec).await?;
+        let mut there = read_all_ids(self.vectors, self.collection).await?;
+        let kept = self.copy_kept(&mut there).await?;
+        self.make_new(store, &mut there).await?;
+        let wanted = kept + self.new_ids().len() as u64;
+        let found = read_all_ids(self.vectors, self.collection).await?;
+        if found.len() as u64 != wanted {
+            return Err(ApplyError::Refused {
+                step: format!("fill {}", self.collection),
+                why: format!("it should hold {wanted} points and holds {}", found.len()),
+            });
+        }
+        Ok(wanted)
+    }
+
+    /// Ids of the chunks that are not in the live collection.
+    fn new_ids(&self) -> BTreeSet<&PointId> {
+        self.chunks().filter(|(_, chunk)| chunk.source != ChunkSource::Kept).map(|(_, chunk)| &chunk.id).collect()
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = (&UnitPoints, &ChunkPlan)> {
+        self.work.units.iter().flat_map(|unit| unit.chunks.iter().map(move |chunk| (unit, chunk)))
+    }
+
+    /// Copies every point of the live collection that does not go, whoever owns it.
+    async fn copy_kept(&self, there: &mut BTreeSet<PointId>) -> Result<u64, ApplyError> {
+        let Some(live) = &self.work.live else { return Ok(0) };
+        let gone: BTreeSet<&PointId> = self.work.units.iter().flat_map(|unit| &unit.delete).collect();
+        let stay: Vec<PointId> =
+            read_all_ids(self.vectors, live).await?.into_iter().filter(|id| !gone.contains(id)).collect();
+        let missing: Vec<PointId> = stay.iter().filter(|id| !there.contains(*id)).cloned().collect();
+        let mut done = stay.len() - missing.len();
+        for batch in missing.chunks(BATCH as usize) {
+            let points = self.vectors.retrieve(live, batch, WithVectors::Yes).await?;
+            if points.len() != batch.len() {
+                return Err(ApplyError::Stale(vec![format!("points of \"{}\" are gone", self.work.set)]));
+            }
+            self.vectors.ensure_points(self.collection, &points).await?;
+            there.extend(batch.iter().cloned());
+            done += batch.len();
+            (self.events)(Event::Copied { set: self.work.set.clone(), done, of: stay.len() });
+        }
+        Ok(stay.len() as u64)
+    }
+
+    async fn make_new(&self, store: &mut dyn Relational, there: &mut BTreeSet<PointId>) -> Result<(), ApplyError> {
+        let of = self.new_ids().len();
+        let units: Vec<&UnitPoints> = self
+            .work
+            .units
+            .iter()
+            .filter(|unit| unit.chunks.iter().any(|c| c.source != ChunkSource::Kept && !there.contains(&c.id)))
+            .collect();
+        let mut done = self.new_ids().iter().filter(|id| there.contains(**id)).count();
+        for batch in units.chunks(UNITS) {
+            let ids: Vec<String> = batch.iter().map(|unit| unit.unit.clone()).collect();
+            let (facts, bodies) = self.read(store, &ids).await?;
+            let mut pending: Vec<Pending<'_>> = Vec::new();
+            for unit in batch {
+                pending.extend(self.prepare(unit, &facts, &bodies, there)?);
+            }
+            for part in pending.chunks(BATCH as usize) {
+                let points = self.points(part).await?;
+                self.vectors.ensure_points(self.collection, &points).await?;
+                there.extend(points.into_iter().map(|point| point.id));
+                done += part.len();
+                (self.events)(Event::Embedded { set: self.work.set.clone(), done, of });
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(
+        &self, store: &mut dyn Relational, ids: &[String],
+    ) -> Result<(BTreeMap<String, UnitFacts>, BTreeMap<String, String>), ApplyError> {
+        let source = &self.plan.pins.binding.units;
+        let mut tx = store.begin(TxMode::Snapshot).await?;
+        let filter = UnitFilter { selections: Vec::new(), ids: ids.iter().cloned().collect(), lock: false };
+        let facts = read_units(tx.as_mut(), source, &filter).await?;
+        let bodies = read_bodies(tx.as_mut(), source, ids).await?;
+        tx.rollback().await?;
+        Ok((facts, bodies))
+    }
+
+    fn prepare<'u>(
+        &self, unit: &'u UnitPoints, facts: &BTreeMap<String, UnitFacts>, bodies: &BTreeMap<String, String>,
+        there: &BTreeSet<PointId>,
+    ) -> Result<Vec<Pending<'u>>, ApplyError> {
+        let stale = || ApplyError::Stale(vec![format!("unit \"{}\" changed", unit.address)]);
+        let (Some(found), Some(body)) = (facts.get(&unit.unit), bodies.get(&unit.unit)) else { return Err(stale()) };
+        let Some(policy) = self.plan.pins.chunk_policies.get(&self.work.chunk_policy) else {
+            panic!("BUG: a plan does not hold its chunk policy \"{}\"", self.work.chunk_policy);
+        };
+        // A payload shows the state that the plan makes, not the one that it found.
+        let mut found = found.clone();
+        if let Some(state) = self.plan.pins.overlay.get(&found.id) {
+            found.lifecycle.clone_from(state);
+        }
+        let cut = cut_unit(policy, &found, body)?;
+        if cut.len() != unit.chunks.len() {
+            return Err(stale());
+        }
+        let mut out = Vec::new();
+        for (chunk, plan) in cut.into_iter().zip(&unit.chunks) {
+            if Digest::of_bytes(chunk.text.as_bytes()) != plan.text {
+                return Err(stale());
+            }
+            if plan.source != ChunkSource::Kept && !there.contains(&plan.id) {
+                let payload = self.payload(&found, plan, unit.chunks.len(), &chunk);
+                out.push(Pending { plan, text: chunk.text, payload });
+            }
+        }
+        Ok(out)
+    }
+
+    fn payload(&self, unit: &UnitFacts, plan: &ChunkPlan, count: usize, chunk: &Chunk) -> Map<String, Value> {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let key = self.work.ledger_key.as_deref().map(|template| point_key(template, unit, plan.ordinal));
+        let key = key.unwrap_or_default();
+        let view = ChunkView { ordinal: plan.ordinal, count, sha256: &plan.sha256, key: &key };
+        let mut out = payload(&self.work.payload, unit, &view, Value::from(chunk.body.as_str()));
+        let parts = json!({
+            "set": self.work.set,
+            "unit": unit.id,
+            "chunk": plan.ordinal,
+            "chunks": count,
+            "text": plan.text,
+            "sha256": plan.sha256,
+            "policy": self.work.policy_digest,
+            "embedders": self.work.embedders_digest,
+        });
+        out.insert("_enact".to_owned(), parts);
+        out
+    }
+
+    async fn points(&self, pending: &[Pending<'_>]) -> Result<Vec<Point>, ApplyError> {
+        let mut points: Vec<Point> = pending
+            .iter()
+            .map(|one| Point { id: one.plan.id.clone(), vectors: BTreeMap::new(), payload: one.payload.clone() })
+            .collect();
+        let copies = self.copies(pending, &mut points).await?;
+        let embed: Vec<usize> = (0..points.len()).filter(|index| !copies.contains(index)).collect();
+        let texts: Vec<String> = embed.iter().map(|index| pending[*index].text.clone()).collect();
+        if texts.is_empty() {
+            return Ok(points);
+        }
+        for (name, maker) in &self.work.makers {
+            let made: Vec<NamedVector> = match maker {
+                VectorMaker::Embedder(embedder) => {
+                    let made = self.makers.embed(embedder, &texts).await;
+                    let made = made.map_err(|source| ApplyError::Embed { embedder: embedder.clone(), source })?;
+                    made.into_iter().map(NamedVector::Dense).collect()
+                }
+                VectorMaker::Bm25(language) => {
+                    let bm25 = Makers::bm25(language)?;
+                    let sparse = texts.iter().map(|text| bm25.document(text));
+                    sparse.map(|s| NamedVector::Sparse(SparseVector { indices: s.indices, values: s.values })).collect()
+                }
+            };
+            for (index, vector) in embed.iter().zip(made) {
+                points[*index].vectors.insert(name.clone(), vector);
+            }
+        }
+        Ok(points)
+    }
+
+    /// Takes vectors from points with the same text; gives which points have them now.
+    async fn copies(&self, pending: &[Pending<'_>], points: &mut [Point]) -> Result<BTreeSet<usize>, ApplyError> {
+        let mut from: BTreeMap<PointId, Vec<usize>> = BTreeMap::new();
+        for (index, one) in pending.iter().enumerate() {
+            if let ChunkSource::Copy { from: id } = &one.plan.source {
+                from.entry(id.clone()).or_default().push(index);
+            }
+        }
+        let (Some(live), false) = (&self.work.live, from.is_empty()) else { return Ok(BTreeSet::new()) };
+        let ids: Vec<PointId> = from.keys().cloned().collect();
+        let mut out = BTreeSet::new();
+        for point in self.vectors.retrieve(live, &ids, WithVectors::Yes).await? {
+            for index in from.get(&point.id).into_iter().flatten() {
+                points[*index].vectors = point.vectors.clone();
+                out.insert(*index);
+            }
+        }
+        Ok(out)
+    }
+}
+
+struct Pending<'a> {
+    plan: &'a ChunkPlan,
+    text: String,
+    payload: Map<String, Value>,
+}
+
+/// Fills a ledger's key template for one chunk.
+fn point_key(template: &str, unit: &UnitFacts, ordinal: u32) -> String {
+    let scope = |name: &str| match name {
+        "chunk.index" => Some(Value::from(ordinal)),
+        "chunk.key" => Some(Value::from(format!("{ordinal:04}"))),
+        other => unit.field(other.strip_prefix("unit.")?).map(Value::from),
+    };
+    Template::parse(template).and_then(|template| template.fill_text(&scope)).unwrap_or_default()
+}

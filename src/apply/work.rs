@@ -1,0 +1,299 @@
+//! The steps inside the transaction.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::error::ApplyError;
+use super::run::{Event, Events};
+use crate::model::{Cell, StatusCheck, TableName};
+use crate::observe::{UnitFilter, read_units};
+use crate::plan::{
+    CallsWork, GateWork, ManagedWrite, Parameter, RUN_MARKER, RowsWork, SavedPlan, Step, TransitionBy,
+    TransitionsWork, UpdateWork, Work,
+};
+use crate::store::{Param, Query, Sql, StoreError, Tx};
+
+/// Rows in one statement, calls in one pipeline.
+const BATCH: usize = 1_000;
+
+/// What steps need.
+pub(super) struct Steps<'a> {
+    pub plan: &'a SavedPlan,
+    pub run: &'a str,
+    pub events: &'a Events<'a>,
+    /// The transaction's time, as the database spells it.
+    pub now: String,
+}
+
+impl Steps<'_> {
+    /// Does one step of the transaction.
+    pub async fn run_step(&self, tx: &mut dyn Tx, step: &Step) -> Result<(), ApplyError> {
+        if let Some(role) = &step.run_as {
+            tx.query(&Query::new(Sql::new("SET LOCAL ROLE ").ident(role))).await?;
+        }
+        match &step.work {
+            Work::InsertRows(work) => self.insert(tx, step, work).await?,
+            Work::UpdateRows(work) => self.update(tx, step, work).await?,
+            Work::DeleteRows(work) => self.delete(tx, step, work).await?,
+            Work::Transitions(work) => self.transitions(tx, step, work).await?,
+            Work::Calls(work) => self.calls(tx, step, work, &[]).await?,
+            Work::Refresh { call, status } => {
+                self.calls(tx, step, call, &[]).await?;
+                check_status(tx, step, status).await?;
+            }
+            Work::OpenGate(gate) | Work::ShutGate(gate) => set_gate(tx, step, gate).await?,
+            Work::RecordManaged { write, forget } => {
+                let forget: Vec<String> = forget.iter().map(|address| address.to_string()).collect();
+                self.record(tx, write, forget).await?;
+            }
+            Work::StageVectors(_)
+            | Work::WriteVectors { .. }
+            | Work::SwitchAlias { .. }
+            | Work::DropCollection { .. } => panic!("BUG: step {} does not belong in the transaction", step.id),
+        }
+        if step.run_as.is_some() {
+            tx.query(&Query::new(Sql::new("SET LOCAL ROLE NONE"))).await?;
+        }
+        (self.events)(Event::StepDone { step: step.id, title: step.title.clone() });
+        Ok(())
+    }
+
+    fn text(&self, cell: &Cell) -> Option<String> {
+        match cell {
+            Cell::Null => None,
+            Cell::Text(text) => Some(text.clone()),
+            Cell::ApplyTime => Some(self.now.clone()),
+        }
+    }
+
+    fn json(&self, rows: &[Vec<Cell>]) -> Param {
+        let row = |row: &Vec<Cell>| -> Value { row.iter().map(|cell| Value::from(self.text(cell))).collect() };
+        Param::Json(rows.iter().map(row).collect())
+    }
+
+    async fn insert(&self, tx: &mut dyn Tx, step: &Step, work: &RowsWork) -> Result<(), ApplyError> {
+        let sql = Sql::new("INSERT INTO ")
+            .table(&work.table)
+            .text(" (")
+            .list(&work.columns, |sql, column| sql.ident(&column.name))
+            .text(") SELECT ");
+        let sql = values(sql, &work.columns, 0).text(FROM_ROWS).text(" ORDER BY e.i RETURNING 1");
+        self.batches(tx, step, &work.table, &sql, &work.rows).await
+    }
+
+    async fn update(&self, tx: &mut dyn Tx, step: &Step, work: &UpdateWork) -> Result<(), ApplyError> {
+        let offset = work.key.len();
+        let sql = Sql::new("UPDATE ").table(&work.table).text(" t SET ");
+        let sql = work.set.iter().enumerate().fold(sql, |sql, (position, column)| {
+            let sql = if position > 0 { sql.text(", ") } else { sql };
+            value(sql.ident(&column.name).text(" = "), position + offset, &column.type_name)
+        });
+        let sql = key_condition(sql.text(FROM_ROWS), &work.key).text(" RETURNING 1");
+        self.batches(tx, step, &work.table, &sql, &work.rows).await
+    }
+
+    async fn delete(&self, tx: &mut dyn Tx, step: &Step, work: &RowsWork) -> Result<(), ApplyError> {
+        let sql = Sql::new("DELETE FROM ")
+            .table(&work.table)
+            .text(" t USING pg_catalog.jsonb_array_elements($1) WITH ORDINALITY e(v, i)");
+        let sql = key_condition(sql, &work.columns).text(" RETURNING 1");
+        self.batches(tx, step, &work.table, &sql, &work.rows).await
+    }
+
+    async fn batches(
+        &self, tx: &mut dyn Tx, step: &Step, table: &TableName, sql: &Sql, rows: &[Vec<Cell>],
+    ) -> Result<(), ApplyError> {
+        for batch in rows.chunks(BATCH) {
+            let query = Query::new(sql.clone()).bind(self.json(batch));
+            let done = tx.query(&query).await.map_err(|error| refused_by_store(step, &table.to_string(), error))?;
+            if done.len() != batch.len() {
+                let why = format!("{} of {} rows of \"{table}\" were written", done.len(), batch.len());
+                return Err(ApplyError::Refused { step: step.title.clone(), why });
+            }
+        }
+        Ok(())
+    }
+
+    async fn transitions(&self, tx: &mut dyn Tx, step: &Step, work: &TransitionsWork) -> Result<(), ApplyError> {
+        match &work.by {
+            TransitionBy::Calls(calls) => self.calls(tx, step, calls, &work.units).await?,
+            TransitionBy::Updates(update) => self.update(tx, step, update).await?,
+        }
+        let ids = work.unit_ids.iter().cloned().collect();
+        let filter = UnitFilter { selections: Vec::new(), ids, lock: false };
+        let units = read_units(tx, &self.plan.pins.binding.units, &filter).await?;
+        for (id, address) in work.unit_ids.iter().zip(&work.units) {
+            match units.get(id) {
+                Some(unit) if unit.lifecycle == work.to => {}
+                Some(unit) => {
+                    let why = format!("unit \"{address}\" reads back as {}, not {}", unit.lifecycle, work.to);
+                    return Err(ApplyError::Refused { step: step.title.clone(), why });
+                }
+                None => {
+                    let why = format!("unit \"{address}\" cannot be read back");
+                    return Err(ApplyError::Refused { step: step.title.clone(), why });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls a function once for each row of arguments, in order; `subjects` name the calls in a refusal.
+    async fn calls(
+        &self, tx: &mut dyn Tx, step: &Step, work: &CallsWork, subjects: &[String],
+    ) -> Result<(), ApplyError> {
+        let sql = call_sql(work);
+        let mut done = 0;
+        for batch in work.calls.chunks(BATCH) {
+            let queries: Vec<Query> = batch.iter().map(|cells| self.call(&sql, cells)).collect();
+            let subject = |index: usize| match subjects.get(done + index) {
+                Some(subject) => format!("\"{subject}\""),
+                None => format!("call {} of \"{}\"", done + index + 1, work.function),
+            };
+            let answers = tx
+                .pipeline(&queries)
+                .await
+                .map_err(|(index, error)| refused_by_store(step, &subject(index), error))?;
+            for (index, answer) in answers.iter().enumerate() {
+                check_answer(step, work, &subject(index), answer.first().and_then(|record| record.json(0)))?;
+            }
+            done += batch.len();
+            (self.events)(Event::Called { step: step.id, title: step.title.clone(), done, of: work.calls.len() });
+        }
+        Ok(())
+    }
+
+    fn call(&self, sql: &Sql, cells: &[Cell]) -> Query {
+        cells.iter().fold(Query::new(sql.clone()), |query, cell| {
+            query.bind(self.text(cell).map_or(Param::Null, Param::Text))
+        })
+    }
+
+    async fn record(&self, tx: &mut dyn Tx, write: &[ManagedWrite], forget: Vec<String>) -> Result<(), ApplyError> {
+        if !forget.is_empty() {
+            let sql = Sql::new("DELETE FROM enact.managed WHERE address = ANY ($1)");
+            tx.query(&Query::new(sql).bind(Param::Texts(forget))).await?;
+        }
+        let sql = "INSERT INTO enact.managed (address, digest, attributes, run_id) \
+                   SELECT e.v->>'address', e.v->>'digest', e.v->'attributes', $2 FROM pg_catalog.jsonb_array_elements($1) e(v) \
+                   ON CONFLICT (address) DO UPDATE SET digest = excluded.digest, attributes = excluded.attributes, run_id = excluded.run_id";
+        for batch in write.chunks(BATCH) {
+            let rows: Vec<Value> = batch.iter().map(|one| self.managed_json(one)).collect();
+            let query = Query::new(Sql::new(sql)).bind(Param::Json(Value::Array(rows)));
+            tx.query(&query.bind(Param::Text(self.run.to_owned()))).await?;
+        }
+        Ok(())
+    }
+
+    fn managed_json(&self, write: &ManagedWrite) -> Value {
+        let mut attributes = write.attributes.clone();
+        if let Some(Value::String(generation)) = attributes.get_mut("generation")
+            && generation == RUN_MARKER
+        {
+            *generation = self.run.to_owned();
+        }
+        serde_json::json!({ "address": write.address, "digest": write.digest, "attributes": attributes })
+    }
+}
+
+const FROM_ROWS: &str = " FROM pg_catalog.jsonb_array_elements($1) WITH ORDINALITY e(v, i)";
+
+fn value(sql: Sql, position: usize, type_name: &str) -> Sql {
+    sql.text("(e.v->>").trusted(&position.to_string()).text(")::").trusted(type_name)
+}
+
+fn values(sql: Sql, columns: &[Parameter], offset: usize) -> Sql {
+    columns.iter().enumerate().fold(sql, |sql, (position, column)| {
+        let sql = if position > 0 { sql.text(", ") } else { sql };
+        value(sql, position + offset, &column.type_name)
+    })
+}
+
+fn key_condition(sql: Sql, key: &[Parameter]) -> Sql {
+    key.iter().enumerate().fold(sql, |sql, (position, column)| {
+        let sql = sql.text(if position == 0 { " WHERE t." } else { " AND t." });
+        value(sql.ident(&column.name).text(" = "), position, &column.type_name)
+    })
+}
+
+fn call_sql(work: &CallsWork) -> Sql {
+    let arguments = |sql: Sql| {
+        work.parameters.iter().enumerate().fold(sql, |sql, (position, parameter)| {
+            let sql = if position > 0 { sql.text(", ") } else { sql };
+            sql.ident(&parameter.name).text(" => ").param(position + 1).text("::text::").trusted(&parameter.type_name)
+        })
+    };
+    if work.success.is_empty() {
+        let sql = Sql::new("SELECT pg_catalog.to_jsonb(pg_catalog.count(*)) FROM ").table(&work.function).text("(");
+        return arguments(sql).text(")");
+    }
+    let sql = Sql::new("SELECT pg_catalog.to_jsonb(").table(&work.function).text("(");
+    arguments(sql).text("))")
+}
+
+/// A function that answers instead of raising: anything but a known success is a refusal.
+fn check_answer(step: &Step, work: &CallsWork, subject: &str, answer: Option<&Value>) -> Result<(), ApplyError> {
+    if work.success.is_empty() {
+        return Ok(());
+    }
+    let status = answer.and_then(|answer| answer.get("status")).and_then(Value::as_str).unwrap_or("no status");
+    if work.success.iter().any(|success| success == status) {
+        return Ok(());
+    }
+    let answer = answer.map_or_else(|| "nothing".to_owned(), Value::to_string);
+    let why = format!("{subject}: \"{}\" answered {status} ({answer})", work.function);
+    Err(ApplyError::Refused { step: step.title.clone(), why })
+}
+
+async fn check_status(tx: &mut dyn Tx, step: &Step, status: &StatusCheck) -> Result<(), ApplyError> {
+    let sql = Sql::new("SELECT ")
+        .list(status.expect.keys(), |sql, column| sql.ident(column).text("::text"))
+        .text(" FROM ")
+        .table(&status.view);
+    let records = tx.query(&Query::new(sql)).await?;
+    let mut found: BTreeMap<&String, Option<&str>> = BTreeMap::new();
+    if let [record] = records.as_slice() {
+        found = status.expect.keys().enumerate().map(|(index, column)| (column, record.text(index))).collect();
+    }
+    for (column, expected) in &status.expect {
+        let value = found.get(column).copied().flatten();
+        if value != Some(expected.as_str()) {
+            let why = format!("{column} of \"{}\" should be {expected} and is {}", status.view, value.unwrap_or("NULL"));
+            return Err(ApplyError::Refused { step: step.title.clone(), why });
+        }
+    }
+    Ok(())
+}
+
+async fn set_gate(tx: &mut dyn Tx, step: &Step, work: &GateWork) -> Result<(), ApplyError> {
+    let sql = Sql::new("UPDATE ")
+        .table(&work.table)
+        .text(" SET ")
+        .ident(&work.value_column)
+        .text(" = $1 WHERE ")
+        .ident(&work.key_column)
+        .text("::text = $2 AND ")
+        .ident(&work.value_column)
+        .text("::text = $3 RETURNING 1");
+    let texts = [&work.value, &work.gate, &work.expect];
+    let query = texts.into_iter().fold(Query::new(sql), |query, text| query.bind(Param::Text(text.clone())));
+    let done = tx.query(&query).await.map_err(|error| refused_by_store(step, &work.gate, error))?;
+    if done.len() == 1 {
+        return Ok(());
+    }
+    let why = format!("gate \"{}\" is not {}", work.gate, work.expect);
+    Err(ApplyError::Refused { step: step.title.clone(), why })
+}
+
+/// What the database itself refused keeps its words; what it could not answer stays a store error.
+fn refused_by_store(step: &Step, subject: &str, error: StoreError) -> ApplyError {
+    match error.fault {
+        crate::store::Fault::Refused => {
+            ApplyError::Refused { step: step.title.clone(), why: format!("{subject}: {}", error.message) }
+        }
+        crate::store::Fault::Transient | crate::store::Fault::InDoubt | crate::store::Fault::Conflict => {
+            ApplyError::Store(error.context(&step.title))
+        }
+    }
+}
