@@ -11,13 +11,19 @@
 //!
 //! *Not here:* whether fields, tables or states exist (`observe` and `plan` know), and any connection.
 
+mod binding;
+mod binding_check;
 pub mod codes;
+mod config;
+mod env_file;
+mod environment;
 mod load;
 mod merge;
 mod plan_file;
 mod promotion;
 mod rows;
 mod scalar;
+pub mod secret;
 mod selection;
 mod sources;
 mod tree;
@@ -25,5 +31,8 @@ mod vectors;
 mod walk;
 mod yaml;
 
+pub use binding::load_binding;
+pub use config::{Config, load_config};
+pub use env_file::EnvFile;
 pub use load::{load_plans, parse_plan};
 pub use sources::Sources;
