@@ -23,6 +23,7 @@ mod plan_file;
 mod promotion;
 mod rows;
 mod scalar;
+pub mod schema;
 pub mod secret;
 mod selection;
 mod sources;
