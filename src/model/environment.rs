@@ -65,6 +65,7 @@ pub enum BindingRef {
 }
 
 /// The two stores.
+#[expect(clippy::large_enum_variant, reason = "there is one for each run; a box would save nothing")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stores {
     /// The embedded servers, with their data under a directory.
