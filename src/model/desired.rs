@@ -20,7 +20,7 @@ pub struct Desired {
     pub units: BTreeMap<String, NamedSelection>,
     /// Promotions by name.
     pub promotions: BTreeMap<String, Promotion>,
-    /// Rows, sorted by table and place.
+    /// Rows, sorted by table and key.
     pub rows: Vec<RowResource>,
     /// Chunk policies by name.
     pub chunk_policies: BTreeMap<String, Spot<ChunkPolicy>>,
