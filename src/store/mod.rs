@@ -7,6 +7,7 @@
 
 mod error;
 pub mod postgres;
+pub mod qdrant;
 mod relational;
 mod sql;
 mod vector;
