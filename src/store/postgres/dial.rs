@@ -20,7 +20,7 @@ use tokio_postgres::{Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::explain;
-use super::settings::{Host, Keepalive, Reach, Session, SslMode, Target};
+use super::target::{Host, Keepalive, Reach, Session, SslMode, Target};
 use crate::store::{Fault, StoreError};
 
 /// An open connection.

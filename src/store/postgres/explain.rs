@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_postgres::Error;
 
 use super::fault;
-use super::settings::{Host, Reach, Target};
+use super::target::{Host, Reach, Target};
 use crate::store::{Fault, StoreError};
 
 /// The name has no address.

@@ -1,7 +1,7 @@
 //! PostgreSQL over `tokio-postgres`: one connection, one session.
 //!
 //! - Connecting follows libpq: connection strings and URLs, `PG*` variables, service and password files, `sslmode`
-//!   (`conninfo`, `url`, `settings`, `service`, `passfile`, `tls`, `dial`). Each failure has its own words (`explain`).
+//!   (`conninfo`, `url`, `layers`, `service`, `settings`, `target`, `passfile`, `tls`, `dial`). Each failure has its own words (`explain`).
 //! - The session is set up so that the same row gives the same text everywhere: UTC, ISO dates, exact floats, and
 //!   `search_path` `pg_catalog`, so that no name means something else for another role.
 //! - Parameters have the type that [`Param`](super::Param) says (`values`); statements are prepared once (`statements`).
@@ -13,11 +13,13 @@ mod conninfo;
 mod dial;
 mod explain;
 mod fault;
+mod layers;
 mod passfile;
 mod service;
 mod session;
 mod settings;
 mod statements;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -30,8 +32,8 @@ use tokio_postgres::SimpleQueryMessage;
 
 use self::conninfo::ConninfoError;
 use self::fault::Doing;
+use self::layers::Surroundings;
 use self::session::Session;
-use self::settings::Surroundings;
 use super::{Fault, LockHolder, Param, Query, Record, Relational, Sql, StoreError, Tx, TxMode};
 
 /// How to connect.

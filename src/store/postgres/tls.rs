@@ -23,7 +23,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::conninfo::ConninfoError;
-use super::settings::{Roots, SslMode, TlsSettings};
+use super::target::{Roots, SslMode, TlsSettings};
 
 /// Makes the TLS side of a connection; `None` where TLS is switched off.
 pub(super) fn connector(
