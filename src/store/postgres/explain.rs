@@ -110,7 +110,7 @@ pub(super) fn refused(target: &Target, host: &Host, error: &Error) -> StoreError
     }
     let source = error.source();
     if let Some(tls) = source.and_then(tls_error) {
-        return failed(Fault::Refused, host, &format!("TLS: {tls}")).hint(tls_hint(tls));
+        return failed(Fault::Refused, host, &format!("TLS: {}", tls_words(tls))).hint(tls_hint(tls));
     }
     if error.is_closed()
         || source.is_some_and(|source| source.downcast_ref::<std::io::Error>().is_some())
@@ -184,6 +184,19 @@ fn tls_error<'a>(source: &'a (dyn std::error::Error + 'static)) -> Option<&'a ru
         .downcast_ref::<std::io::Error>()?
         .get_ref()?
         .downcast_ref()
+}
+
+/// rustls prints some of its errors as the names of their variants.
+fn tls_words(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
+            "the server's certificate is signed by an authority that is not trusted here".to_owned()
+        }
+        rustls::Error::InvalidCertificate(rustls::CertificateError::Expired) => {
+            "the server's certificate has expired".to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 fn tls_hint(error: &rustls::Error) -> &'static str {

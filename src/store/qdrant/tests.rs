@@ -201,6 +201,15 @@ mod local {
             .expect("the same shape");
         let facts = store.collection("c").await.expect("asked").expect("there");
         assert_eq!(facts.metadata, other.metadata);
+        here.server.shutdown().await.expect("stopped");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn another_shape_is_a_conflict_and_a_missing_index_is_made() {
+        let here = start().await;
+        let store = &here.store;
+        store.ensure_collection(&spec("c")).await.expect("made");
+        let mut other = spec("c");
         other.vectors.insert(
             "dense".to_owned(),
             VectorParams::Dense {
@@ -281,6 +290,16 @@ mod local {
         );
         let (ids, next) = store.point_ids("c", next.as_ref(), 2).await.expect("read");
         assert_eq!((ids, next), (vec![uuid(2)], None));
+        here.server.shutdown().await.expect("stopped");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn points_are_found_and_deleted_by_id_in_batches() {
+        let here = start().await;
+        let store = &here.store;
+        store.ensure_collection(&spec("c")).await.expect("made");
+        let points = three();
+        store.ensure_points("c", &points).await.expect("written");
         let found = store
             .retrieve("c", &[uuid(2), uuid(99)], WithVectors::No)
             .await

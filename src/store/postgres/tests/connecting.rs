@@ -61,7 +61,11 @@ async fn a_connection_that_is_refused_says_why_and_what_to_do() {
             .role,
         "guarded"
     );
+}
 
+#[tokio::test]
+async fn what_is_not_there_is_named() {
+    let cluster = cluster();
     let error = refused_by(&cluster.conninfo("nowhere")).await;
     assert_eq!(
         (error.fault, error.code.as_deref()),
