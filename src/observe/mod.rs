@@ -1,1 +1,27 @@
 //! Reads both stores. Never writes.
+//!
+//! PostgreSQL is read inside one transaction that the caller opened: a `REPEATABLE READ` snapshot for a plan, the main
+//! transaction for an apply. Every query is set-based. Memory holds the facts of the units, never their bodies: those
+//! are read in batches and cut into chunks at once.
+//!
+//! ```text
+//! catalog, gates, managed, units ──▶ resolve ──▶ rows, references ──▶ points, ledger ──▶ texts of some units
+//! ```
+
+mod catalog;
+mod error;
+mod managed;
+mod rows;
+mod snapshot;
+mod texts;
+mod units;
+mod vectors;
+
+pub use catalog::read_catalog;
+pub use error::ObserveError;
+pub use managed::{read_epoch, read_gates, read_managed};
+pub use rows::{live_rows, read_references};
+pub use snapshot::{Observation, Request, observe};
+pub use texts::{UnitTexts, read_bodies};
+pub use units::{UnitFilter, read_units};
+pub use vectors::{ReadPoints, read_all_ids, read_ledger, read_vectors};

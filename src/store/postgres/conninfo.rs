@@ -170,9 +170,7 @@ impl ConninfoError {
     /// What to type or change.
     pub(super) fn hint(&self) -> Option<String> {
         match self {
-            ConninfoError::UnknownKey { nearest, .. } => {
-                nearest.map(|key| format!("did you mean \"{key}\"?"))
-            }
+            ConninfoError::UnknownKey { nearest, .. } => nearest.map(|key| format!("did you mean \"{key}\"?")),
             ConninfoError::Unsupported { key } => Some(format!("remove \"{key}\"")),
             ConninfoError::MissingEquals { .. } => {
                 Some("write key=value; a value with spaces goes in single quotes".to_owned())
@@ -184,12 +182,8 @@ impl ConninfoError {
             ConninfoError::BadUrl(_) => {
                 Some("write postgresql://user@host:5432/database?sslmode=verify-full".to_owned())
             }
-            ConninfoError::Pairing { .. } => {
-                Some("give one value for all hosts, or one for each".to_owned())
-            }
-            ConninfoError::NoService { .. } => {
-                Some("define it there, or set PGSERVICEFILE".to_owned())
-            }
+            ConninfoError::Pairing { .. } => Some("give one value for all hosts, or one for each".to_owned()),
+            ConninfoError::NoService { .. } => Some("define it there, or set PGSERVICEFILE".to_owned()),
             ConninfoError::NoRoots { .. } => {
                 Some("set sslrootcert to the authority's PEM file, or to \"system\"".to_owned())
             }
@@ -204,10 +198,7 @@ impl ConninfoError {
 /// Parses either form.
 pub(super) fn parse(text: &str) -> Result<Settings, ConninfoError> {
     let text = text.trim();
-    match text
-        .strip_prefix("postgresql://")
-        .or_else(|| text.strip_prefix("postgres://"))
-    {
+    match text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://")) {
         Some(rest) => super::url::parse(rest),
         None => parse_words(text),
     }
@@ -219,28 +210,19 @@ pub(super) fn known(key: &str) -> Result<&'static str, ConninfoError> {
         return Ok(found);
     }
     if UNSUPPORTED.contains(&key) {
-        return Err(ConninfoError::Unsupported {
-            key: key.to_owned(),
-        });
+        return Err(ConninfoError::Unsupported { key: key.to_owned() });
     }
-    Err(ConninfoError::UnknownKey {
-        key: key.to_owned(),
-        nearest: nearest(key),
-    })
+    Err(ConninfoError::UnknownKey { key: key.to_owned(), nearest: nearest(key) })
 }
 
 fn parse_words(text: &str) -> Result<Settings, ConninfoError> {
     let mut settings = Settings::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let end = rest
-            .find(|c: char| c == '=' || c.is_whitespace())
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(rest.len());
         let (key, after) = rest.split_at(end);
         let Some(value) = after.trim_start().strip_prefix('=') else {
-            return Err(ConninfoError::MissingEquals {
-                key: key.to_owned(),
-            });
+            return Err(ConninfoError::MissingEquals { key: key.to_owned() });
         };
         let name = known(key)?;
         let (value, after) = word_value(key, value.trim_start())?;
@@ -267,35 +249,17 @@ fn word_value<'a>(key: &str, text: &'a str) -> Result<(String, &'a str), Conninf
         }
     }
     if quoted {
-        return Err(ConninfoError::OpenQuote {
-            key: key.to_owned(),
-        });
+        return Err(ConninfoError::OpenQuote { key: key.to_owned() });
     }
     Ok((value, ""))
 }
 
 fn nearest(key: &str) -> Option<&'static str> {
     KEYS.iter()
-        .map(|known| (distance(key, known), *known))
+        .map(|known| (strsim::damerau_levenshtein(key, known), *known))
         .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
         .min()
         .map(|(_, known)| known)
-}
-
-/// Levenshtein's distance.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, l) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, r) in right.iter().enumerate() {
-            let substituted = diagonal + usize::from(l != *r);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]
@@ -314,12 +278,7 @@ mod tests {
     fn words_follow_libpq_quoting() {
         assert_eq!(
             pairs(r"host = db.example user='o\'brien \\ co' password=a\ b dbname=''"),
-            owned(&[
-                ("dbname", ""),
-                ("host", "db.example"),
-                ("password", "a b"),
-                ("user", r"o'brien \ co"),
-            ])
+            owned(&[("dbname", ""), ("host", "db.example"), ("password", "a b"), ("user", r"o'brien \ co"),])
         );
     }
 
@@ -328,22 +287,13 @@ mod tests {
         let error = parse("hots=x").expect_err("unknown");
         assert_eq!(error.to_string(), "connection string: unknown key \"hots\"");
         assert_eq!(error.hint().as_deref(), Some("did you mean \"host\"?"));
-        assert!(matches!(
-            parse("requirepeer=postgres"),
-            Err(ConninfoError::Unsupported { .. })
-        ));
+        assert!(matches!(parse("requirepeer=postgres"), Err(ConninfoError::Unsupported { .. })));
     }
 
     #[test]
     fn broken_words_are_errors() {
-        assert!(matches!(
-            parse("host"),
-            Err(ConninfoError::MissingEquals { .. })
-        ));
-        assert!(matches!(
-            parse("host='x"),
-            Err(ConninfoError::OpenQuote { .. })
-        ));
+        assert!(matches!(parse("host"), Err(ConninfoError::MissingEquals { .. })));
+        assert!(matches!(parse("host='x"), Err(ConninfoError::OpenQuote { .. })));
         let error = parse("password='s3cret").expect_err("open quote");
         assert!(!error.to_string().contains("s3cret"));
     }

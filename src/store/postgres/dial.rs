@@ -43,10 +43,7 @@ enum Encryption {
 }
 
 /// Connects to the first server that accepts.
-pub(super) async fn dial(
-    target: &Target,
-    tls: Option<&MakeRustlsConnect>,
-) -> Result<Link, StoreError> {
+pub(super) async fn dial(target: &Target, tls: Option<&MakeRustlsConnect>) -> Result<Link, StoreError> {
     let mut last = None;
     for host in &target.hosts {
         match reach_host(target, host, tls).await {
@@ -57,11 +54,7 @@ pub(super) async fn dial(
     Err(last.unwrap_or_else(|| panic!("BUG: a connection string resolved to no server")))
 }
 
-async fn reach_host(
-    target: &Target,
-    host: &Host,
-    tls: Option<&MakeRustlsConnect>,
-) -> Result<Link, StoreError> {
+async fn reach_host(target: &Target, host: &Host, tls: Option<&MakeRustlsConnect>) -> Result<Link, StoreError> {
     let addresses = match &host.reach {
         Reach::Socket(_) => return encryptions(target, host, None, None).await,
         Reach::Address(address) => vec![SocketAddr::new(*address, host.port)],
@@ -100,12 +93,7 @@ async fn encryptions(
     };
     let mut first: Option<StoreError> = None;
     for encryption in order {
-        let attempt = Attempt {
-            target,
-            host,
-            encryption: *encryption,
-            tls,
-        };
+        let attempt = Attempt { target, host, encryption: *encryption, tls };
         let result = tokio::time::timeout(target.connect_timeout, attempt.run(address))
             .await
             .unwrap_or_else(|_| Err(explain::timed_out(host, target.connect_timeout)));
@@ -113,9 +101,7 @@ async fn encryptions(
             Ok(link) => return Ok(link),
             // Only a refusal can turn out otherwise with the other kind of connection. A wrong password cannot, and the
             // second try would count against the account.
-            Err(error)
-                if error.fault == Fault::Refused && error.code.as_deref() != Some("28P01") =>
-            {
+            Err(error) if error.fault == Fault::Refused && error.code.as_deref() != Some("28P01") => {
                 first.get_or_insert(error);
             }
             Err(error) => return Err(first.unwrap_or(error)),
@@ -135,17 +121,14 @@ impl Attempt<'_> {
     async fn run(&self, address: Option<SocketAddr>) -> Result<Link, StoreError> {
         let link = match (address, &self.host.reach) {
             (Some(address), _) => {
-                let stream = TcpStream::connect(address)
-                    .await
-                    .map_err(|error| explain::unreachable(self.host, &error))?;
+                let stream =
+                    TcpStream::connect(address).await.map_err(|error| explain::unreachable(self.host, &error))?;
                 tune(&stream, self.target.keepalive);
                 self.negotiate(stream).await?
             }
             (None, Reach::Socket(directory)) => {
                 let file = directory.join(format!(".s.PGSQL.{}", self.host.port));
-                let stream = UnixStream::connect(&file)
-                    .await
-                    .map_err(|error| explain::socket(&file, &error))?;
+                let stream = UnixStream::connect(&file).await.map_err(|error| explain::socket(&file, &error))?;
                 self.open(stream, NoTls, WireSsl::Disable).await?
             }
             (None, Reach::Name | Reach::Address(_)) => {
@@ -160,25 +143,19 @@ impl Attempt<'_> {
 
     /// Asks for TLS and goes on with what the server answered.
     async fn negotiate(&self, mut stream: TcpStream) -> Result<Link, StoreError> {
-        let encrypted =
-            match (self.encryption, self.target.tls.direct) {
-                (Encryption::Plain, _) => false,
-                (Encryption::Required | Encryption::Offered, true) => true,
-                (Encryption::Required | Encryption::Offered, false) => ask_for_tls(&mut stream)
-                    .await
-                    .map_err(|error| explain::broke_off(self.host, &error))?,
-            };
+        let encrypted = match (self.encryption, self.target.tls.direct) {
+            (Encryption::Plain, _) => false,
+            (Encryption::Required | Encryption::Offered, true) => true,
+            (Encryption::Required | Encryption::Offered, false) => {
+                ask_for_tls(&mut stream).await.map_err(|error| explain::broke_off(self.host, &error))?
+            }
+        };
         match (encrypted, self.tls) {
             (true, Some(tls)) => {
-                let Ok(tls) = MakeTlsConnect::<TcpStream>::make_tls_connect(
-                    &mut tls.clone(),
-                    &self.host.name,
-                );
+                let Ok(tls) = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls.clone(), &self.host.name);
                 self.open(stream, tls, WireSsl::Require).await
             }
-            (false, _) if self.encryption == Encryption::Required => {
-                Err(explain::no_tls(self.host))
-            }
+            (false, _) if self.encryption == Encryption::Required => Err(explain::no_tls(self.host)),
             (false, _) => self.open(stream, NoTls, WireSsl::Disable).await,
             (true, None) => panic!("BUG: TLS was agreed on without a TLS configuration"),
         }
@@ -205,10 +182,8 @@ impl Attempt<'_> {
         if let Some(password) = &self.host.password {
             config.password(password.expose_secret());
         }
-        let (client, connection) = config
-            .connect_raw(stream, tls)
-            .await
-            .map_err(|error| explain::refused(self.target, self.host, &error))?;
+        let (client, connection) =
+            config.connect_raw(stream, tls).await.map_err(|error| explain::refused(self.target, self.host, &error))?;
         let ended = Arc::new(OnceLock::new());
         let why = Arc::clone(&ended);
         let task = tokio::spawn(async move {
@@ -216,29 +191,17 @@ impl Attempt<'_> {
                 let _ = why.set(explain::ended(&error));
             }
         });
-        Ok(Link {
-            client,
-            ended,
-            task,
-        })
+        Ok(Link { client, ended, task })
     }
 
     async fn require_writable(&self, link: &Link) -> Result<(), StoreError> {
         let rows = link
             .client
-            .simple_query(
-                "SELECT 1 WHERE pg_catalog.current_setting('transaction_read_only') = 'on'",
-            )
+            .simple_query("SELECT 1 WHERE pg_catalog.current_setting('transaction_read_only') = 'on'")
             .await
             .map_err(|error| explain::refused(self.target, self.host, &error))?;
-        let read_only = rows
-            .iter()
-            .any(|row| matches!(row, tokio_postgres::SimpleQueryMessage::Row(_)));
-        if read_only {
-            Err(explain::read_only(self.host))
-        } else {
-            Ok(())
-        }
+        let read_only = rows.iter().any(|row| matches!(row, tokio_postgres::SimpleQueryMessage::Row(_)));
+        if read_only { Err(explain::read_only(self.host)) } else { Ok(()) }
     }
 }
 

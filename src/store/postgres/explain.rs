@@ -13,18 +13,13 @@ use crate::store::{Fault, StoreError};
 
 /// The name has no address.
 pub(super) fn unknown_name(host: &Host) -> StoreError {
-    failed(Fault::Transient, host, "the host name is not known")
-        .hint("check the spelling of host, and the name server")
+    failed(Fault::Transient, host, "the host name is not known").hint("check the spelling of host, and the name server")
 }
 
 /// Nobody answered in time.
 pub(super) fn timed_out(host: &Host, limit: Duration) -> StoreError {
-    failed(
-        Fault::Transient,
-        host,
-        &format!("no answer within {limit:?}"),
-    )
-    .hint("check that a firewall lets this machine through, or raise connect_timeout")
+    failed(Fault::Transient, host, &format!("no answer within {limit:?}"))
+        .hint("check that a firewall lets this machine through, or raise connect_timeout")
 }
 
 /// The address did not take the connection.
@@ -55,47 +50,27 @@ pub(super) fn socket(file: &Path, error: &std::io::Error) -> StoreError {
             "the socket file may not be opened by this user".to_owned(),
             "run as a user that may, or connect with host=localhost",
         ),
-        _ => (
-            Fault::Transient,
-            error.to_string(),
-            "check that PostgreSQL is running",
-        ),
+        _ => (Fault::Transient, error.to_string(), "check that PostgreSQL is running"),
     };
-    StoreError::new(
-        fault,
-        format!("cannot connect to PostgreSQL at \"{file}\": {what}"),
-    )
-    .hint(hint)
+    StoreError::new(fault, format!("cannot connect to PostgreSQL at \"{file}\": {what}")).hint(hint)
 }
 
 /// The server hung up while TLS was being agreed on.
 pub(super) fn broke_off(host: &Host, error: &std::io::Error) -> StoreError {
-    failed(
-        Fault::Transient,
-        host,
-        &format!("it accepted the connection and then hung up ({error})"),
-    )
-    .hint("check that it is PostgreSQL that listens on this port")
+    failed(Fault::Transient, host, &format!("it accepted the connection and then hung up ({error})"))
+        .hint("check that it is PostgreSQL that listens on this port")
 }
 
 /// TLS is wanted and the server has none.
 pub(super) fn no_tls(host: &Host) -> StoreError {
-    failed(
-        Fault::Refused,
-        host,
-        "the server does not support TLS, and sslmode requires it",
-    )
-    .hint("switch TLS on at the server (ssl = on), or choose a weaker sslmode")
+    failed(Fault::Refused, host, "the server does not support TLS, and sslmode requires it")
+        .hint("switch TLS on at the server (ssl = on), or choose a weaker sslmode")
 }
 
 /// The server takes no writes.
 pub(super) fn read_only(host: &Host) -> StoreError {
-    failed(
-        Fault::Refused,
-        host,
-        "the server is read-only, and target_session_attrs asks for a writable one",
-    )
-    .hint("connect to the primary")
+    failed(Fault::Refused, host, "the server is read-only, and target_session_attrs asks for a writable one")
+        .hint("connect to the primary")
 }
 
 /// The handshake or the start of the session failed.
@@ -112,28 +87,16 @@ pub(super) fn refused(target: &Target, host: &Host, error: &Error) -> StoreError
     if let Some(tls) = source.and_then(tls_error) {
         return failed(Fault::Refused, host, &format!("TLS: {}", tls_words(tls))).hint(tls_hint(tls));
     }
-    if error.is_closed()
-        || source.is_some_and(|source| source.downcast_ref::<std::io::Error>().is_some())
-    {
-        let what = source.map_or_else(
-            || "it closed the connection".to_owned(),
-            ToString::to_string,
-        );
-        return failed(
-            Fault::Transient,
-            host,
-            &format!("{what} before the session began"),
-        )
-        .hint("check that it is PostgreSQL that listens on this port");
+    if error.is_closed() || source.is_some_and(|source| source.downcast_ref::<std::io::Error>().is_some()) {
+        let what = source.map_or_else(|| "it closed the connection".to_owned(), ToString::to_string);
+        return failed(Fault::Transient, host, &format!("{what} before the session began"))
+            .hint("check that it is PostgreSQL that listens on this port");
     }
     if host.password.is_none() {
         return failed(
             Fault::Refused,
             host,
-            &format!(
-                "the server asks for a password for \"{}\", and none is given",
-                target.user
-            ),
+            &format!("the server asks for a password for \"{}\", and none is given", target.user),
         )
         .hint(password_hint(target));
     }
@@ -156,14 +119,10 @@ fn session_hint(target: &Target, code: Option<&str>) -> Option<String> {
             Some(_) => password_hint(target),
             None => "check the password".to_owned(),
         }),
-        "28000" => Some(format!(
-            "check that the role \"{}\" exists and that pg_hba.conf lets it in from here",
-            target.user
-        )),
-        "3D000" => Some(format!(
-            "check dbname, or create it: createdb {}",
-            target.database
-        )),
+        "28000" => {
+            Some(format!("check that the role \"{}\" exists and that pg_hba.conf lets it in from here", target.user))
+        }
+        "3D000" => Some(format!("check dbname, or create it: createdb {}", target.database)),
         "57P03" => Some("the server is starting up or shutting down; try again".to_owned()),
         _ => None,
     }
@@ -171,19 +130,13 @@ fn session_hint(target: &Target, code: Option<&str>) -> Option<String> {
 
 fn password_hint(target: &Target) -> String {
     match &target.open_passfile {
-        Some(file) => format!(
-            "\"{}\" was not read because others may read it: chmod 600 it",
-            file.display()
-        ),
+        Some(file) => format!("\"{}\" was not read because others may read it: chmod 600 it", file.display()),
         None => "set PGPASSWORD, or give postgres.password a source in enact.yaml".to_owned(),
     }
 }
 
 fn tls_error<'a>(source: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
-    source
-        .downcast_ref::<std::io::Error>()?
-        .get_ref()?
-        .downcast_ref()
+    source.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref()
 }
 
 /// rustls prints some of its errors as the names of their variants.
@@ -200,9 +153,7 @@ fn tls_words(error: &rustls::Error) -> String {
 }
 
 fn tls_hint(error: &rustls::Error) -> &'static str {
-    use rustls::CertificateError::{
-        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer,
-    };
+    use rustls::CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer};
     match error {
         rustls::Error::InvalidCertificate(UnknownIssuer) => {
             "set sslrootcert to the file of the authority that signed the server's certificate"
@@ -225,8 +176,5 @@ fn failed(fault: Fault, host: &Host, what: &str) -> StoreError {
         }
         Reach::Name | Reach::Address(_) => format!("{}:{}", host.name, host.port),
     };
-    StoreError::new(
-        fault,
-        format!("cannot connect to PostgreSQL at \"{place}\": {what}"),
-    )
+    StoreError::new(fault, format!("cannot connect to PostgreSQL at \"{place}\": {what}"))
 }

@@ -39,12 +39,10 @@ pub(super) fn of(error: &Error, doing: Doing) -> StoreError {
     if let Some(server) = error.as_db_error() {
         return of_server(server, doing);
     }
-    let unsendable = std::error::Error::source(error)
-        .is_some_and(|source| source.downcast_ref::<std::io::Error>().is_none());
+    let unsendable =
+        std::error::Error::source(error).is_some_and(|source| source.downcast_ref::<std::io::Error>().is_none());
     if unsendable {
-        let why = std::error::Error::source(error)
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let why = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
         return StoreError::new(Fault::Refused, format!("PostgreSQL: {error}: {why}"));
     }
     lost(doing, None)
@@ -70,10 +68,7 @@ pub(super) fn lost(doing: Doing, why: Option<&str>) -> StoreError {
 
 /// Translates an error that the server sent.
 pub(super) fn of_server(error: &DbError, doing: Doing) -> StoreError {
-    let ends_session = matches!(
-        error.parsed_severity(),
-        Some(Severity::Fatal | Severity::Panic)
-    );
+    let ends_session = matches!(error.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
     let by_code = of_code(error.code());
     let fault = match doing {
         Doing::Alone | Doing::Commit if ends_session => Fault::InDoubt,
@@ -81,11 +76,7 @@ pub(super) fn of_server(error: &DbError, doing: Doing) -> StoreError {
         Doing::Nothing | Doing::InTransaction | Doing::Alone | Doing::Commit => by_code,
     };
     let mut result = StoreError::new(fault, message(error)).code(error.code().code());
-    if let Some(hint) = error
-        .hint()
-        .map(str::to_owned)
-        .or_else(|| hint(error.code()))
-    {
+    if let Some(hint) = error.hint().map(str::to_owned).or_else(|| hint(error.code())) {
         result = result.hint(hint);
     }
     result
@@ -95,9 +86,7 @@ pub(super) fn of_server(error: &DbError, doing: Doing) -> StoreError {
 fn of_code(state: &SqlState) -> Fault {
     match state.code() {
         "40001" | "55P03" => Fault::Conflict,
-        "40P01" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" => {
-            Fault::Transient
-        }
+        "40P01" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" => Fault::Transient,
         "40003" | "08007" => Fault::InDoubt,
         code if code.starts_with("53") || code.starts_with("08") => Fault::Transient,
         _ => Fault::Refused,
@@ -108,14 +97,10 @@ fn hint(state: &SqlState) -> Option<String> {
     let text = match state.code() {
         "55P03" => "somebody else holds the lock; try again, or raise lock_timeout",
         "57014" => "the statement was cancelled or ran into statement_timeout",
-        "42501" => {
-            "the role lacks a privilege; ask the owner for it, or name another role in enact.yaml"
-        }
+        "42501" => "the role lacks a privilege; ask the owner for it, or name another role in enact.yaml",
         "25006" => "this server or session is read-only; connect to the primary",
         "53300" => "the server has no connection left; try again later",
-        "22021" | "22P05" => {
-            "the text holds a character that PostgreSQL cannot keep, such as U+0000"
-        }
+        "22021" | "22P05" => "the text holds a character that PostgreSQL cannot keep, such as U+0000",
         _ => return None,
     };
     Some(text.to_owned())

@@ -25,9 +25,7 @@ impl Surroundings {
         let home = std::env::var_os("HOME").map(PathBuf::from);
         Surroundings {
             variables: std::env::vars_os()
-                .filter_map(|(name, value)| {
-                    Some((name.into_string().ok()?, value.into_string().ok()?))
-                })
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .filter(|(name, _)| name.starts_with("PG"))
                 .collect(),
             user: account_name().or_else(|| std::env::var("USER").ok()),
@@ -37,10 +35,7 @@ impl Surroundings {
 
     /// A file of the home directory.
     pub(super) fn in_home(&self, file: &str) -> PathBuf {
-        self.home
-            .clone()
-            .unwrap_or_else(|| PathBuf::from("/"))
-            .join(file)
+        self.home.clone().unwrap_or_else(|| PathBuf::from("/")).join(file)
     }
 }
 
@@ -81,10 +76,8 @@ const VARIABLES: &[(&str, &str)] = &[
 /// Lays the connection string over a service file over the environment.
 pub(super) fn layered(conninfo: &str, around: &Surroundings) -> Result<Settings, ConninfoError> {
     let mut settings = conninfo::parse(conninfo)?;
-    let environment: Settings = VARIABLES
-        .iter()
-        .filter_map(|(variable, key)| Some((*key, around.variables.get(*variable)?.clone())))
-        .collect();
+    let environment: Settings =
+        VARIABLES.iter().filter_map(|(variable, key)| Some((*key, around.variables.get(*variable)?.clone()))).collect();
     let named = |key: &str| settings.get(key).or_else(|| environment.get(key)).cloned();
     if let Some(service) = named("service").filter(|service| !service.is_empty()) {
         let files = match named("servicefile") {
@@ -102,12 +95,6 @@ pub(super) fn layered(conninfo: &str, around: &Surroundings) -> Result<Settings,
 }
 
 fn service_files(around: &Surroundings) -> Vec<PathBuf> {
-    let system = around
-        .variables
-        .get("PGSYSCONFDIR")
-        .map_or("/etc/postgresql-common", String::as_str);
-    vec![
-        around.in_home(".pg_service.conf"),
-        Path::new(system).join("pg_service.conf"),
-    ]
+    let system = around.variables.get("PGSYSCONFDIR").map_or("/etc/postgresql-common", String::as_str);
+    vec![around.in_home(".pg_service.conf"), Path::new(system).join("pg_service.conf")]
 }

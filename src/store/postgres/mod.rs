@@ -87,8 +87,7 @@ pub struct PostgresServerFacts {
 impl Postgres {
     /// Connects and sets the session up.
     pub async fn connect(options: &ConnectOptions) -> Result<Postgres, StoreError> {
-        let target =
-            settings::resolve(options, &Surroundings::of_process()).map_err(|e| refused(&e))?;
+        let target = settings::resolve(options, &Surroundings::of_process()).map_err(|e| refused(&e))?;
         let tls = tls::connector(&target.tls).map_err(|e| refused(&e))?;
         let link = dial::dial(&target, tls.as_ref()).await?;
         let mut session = Session::new(link);
@@ -96,16 +95,10 @@ impl Postgres {
         let answers = tokio::time::timeout(limit, session.batch(&set_up(options), Doing::Nothing))
             .await
             .unwrap_or_else(|_| {
-                Err(StoreError::new(
-                    Fault::Transient,
-                    "PostgreSQL accepted the session and then fell silent",
-                ))
+                Err(StoreError::new(Fault::Transient, "PostgreSQL accepted the session and then fell silent"))
             })
             .map_err(|error| error.context("setting up the session"))?;
-        Ok(Postgres {
-            session,
-            server: facts(&answers),
-        })
+        Ok(Postgres { session, server: facts(&answers) })
     }
 
     /// What the server said of itself.
@@ -132,43 +125,31 @@ impl Relational for Postgres {
             TxMode::ReadWrite => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
         };
         self.session.begin(text).await?;
-        Ok(Box::new(Transaction {
-            session: &mut self.session,
-        }))
+        Ok(Box::new(Transaction { session: &mut self.session }))
     }
 
     async fn try_lock(&mut self, key: i64) -> Result<bool, StoreError> {
-        let query = Query::new(Sql::new("SELECT pg_catalog.pg_try_advisory_lock($1)"))
-            .bind(Param::Int(key));
+        let query = Query::new(Sql::new("SELECT pg_catalog.pg_try_advisory_lock($1)")).bind(Param::Int(key));
         let rows = self.query(&query).await?;
         Ok(rows.first().is_some_and(|row| row.is_true(0)))
     }
 
     async fn unlock(&mut self, key: i64) -> Result<(), StoreError> {
-        let query =
-            Query::new(Sql::new("SELECT pg_catalog.pg_advisory_unlock($1)")).bind(Param::Int(key));
+        let query = Query::new(Sql::new("SELECT pg_catalog.pg_advisory_unlock($1)")).bind(Param::Int(key));
         let rows = self.query(&query).await?;
         if rows.first().is_some_and(|row| row.is_true(0)) {
             return Ok(());
         }
-        Err(StoreError::new(
-            Fault::Refused,
-            format!("BUG: the advisory lock {key} is not held by this session"),
-        ))
+        Err(StoreError::new(Fault::Refused, format!("BUG: the advisory lock {key} is not held by this session")))
     }
 
     async fn lock_holder(&mut self, key: i64) -> Result<Option<LockHolder>, StoreError> {
-        let rows = self
-            .query(&Query::new(Sql::new(LOCK_HOLDER)).bind(Param::Int(key)))
-            .await?;
+        let rows = self.query(&Query::new(Sql::new(LOCK_HOLDER)).bind(Param::Int(key))).await?;
         Ok(rows.first().map(|row| LockHolder {
             pid: row.int(0).unwrap_or_default(),
             user: row.text(1).map(str::to_owned),
             host: row.text(2).map(str::to_owned),
-            application_name: row
-                .text(3)
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned),
+            application_name: row.text(3).filter(|name| !name.is_empty()).map(str::to_owned),
             since: row.text(4).map(str::to_owned),
         }))
     }
@@ -193,10 +174,7 @@ impl Tx for Transaction<'_> {
         self.session.run(query, Doing::InTransaction).await
     }
 
-    async fn pipeline(
-        &mut self,
-        queries: &[Query],
-    ) -> Result<Vec<Vec<Record>>, (usize, StoreError)> {
+    async fn pipeline(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>, (usize, StoreError)> {
         self.session.pipeline(queries).await
     }
 
@@ -240,16 +218,8 @@ fn facts(answers: &[SimpleQueryMessage]) -> PostgresServerFacts {
         SimpleQueryMessage::Row(row) if row.len() == 3 => Some(row),
         _ => None,
     });
-    let text = |index: usize| {
-        row.and_then(|row| row.get(index))
-            .unwrap_or_default()
-            .to_owned()
-    };
-    PostgresServerFacts {
-        version: text(0),
-        database: text(1),
-        role: text(2),
-    }
+    let text = |index: usize| row.and_then(|row| row.get(index)).unwrap_or_default().to_owned();
+    PostgresServerFacts { version: text(0), database: text(1), role: text(2) }
 }
 
 fn refused(error: &ConninfoError) -> StoreError {

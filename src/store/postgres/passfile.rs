@@ -118,12 +118,7 @@ mod tests {
     }
 
     fn ask(file: &tempfile::NamedTempFile, host: &str) -> Option<String> {
-        let wanted = Wanted {
-            host,
-            port: 5432,
-            database: "kb",
-            user: "ann",
-        };
+        let wanted = Wanted { host, port: 5432, database: "kb", user: "ann" };
         match look_up(file.path(), &wanted) {
             Found::Password(password) => Some(password.expose_secret().to_owned()),
             Found::Nothing => None,

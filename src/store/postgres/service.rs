@@ -17,10 +17,7 @@ pub(super) fn look_up(service: &str, files: &[PathBuf]) -> Result<Settings, Conn
     }
     Err(ConninfoError::NoService {
         service: service.to_owned(),
-        files: files
-            .iter()
-            .map(|file| file.display().to_string())
-            .collect(),
+        files: files.iter().map(|file| file.display().to_string()).collect(),
     })
 }
 
@@ -43,13 +40,8 @@ fn section(service: &str, text: &str, file: &Path) -> Result<Option<Settings>, C
         let Some(settings) = &mut found else { continue };
         let (key, value) = line
             .split_once('=')
-            .ok_or_else(|| ConninfoError::ServiceLine {
-                file: file.display().to_string(),
-                line: index + 1,
-            })?;
-        settings
-            .entry(known(key.trim())?)
-            .or_insert_with(|| value.trim().to_owned());
+            .ok_or_else(|| ConninfoError::ServiceLine { file: file.display().to_string(), line: index + 1 })?;
+        settings.entry(known(key.trim())?).or_insert_with(|| value.trim().to_owned());
     }
     Ok(found)
 }
@@ -61,9 +53,7 @@ mod tests {
     #[test]
     fn only_the_named_section_is_read() {
         let text = "[a]\nhost=one\n[b]\n# no\nhost = two\nport=5433\n[c]\nhost=three\n";
-        let found = section("b", text, Path::new("f"))
-            .expect("read")
-            .expect("defined");
+        let found = section("b", text, Path::new("f")).expect("read").expect("defined");
         assert_eq!(found.get("host").map(String::as_str), Some("two"));
         assert_eq!(found.get("port").map(String::as_str), Some("5433"));
         assert_eq!(section("x", text, Path::new("f")), Ok(None));

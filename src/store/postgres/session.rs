@@ -27,37 +27,21 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(link: Link) -> Session {
-        Session {
-            link,
-            statements: Statements::default(),
-            open: false,
-        }
+        Session { link, statements: Statements::default(), open: false }
     }
 
     /// Closes the connection and waits until it is.
     pub(super) async fn close(self) {
-        let Link {
-            client,
-            ended: _,
-            task,
-        } = self.link;
+        let Link { client, ended: _, task } = self.link;
         drop(client);
         // The only error is that the task was cancelled, which closes the connection as well.
         let _ = task.await;
     }
 
     /// Runs statements of our own, several in one round trip.
-    pub(super) async fn batch(
-        &mut self,
-        text: &str,
-        doing: Doing,
-    ) -> Result<Vec<SimpleQueryMessage>, StoreError> {
+    pub(super) async fn batch(&mut self, text: &str, doing: Doing) -> Result<Vec<SimpleQueryMessage>, StoreError> {
         self.alive()?;
-        self.link
-            .client
-            .simple_query(text)
-            .await
-            .map_err(|error| self.explain(&error, doing))
+        self.link.client.simple_query(text).await.map_err(|error| self.explain(&error, doing))
     }
 
     /// Ends a transaction that an abandoned future left open.
@@ -92,10 +76,9 @@ impl Session {
                 self.open = false;
                 Ok(())
             }
-            Err(error) if error.code.as_deref() == Some("25P02") => Err(StoreError {
-                message: "the transaction had failed before and was rolled back".to_owned(),
-                ..error
-            }),
+            Err(error) if error.code.as_deref() == Some("25P02") => {
+                Err(StoreError { message: "the transaction had failed before and was rolled back".to_owned(), ..error })
+            }
             Err(error) => Err(error),
         }
     }
@@ -109,21 +92,13 @@ impl Session {
     }
 
     /// Runs one statement.
-    pub(super) async fn run(
-        &mut self,
-        query: &Query,
-        doing: Doing,
-    ) -> Result<Vec<Record>, StoreError> {
+    pub(super) async fn run(&mut self, query: &Query, doing: Doing) -> Result<Vec<Record>, StoreError> {
         let answer = self.run_once(query, doing).await;
         match answer {
             // A table changed its shape under a prepared statement. The server refused before doing anything.
             Err(error) if is_outdated(&error) => {
                 self.statements.clear();
-                if doing == Doing::Alone {
-                    self.run_once(query, doing).await
-                } else {
-                    Err(error)
-                }
+                if doing == Doing::Alone { self.run_once(query, doing).await } else { Err(error) }
             }
             other => other,
         }
@@ -143,10 +118,7 @@ impl Session {
     /// Runs statements in order, up to [`WINDOW`] ahead of their answers.
     ///
     /// A statement that is not prepared yet waits for those before it, since it may need what they create.
-    pub(super) async fn pipeline(
-        &mut self,
-        queries: &[Query],
-    ) -> Result<Vec<Vec<Record>>, (usize, StoreError)> {
+    pub(super) async fn pipeline(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>, (usize, StoreError)> {
         let mut answers = Vec::with_capacity(queries.len());
         while answers.len() < queries.len() {
             let first = answers.len();
@@ -155,14 +127,12 @@ impl Session {
                 match self.known(query) {
                     Some(statement) => statements.push(statement),
                     None if statements.is_empty() => {
-                        statements
-                            .push(self.prepared(query).await.map_err(|error| (first, error))?);
+                        statements.push(self.prepared(query).await.map_err(|error| (first, error))?);
                     }
                     None => break,
                 }
             }
-            self.window(&queries[first..], &statements, &mut answers)
-                .await?;
+            self.window(&queries[first..], &statements, &mut answers).await?;
         }
         Ok(answers)
     }
@@ -174,11 +144,7 @@ impl Session {
         answers: &mut Vec<Vec<Record>>,
     ) -> Result<(), (usize, StoreError)> {
         let client = &self.link.client;
-        let bound: Vec<_> = queries
-            .iter()
-            .zip(statements)
-            .map(|(query, _)| parameters(query))
-            .collect();
+        let bound: Vec<_> = queries.iter().zip(statements).map(|(query, _)| parameters(query)).collect();
         let mut sent: Vec<Pin<Box<MaybeDone<_>>>> = Vec::with_capacity(statements.len());
         for (statement, values) in statements.iter().zip(&bound) {
             let mut answer = Box::pin(maybe_done(client.query(statement, values)));
@@ -189,10 +155,8 @@ impl Session {
         let mut failed = None;
         for mut answer in sent {
             answer.as_mut().await;
-            let rows: Result<Vec<Row>, Error> = answer
-                .as_mut()
-                .take_output()
-                .unwrap_or_else(|| panic!("BUG: an answer was taken twice"));
+            let rows: Result<Vec<Row>, Error> =
+                answer.as_mut().take_output().unwrap_or_else(|| panic!("BUG: an answer was taken twice"));
             match rows {
                 Ok(rows) => answers.push(records(&rows).map_err(|error| (answers.len(), error))?),
                 Err(error) => {
@@ -239,18 +203,14 @@ impl Session {
             ));
         }
         values::check_columns(&statement)?;
-        self.statements
-            .keep(query.sql.as_str(), &types, statement.clone());
+        self.statements.keep(query.sql.as_str(), &types, statement.clone());
         Ok(statement)
     }
 
     /// Nothing has been sent when this fails, so nothing can be in doubt.
     fn alive(&self) -> Result<(), StoreError> {
         if self.link.client.is_closed() {
-            return Err(fault::lost(
-                Doing::Nothing,
-                self.link.ended.get().map(String::as_str),
-            ));
+            return Err(fault::lost(Doing::Nothing, self.link.ended.get().map(String::as_str)));
         }
         Ok(())
     }

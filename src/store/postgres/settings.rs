@@ -12,29 +12,17 @@ use super::passfile::{self, Found, Wanted};
 use super::target::{Host, Keepalive, Reach, Roots, Session, SslMode, Target, TlsSettings};
 
 /// Resolves a connection string.
-pub(super) fn resolve(
-    options: &ConnectOptions,
-    around: &Surroundings,
-) -> Result<Target, ConninfoError> {
+pub(super) fn resolve(options: &ConnectOptions, around: &Surroundings) -> Result<Target, ConninfoError> {
     let settings = layered(options.conninfo.expose_secret(), around)?;
-    let get = |key: &str| {
-        settings
-            .get(key)
-            .map(String::as_str)
-            .filter(|v| !v.is_empty())
-    };
-    let user = get("user")
-        .or(around.user.as_deref())
-        .ok_or(ConninfoError::NoUser)?;
+    let get = |key: &str| settings.get(key).map(String::as_str).filter(|v| !v.is_empty());
+    let user = get("user").or(around.user.as_deref()).ok_or(ConninfoError::NoUser)?;
     let database = get("dbname").unwrap_or(user);
     let mut target = Target {
         hosts: hosts(&settings)?,
         database: database.to_owned(),
         user: user.to_owned(),
         tls: tls(&settings, around)?,
-        application_name: get("application_name")
-            .unwrap_or(&options.application_name)
-            .to_owned(),
+        application_name: get("application_name").unwrap_or(&options.application_name).to_owned(),
         options: get("options").map(str::to_owned),
         connect_timeout: connect_timeout(&settings, options)?,
         channel_binding: channel_binding(&settings)?,
@@ -43,10 +31,7 @@ pub(super) fn resolve(
         open_passfile: None,
     };
     check_ignored(&settings)?;
-    let given = options
-        .password
-        .clone()
-        .or_else(|| get("password").map(SecretString::from));
+    let given = options.password.clone().or_else(|| get("password").map(SecretString::from));
     match given {
         Some(password) => {
             for host in &mut target.hosts {
@@ -63,36 +48,21 @@ pub(super) fn resolve(
 
 fn hosts(settings: &Settings) -> Result<Vec<Host>, ConninfoError> {
     let list = |key: &str| -> Vec<&str> {
-        settings
-            .get(key)
-            .filter(|v| !v.is_empty())
-            .map_or_else(Vec::new, |v| v.split(',').collect())
+        settings.get(key).filter(|v| !v.is_empty()).map_or_else(Vec::new, |v| v.split(',').collect())
     };
     let (names, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
     let count = names.len().max(addresses.len()).max(1);
     for (key, others) in [("hostaddr", &addresses), ("host", &names)] {
         if !others.is_empty() && others.len() != count {
-            return Err(ConninfoError::Pairing {
-                hosts: count,
-                others: others.len(),
-                key,
-            });
+            return Err(ConninfoError::Pairing { hosts: count, others: others.len(), key });
         }
     }
     if ports.len() > 1 && ports.len() != count {
-        return Err(ConninfoError::Pairing {
-            hosts: count,
-            others: ports.len(),
-            key: "port",
-        });
+        return Err(ConninfoError::Pairing { hosts: count, others: ports.len(), key: "port" });
     }
     (0..count)
         .map(|i| {
-            let port = if ports.len() == 1 {
-                ports.first()
-            } else {
-                ports.get(i)
-            };
+            let port = if ports.len() == 1 { ports.first() } else { ports.get(i) };
             host(
                 names.get(i).copied().unwrap_or_default().trim(),
                 addresses.get(i).copied().unwrap_or_default().trim(),
@@ -105,26 +75,16 @@ fn hosts(settings: &Settings) -> Result<Vec<Host>, ConninfoError> {
 fn host(name: &str, address: &str, port: &str) -> Result<Host, ConninfoError> {
     let port = match port {
         "" => 5432,
-        text => text
-            .parse()
-            .ok()
-            .filter(|port| *port > 0)
-            .ok_or_else(|| bad("port", text, "a number from 1 to 65535"))?,
+        text => {
+            text.parse().ok().filter(|port| *port > 0).ok_or_else(|| bad("port", text, "a number from 1 to 65535"))?
+        }
     };
     let reach = if !address.is_empty() {
-        Reach::Address(
-            address
-                .parse()
-                .map_err(|_| bad("hostaddr", address, "an IP address"))?,
-        )
+        Reach::Address(address.parse().map_err(|_| bad("hostaddr", address, "an IP address"))?)
     } else if name.starts_with('/') {
         Reach::Socket(PathBuf::from(name))
     } else if name.starts_with('@') {
-        return Err(bad(
-            "host",
-            name,
-            "a name, an address or a socket directory; abstract sockets are not supported",
-        ));
+        return Err(bad("host", name, "a name, an address or a socket directory; abstract sockets are not supported"));
     } else if name.is_empty() {
         Reach::Socket(default_socket_directory(port))
     } else {
@@ -135,12 +95,7 @@ fn host(name: &str, address: &str, port: &str) -> Result<Host, ConninfoError> {
         Reach::Address(address) if name.is_empty() => address.to_string(),
         Reach::Address(_) | Reach::Name => name.to_owned(),
     };
-    Ok(Host {
-        name,
-        reach,
-        port,
-        password: None,
-    })
+    Ok(Host { name, reach, port, password: None })
 }
 
 /// Debian's directory where a server's socket is there, else PostgreSQL's own.
@@ -154,12 +109,7 @@ fn default_socket_directory(port: u16) -> PathBuf {
 }
 
 fn tls(settings: &Settings, around: &Surroundings) -> Result<TlsSettings, ConninfoError> {
-    let get = |key: &str| {
-        settings
-            .get(key)
-            .map(String::as_str)
-            .filter(|v| !v.is_empty())
-    };
+    let get = |key: &str| settings.get(key).map(String::as_str).filter(|v| !v.is_empty());
     let system = get("sslrootcert") == Some("system");
     let mode = match get("sslmode") {
         None if system => SslMode::VerifyFull,
@@ -170,19 +120,11 @@ fn tls(settings: &Settings, around: &Surroundings) -> Result<TlsSettings, Connin
         Some("verify-ca") => SslMode::VerifyCa,
         Some("verify-full") => SslMode::VerifyFull,
         Some(other) => {
-            return Err(bad(
-                "sslmode",
-                other,
-                "disable, allow, prefer, require, verify-ca or verify-full",
-            ));
+            return Err(bad("sslmode", other, "disable, allow, prefer, require, verify-ca or verify-full"));
         }
     };
     if system && mode != SslMode::VerifyFull {
-        return Err(bad(
-            "sslrootcert",
-            "system",
-            "it with sslmode=verify-full, or a file of your own authority",
-        ));
+        return Err(bad("sslrootcert", "system", "it with sslmode=verify-full, or a file of your own authority"));
     }
     let default_roots = around.in_home(".postgresql/root.crt");
     let roots = match get("sslrootcert") {
@@ -202,10 +144,7 @@ fn tls(settings: &Settings, around: &Surroundings) -> Result<TlsSettings, Connin
         (Some(certificate), Some(key)) => Some((PathBuf::from(certificate), PathBuf::from(key))),
         (Some(other), None) => return Err(bad("sslcert", other, "it together with sslkey")),
         (None, _) => {
-            let pair = (
-                around.in_home(".postgresql/postgresql.crt"),
-                around.in_home(".postgresql/postgresql.key"),
-            );
+            let pair = (around.in_home(".postgresql/postgresql.crt"), around.in_home(".postgresql/postgresql.key"));
             (pair.0.exists() && pair.1.exists()).then_some(pair)
         }
     };
@@ -213,32 +152,17 @@ fn tls(settings: &Settings, around: &Surroundings) -> Result<TlsSettings, Connin
         None | Some("postgres") => false,
         Some("direct") if mode >= SslMode::Require => true,
         Some(other) => {
-            return Err(bad(
-                "sslnegotiation",
-                other,
-                "postgres, or direct with sslmode=require or stronger",
-            ));
+            return Err(bad("sslnegotiation", other, "postgres, or direct with sslmode=require or stronger"));
         }
     };
-    Ok(TlsSettings {
-        mode,
-        roots,
-        client,
-        direct,
-    })
+    Ok(TlsSettings { mode, roots, client, direct })
 }
 
 fn no_roots(mode: &'static str, file: &Path) -> ConninfoError {
-    ConninfoError::NoRoots {
-        mode,
-        file: file.display().to_string(),
-    }
+    ConninfoError::NoRoots { mode, file: file.display().to_string() }
 }
 
-fn connect_timeout(
-    settings: &Settings,
-    options: &ConnectOptions,
-) -> Result<Duration, ConninfoError> {
+fn connect_timeout(settings: &Settings, options: &ConnectOptions) -> Result<Duration, ConninfoError> {
     match number(settings, "connect_timeout")? {
         None => Ok(Duration::from_millis(options.connect_timeout_ms)),
         // libpq's zero means without end; a day is as good and cannot hang a pipeline for ever.
@@ -253,9 +177,7 @@ fn keepalive(settings: &Settings) -> Result<Option<Keepalive>, ConninfoError> {
     }
     // Shorter than the kernel's two hours: a lock must not outlive a silent network for long.
     let seconds = |key, default: u64| -> Result<Duration, ConninfoError> {
-        Ok(Duration::from_secs(
-            number(settings, key)?.filter(|n| *n > 0).unwrap_or(default),
-        ))
+        Ok(Duration::from_secs(number(settings, key)?.filter(|n| *n > 0).unwrap_or(default)))
     };
     let count = number(settings, "keepalives_count")?.unwrap_or(6);
     let user_timeout = number(settings, "tcp_user_timeout")?.filter(|ms| *ms > 0);
@@ -267,9 +189,7 @@ fn keepalive(settings: &Settings) -> Result<Option<Keepalive>, ConninfoError> {
     }))
 }
 
-fn channel_binding(
-    settings: &Settings,
-) -> Result<tokio_postgres::config::ChannelBinding, ConninfoError> {
+fn channel_binding(settings: &Settings) -> Result<tokio_postgres::config::ChannelBinding, ConninfoError> {
     use tokio_postgres::config::ChannelBinding;
     match settings.get("channel_binding").map(String::as_str) {
         None | Some("" | "prefer") => Ok(ChannelBinding::Prefer),
@@ -283,26 +203,16 @@ fn session(settings: &Settings) -> Result<Session, ConninfoError> {
     match settings.get("target_session_attrs").map(String::as_str) {
         None | Some("" | "any") => Ok(Session::Any),
         Some("read-write" | "primary") => Ok(Session::ReadWrite),
-        Some(other) => Err(bad(
-            "target_session_attrs",
-            other,
-            "any, read-write or primary: Enact writes",
-        )),
+        Some(other) => Err(bad("target_session_attrs", other, "any, read-write or primary: Enact writes")),
     }
 }
 
 /// Settings that have one acceptable value here.
 fn check_ignored(settings: &Settings) -> Result<(), ConninfoError> {
     if let Some(mode) = settings.get("gssencmode").filter(|mode| *mode == "require") {
-        return Err(bad(
-            "gssencmode",
-            mode,
-            "disable or prefer; Enact does not speak GSSAPI",
-        ));
+        return Err(bad("gssencmode", mode, "disable or prefer; Enact does not speak GSSAPI"));
     }
-    let encoding = settings
-        .get("client_encoding")
-        .map(|text| text.to_ascii_lowercase());
+    let encoding = settings.get("client_encoding").map(|text| text.to_ascii_lowercase());
     match encoding.as_deref() {
         None | Some("" | "auto" | "utf8" | "utf-8" | "unicode") => Ok(()),
         Some(other) => Err(bad("client_encoding", other, "UTF8")),
@@ -310,17 +220,10 @@ fn check_ignored(settings: &Settings) -> Result<(), ConninfoError> {
 }
 
 fn number(settings: &Settings, key: &'static str) -> Result<Option<u64>, ConninfoError> {
-    match settings
-        .get(key)
-        .map(|text| text.trim())
-        .filter(|text| !text.is_empty())
-    {
+    match settings.get(key).map(|text| text.trim()).filter(|text| !text.is_empty()) {
         None => Ok(None),
         Some("-1") => Ok(Some(0)),
-        Some(text) => text
-            .parse()
-            .map(Some)
-            .map_err(|_| bad(key, text, "a whole number")),
+        Some(text) => text.parse().map(Some).map_err(|_| bad(key, text, "a whole number")),
     }
 }
 
@@ -330,12 +233,7 @@ fn passwords_from(file: &Path, target: &mut Target) {
             Reach::Socket(_) => "localhost",
             Reach::Name | Reach::Address(_) => &host.name,
         };
-        let wanted = Wanted {
-            host: name,
-            port: host.port,
-            database: &target.database,
-            user: &target.user,
-        };
+        let wanted = Wanted { host: name, port: host.port, database: &target.database, user: &target.user };
         match passfile::look_up(file, &wanted) {
             Found::Password(password) => host.password = Some(password),
             Found::Nothing => {}
@@ -345,11 +243,7 @@ fn passwords_from(file: &Path, target: &mut Target) {
 }
 
 fn bad(key: &'static str, value: &str, expected: &'static str) -> ConninfoError {
-    ConninfoError::BadValue {
-        key,
-        value: value.to_owned(),
-        expected,
-    }
+    ConninfoError::BadValue { key, value: value.to_owned(), expected }
 }
 
 #[cfg(test)]
@@ -358,10 +252,7 @@ mod tests {
 
     fn resolved(conninfo: &str, variables: &[(&str, &str)]) -> Result<Target, ConninfoError> {
         let around = Surroundings {
-            variables: variables
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                .collect(),
+            variables: variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
             home: Some(PathBuf::from("/nonexistent")),
             user: Some("os".to_owned()),
         };
@@ -370,26 +261,11 @@ mod tests {
 
     #[test]
     fn the_string_beats_the_environment_which_beats_the_defaults() {
-        let target = resolved(
-            "host=db user=ann",
-            &[("PGHOST", "no"), ("PGPORT", "5433"), ("PGPASSWORD", "pw")],
-        )
-        .expect("resolved");
-        assert_eq!(
-            (target.hosts[0].name.as_str(), target.hosts[0].port),
-            ("db", 5433)
-        );
-        assert_eq!(
-            (target.user.as_str(), target.database.as_str()),
-            ("ann", "ann")
-        );
-        assert_eq!(
-            target.hosts[0]
-                .password
-                .as_ref()
-                .map(ExposeSecret::expose_secret),
-            Some("pw")
-        );
+        let target = resolved("host=db user=ann", &[("PGHOST", "no"), ("PGPORT", "5433"), ("PGPASSWORD", "pw")])
+            .expect("resolved");
+        assert_eq!((target.hosts[0].name.as_str(), target.hosts[0].port), ("db", 5433));
+        assert_eq!((target.user.as_str(), target.database.as_str()), ("ann", "ann"));
+        assert_eq!(target.hosts[0].password.as_ref().map(ExposeSecret::expose_secret), Some("pw"));
         assert_eq!(target.tls.mode, SslMode::Prefer);
         assert_eq!(resolved("", &[]).expect("resolved").user, "os");
     }
@@ -398,15 +274,9 @@ mod tests {
     fn hosts_addresses_and_ports_pair_up() {
         let target = resolved("host=a,/run/pg port=1,2", &[]).expect("resolved");
         assert_eq!(target.hosts[0].reach, Reach::Name);
-        assert_eq!(
-            target.hosts[1].reach,
-            Reach::Socket(PathBuf::from("/run/pg"))
-        );
+        assert_eq!(target.hosts[1].reach, Reach::Socket(PathBuf::from("/run/pg")));
         assert_eq!(target.hosts[1].port, 2);
-        assert!(matches!(
-            resolved("host=a,b,c port=1,2", &[]),
-            Err(ConninfoError::Pairing { .. })
-        ));
+        assert!(matches!(resolved("host=a,b,c port=1,2", &[]), Err(ConninfoError::Pairing { .. })));
         let target = resolved("host=db hostaddr=10.0.0.1", &[]).expect("resolved");
         assert_eq!(
             (target.hosts[0].name.as_str(), &target.hosts[0].reach),
@@ -417,18 +287,9 @@ mod tests {
     #[test]
     fn verification_without_authorities_is_refused() {
         let error = resolved("sslmode=verify-full host=x", &[]).expect_err("no roots");
-        assert!(matches!(
-            error,
-            ConninfoError::NoRoots {
-                mode: "verify-full",
-                ..
-            }
-        ));
+        assert!(matches!(error, ConninfoError::NoRoots { mode: "verify-full", .. }));
         let target = resolved("sslrootcert=system host=x", &[]).expect("resolved");
-        assert_eq!(
-            (target.tls.mode, target.tls.roots),
-            (SslMode::VerifyFull, Roots::System)
-        );
+        assert_eq!((target.tls.mode, target.tls.roots), (SslMode::VerifyFull, Roots::System));
         let target = resolved("sslmode=require sslrootcert=/ca.pem", &[]).expect("resolved");
         assert_eq!(target.tls.mode, SslMode::VerifyCa);
     }
@@ -446,10 +307,7 @@ mod tests {
             "client_encoding=latin1",
             "sslnegotiation=direct",
         ] {
-            assert!(
-                matches!(resolved(text, &[]), Err(ConninfoError::BadValue { .. })),
-                "{text}"
-            );
+            assert!(matches!(resolved(text, &[]), Err(ConninfoError::BadValue { .. })), "{text}");
         }
     }
 }

@@ -26,9 +26,7 @@ use super::conninfo::ConninfoError;
 use super::target::{Roots, SslMode, TlsSettings};
 
 /// Makes the TLS side of a connection; `None` where TLS is switched off.
-pub(super) fn connector(
-    settings: &TlsSettings,
-) -> Result<Option<MakeRustlsConnect>, ConninfoError> {
+pub(super) fn connector(settings: &TlsSettings) -> Result<Option<MakeRustlsConnect>, ConninfoError> {
     let check = match settings.mode {
         SslMode::Disable => return Ok(None),
         SslMode::Allow | SslMode::Prefer | SslMode::Require => Check::Nothing,
@@ -42,12 +40,7 @@ pub(super) fn connector(
     };
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(authorities.iter().cloned());
-    let verifier = Verifier {
-        check,
-        roots,
-        authorities,
-        provider: Arc::clone(&provider),
-    };
+    let verifier = Verifier { check, roots, authorities, provider: Arc::clone(&provider) };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap_or_else(|error| panic!("BUG: ring has no usable TLS version: {error}"))
@@ -57,11 +50,8 @@ pub(super) fn connector(
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let chain = certificates(certificate)?;
-            let private =
-                PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error))?;
-            builder
-                .with_client_auth_cert(chain, private)
-                .map_err(|error| unusable(certificate, &error))?
+            let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error))?;
+            builder.with_client_auth_cert(chain, private).map_err(|error| unusable(certificate, &error))?
         }
     };
     if settings.direct {
@@ -88,9 +78,8 @@ fn authorities(roots: &Roots) -> Result<Vec<CertificateDer<'static>>, ConninfoEr
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, ConninfoError> {
-    let found: Vec<_> = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect)
-        .map_err(|error| unusable(file, &error))?;
+    let found: Vec<_> =
+        CertificateDer::pem_file_iter(file).and_then(Iterator::collect).map_err(|error| unusable(file, &error))?;
     if found.is_empty() {
         return Err(unusable(file, &"there is no certificate in it"));
     }
@@ -98,10 +87,7 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, ConninfoErr
 }
 
 fn unusable(file: &Path, reason: &dyn std::fmt::Display) -> ConninfoError {
-    ConninfoError::Certificate {
-        file: file.display().to_string(),
-        reason: reason.to_string(),
-    }
+    ConninfoError::Certificate { file: file.display().to_string(), reason: reason.to_string() }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,21 +113,11 @@ impl Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), rustls::Error> {
-        if self
-            .authorities
-            .iter()
-            .any(|authority| authority.as_ref() == end_entity.as_ref())
-        {
+        if self.authorities.iter().any(|authority| authority.as_ref() == end_entity.as_ref()) {
             return Ok(());
         }
         let algorithms = self.provider.signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(
-            parsed,
-            &self.roots,
-            intermediates,
-            now,
-            algorithms,
-        )
+        verify_server_cert_signed_by_trust_anchor(parsed, &self.roots, intermediates, now, algorithms)
     }
 }
 
@@ -171,12 +147,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signed,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -185,17 +156,10 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signed,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -54,9 +54,8 @@ fn take_hosts(text: &str, settings: &mut Settings) -> Result<(), ConninfoError> 
     for one in text.split(',') {
         let (host, port) = match one.strip_prefix('[') {
             Some(rest) => {
-                let (host, after) = rest.split_once(']').ok_or(ConninfoError::BadUrl(
-                    "\"]\" is missing after an IPv6 address",
-                ))?;
+                let (host, after) =
+                    rest.split_once(']').ok_or(ConninfoError::BadUrl("\"]\" is missing after an IPv6 address"))?;
                 (host, after.strip_prefix(':').unwrap_or(after))
             }
             None => one.split_once(':').unwrap_or((one, "")),
@@ -77,9 +76,7 @@ fn take_parameter(pair: &str, settings: &mut Settings) -> Result<(), ConninfoErr
     if pair.is_empty() {
         return Ok(());
     }
-    let (key, value) = pair.split_once('=').ok_or(ConninfoError::BadUrl(
-        "a parameter after \"?\" has no \"=\"",
-    ))?;
+    let (key, value) = pair.split_once('=').ok_or(ConninfoError::BadUrl("a parameter after \"?\" has no \"=\""))?;
     let (key, value) = (decode(key)?, decode(value)?);
     // JDBC's spelling, which libpq takes as well.
     if key == "ssl" && value == "true" {
@@ -91,8 +88,7 @@ fn take_parameter(pair: &str, settings: &mut Settings) -> Result<(), ConninfoErr
 }
 
 fn decode(text: &str) -> Result<String, ConninfoError> {
-    const BROKEN: ConninfoError =
-        ConninfoError::BadUrl("a percent sign is not followed by two hexadecimal digits");
+    const BROKEN: ConninfoError = ConninfoError::BadUrl("a percent sign is not followed by two hexadecimal digits");
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
@@ -135,11 +131,7 @@ mod tests {
             ),
             (
                 "postgresql:///kb?host=/run/pg&ssl=true",
-                &[
-                    ("dbname", "kb"),
-                    ("host", "/run/pg"),
-                    ("sslmode", "require"),
-                ],
+                &[("dbname", "kb"), ("host", "/run/pg"), ("sslmode", "require")],
             ),
         ];
         for (text, expected) in cases {
@@ -151,16 +143,8 @@ mod tests {
 
     #[test]
     fn broken_urls_are_errors() {
-        for text in [
-            "postgresql://%zz",
-            "postgresql://[::1",
-            "postgresql:///x?host",
-            "postgresql://a%2",
-        ] {
-            assert!(
-                matches!(parse(text), Err(ConninfoError::BadUrl(_))),
-                "{text}"
-            );
+        for text in ["postgresql://%zz", "postgresql://[::1", "postgresql:///x?host", "postgresql://a%2"] {
+            assert!(matches!(parse(text), Err(ConninfoError::BadUrl(_))), "{text}");
         }
     }
 }

@@ -55,16 +55,8 @@ pub(super) fn record(row: &Row) -> Result<Record, StoreError> {
     let mut cells = Vec::with_capacity(row.len());
     for (index, column) in row.columns().iter().enumerate() {
         let value = cell(row, index, column.type_()).map_err(|error| {
-            let why = std::error::Error::source(&error)
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            StoreError::new(
-                Fault::Refused,
-                format!(
-                    "the result column \"{}\" cannot be read: {why}",
-                    column.name()
-                ),
-            )
+            let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            StoreError::new(Fault::Refused, format!("the result column \"{}\" cannot be read: {why}", column.name()))
         })?;
         cells.push((column.name().to_owned(), value));
     }
@@ -89,9 +81,7 @@ impl Kind {
             Type::INT2 => Some(Kind::Small),
             Type::INT4 => Some(Kind::Integer),
             Type::INT8 => Some(Kind::Big),
-            Type::TEXT | Type::VARCHAR | Type::NAME | Type::BPCHAR | Type::UNKNOWN => {
-                Some(Kind::Text)
-            }
+            Type::TEXT | Type::VARCHAR | Type::NAME | Type::BPCHAR | Type::UNKNOWN => Some(Kind::Text),
             Type::TEXT_ARRAY | Type::VARCHAR_ARRAY | Type::NAME_ARRAY => Some(Kind::Texts),
             Type::JSON | Type::JSONB => Some(Kind::Json),
             Type::VOID => Some(Kind::Void),
@@ -103,17 +93,11 @@ impl Kind {
 fn cell(row: &Row, index: usize, type_: &Type) -> Result<Cell, tokio_postgres::Error> {
     let cell = match Kind::of(type_) {
         Some(Kind::Bool) => row.try_get::<_, Option<bool>>(index)?.map(Cell::Bool),
-        Some(Kind::Small) => row
-            .try_get::<_, Option<i16>>(index)?
-            .map(|n| Cell::Int(n.into())),
-        Some(Kind::Integer) => row
-            .try_get::<_, Option<i32>>(index)?
-            .map(|n| Cell::Int(n.into())),
+        Some(Kind::Small) => row.try_get::<_, Option<i16>>(index)?.map(|n| Cell::Int(n.into())),
+        Some(Kind::Integer) => row.try_get::<_, Option<i32>>(index)?.map(|n| Cell::Int(n.into())),
         Some(Kind::Big) => row.try_get::<_, Option<i64>>(index)?.map(Cell::Int),
         Some(Kind::Text) => row.try_get::<_, Option<String>>(index)?.map(Cell::Text),
-        Some(Kind::Texts) => row
-            .try_get::<_, Option<Vec<String>>>(index)?
-            .map(Cell::Texts),
+        Some(Kind::Texts) => row.try_get::<_, Option<Vec<String>>>(index)?.map(Cell::Texts),
         Some(Kind::Json) => row.try_get::<_, Option<Value>>(index)?.map(Cell::Json),
         Some(Kind::Void) => None,
         None => panic!("BUG: a column type was not checked"),

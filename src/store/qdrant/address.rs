@@ -24,15 +24,13 @@ pub(super) struct Address {
 
 /// Parses and checks a URL. The URL is not repeated in errors: it may hold a secret.
 pub(super) fn parse(text: &str) -> Result<Address, StoreError> {
-    let url = Url::parse(text.trim()).map_err(|error| {
-        refused(&error.to_string()).hint("write http://host:6334 or https://host:6334")
-    })?;
+    let url = Url::parse(text.trim())
+        .map_err(|error| refused(&error.to_string()).hint("write http://host:6334 or https://host:6334"))?;
     let tls = match url.scheme() {
         "http" => false,
         "https" => true,
         "grpc" => {
-            return Err(refused("the scheme \"grpc\" is not known")
-                .hint("write http:// instead of grpc://"));
+            return Err(refused("the scheme \"grpc\" is not known").hint("write http:// instead of grpc://"));
         }
         other => {
             return Err(refused(&format!("the scheme \"{other}\" is not known"))
@@ -40,13 +38,10 @@ pub(super) fn parse(text: &str) -> Result<Address, StoreError> {
         }
     };
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            refused("it holds a user name or password").hint("give the key as qdrant.api_key")
-        );
+        return Err(refused("it holds a user name or password").hint("give the key as qdrant.api_key"));
     }
     if url.query().is_some() || url.fragment().is_some() || !matches!(url.path(), "" | "/") {
-        return Err(refused("it has a path or a query, and gRPC takes neither")
-            .hint("end it after the port"));
+        return Err(refused("it has a path or a query, and gRPC takes neither").hint("end it after the port"));
     }
     let host = match url.host() {
         Some(Host::Domain(name)) => name.to_owned(),
@@ -55,21 +50,10 @@ pub(super) fn parse(text: &str) -> Result<Address, StoreError> {
         None => return Err(refused("it names no host").hint("write http://host:6334")),
     };
     // `Url` hides a port that is the scheme's own.
-    let port = url
-        .port()
-        .unwrap_or_else(|| written_default_port(text, tls).unwrap_or(GRPC_PORT));
-    let bracketed = if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.clone()
-    };
+    let port = url.port().unwrap_or_else(|| written_default_port(text, tls).unwrap_or(GRPC_PORT));
+    let bracketed = if host.contains(':') { format!("[{host}]") } else { host.clone() };
     let scheme = url.scheme();
-    Ok(Address {
-        tls,
-        url: format!("{scheme}://{bracketed}:{port}"),
-        host,
-        port,
-    })
+    Ok(Address { tls, url: format!("{scheme}://{bracketed}:{port}"), host, port })
 }
 
 fn written_default_port(text: &str, tls: bool) -> Option<u16> {
@@ -79,10 +63,7 @@ fn written_default_port(text: &str, tls: bool) -> Option<u16> {
 }
 
 fn refused(why: &str) -> StoreError {
-    StoreError::new(
-        Fault::Refused,
-        format!("the URL of Qdrant cannot be used: {why}"),
-    )
+    StoreError::new(Fault::Refused, format!("the URL of Qdrant cannot be used: {why}"))
 }
 
 #[cfg(test)]

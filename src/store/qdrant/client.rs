@@ -55,21 +55,14 @@ impl Client {
         let key = api_key(options)?;
         let timeout = Duration::from_millis(options.timeout_ms);
         let mut endpoint = Endpoint::from_shared(address.url.clone())
-            .map_err(|error| {
-                StoreError::new(
-                    Fault::Refused,
-                    format!("the URL of Qdrant cannot be used: {error}"),
-                )
-            })?
+            .map_err(|error| StoreError::new(Fault::Refused, format!("the URL of Qdrant cannot be used: {error}")))?
             .connect_timeout(CONNECT_LIMIT)
             .timeout(timeout)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .keep_alive_while_idle(true)
             .tcp_nodelay(true);
         if address.tls {
-            endpoint = endpoint
-                .tls_config(tls(options).await?)
-                .map_err(|error| unusable_ca(options, &error))?;
+            endpoint = endpoint.tls_config(tls(options).await?).map_err(|error| unusable_ca(options, &error))?;
         } else if options.ca.is_some() {
             return Err(StoreError::new(
                 Fault::Refused,
@@ -77,21 +70,14 @@ impl Client {
             )
             .hint("write https:// in the URL, or remove the authority"));
         }
-        Ok(Client {
-            address,
-            channel: endpoint.connect_lazy(),
-            key,
-            timeout,
-        })
+        Ok(Client { address, channel: endpoint.connect_lazy(), key, timeout })
     }
 
     /// Asks for the version. Qdrant answers that to anybody, so the key is tried on the list of collections.
     pub(super) async fn greet(&self) -> Result<String, StoreError> {
         let mut client = proto::qdrant_client::QdrantClient::new(self.service());
-        let reply = client
-            .health_check(proto::HealthCheckRequest {})
-            .await
-            .map_err(|status| fault::of(&status, Call::Read))?;
+        let reply =
+            client.health_check(proto::HealthCheckRequest {}).await.map_err(|status| fault::of(&status, Call::Read))?;
         self.collections()
             .list(proto::ListCollectionsRequest {})
             .await
@@ -129,11 +115,8 @@ fn api_key(options: &QdrantOptions) -> Result<ApiKey, StoreError> {
         return Ok(ApiKey(None));
     };
     let mut value: MetadataValue<Ascii> = key.expose_secret().trim().parse().map_err(|_| {
-        StoreError::new(
-            Fault::Refused,
-            "the API key of Qdrant holds characters that a header cannot carry",
-        )
-        .hint("check that the whole key, and only the key, is in its source")
+        StoreError::new(Fault::Refused, "the API key of Qdrant holds characters that a header cannot carry")
+            .hint("check that the whole key, and only the key, is in its source")
     })?;
     value.set_sensitive(true);
     Ok(ApiKey(Some(value)))
@@ -144,19 +127,13 @@ async fn tls(options: &QdrantOptions) -> Result<ClientTlsConfig, StoreError> {
     match &options.ca {
         None => Ok(config.with_native_roots()),
         Some(file) => {
-            let pem = tokio::fs::read(file)
-                .await
-                .map_err(|error| unusable_ca(options, &error))?;
+            let pem = tokio::fs::read(file).await.map_err(|error| unusable_ca(options, &error))?;
             Ok(config.ca_certificate(Certificate::from_pem(pem)))
         }
     }
 }
 
 fn unusable_ca(options: &QdrantOptions, error: &dyn std::fmt::Display) -> StoreError {
-    let file = options.ca.as_ref().map_or_else(
-        || "the system's certificates".to_owned(),
-        |f| f.display().to_string(),
-    );
-    StoreError::new(Fault::Refused, format!("{file}: {error}"))
-        .hint("give a PEM file with the authority's certificate")
+    let file = options.ca.as_ref().map_or_else(|| "the system's certificates".to_owned(), |f| f.display().to_string());
+    StoreError::new(Fault::Refused, format!("{file}: {error}")).hint("give a PEM file with the authority's certificate")
 }

@@ -108,21 +108,13 @@ fn was_sent(status: &Status) -> bool {
 fn hint(status: &Status) -> Option<String> {
     match status.code() {
         Code::ResourceExhausted => {
-            let after = status
-                .metadata()
-                .get("retry-after")
-                .and_then(|value| value.to_str().ok());
-            Some(after.map_or_else(
-                || "try again later".to_owned(),
-                |seconds| format!("try again in {seconds} s"),
-            ))
+            let after = status.metadata().get("retry-after").and_then(|value| value.to_str().ok());
+            Some(after.map_or_else(|| "try again later".to_owned(), |seconds| format!("try again in {seconds} s")))
         }
         Code::Unauthenticated | Code::PermissionDenied => {
             Some("check qdrant.api_key, and that the key may write this collection".to_owned())
         }
-        Code::Unimplemented => {
-            Some("this server is older than the request; upgrade Qdrant".to_owned())
-        }
+        Code::Unimplemented => Some("this server is older than the request; upgrade Qdrant".to_owned()),
         _ => None,
     }
 }
@@ -134,21 +126,12 @@ mod tests {
 
     #[test]
     fn a_lost_reply_is_in_doubt_for_a_write_alone() {
-        for code in [
-            Code::Unavailable,
-            Code::Cancelled,
-            Code::DeadlineExceeded,
-            Code::Unknown,
-            Code::Internal,
-        ] {
+        for code in [Code::Unavailable, Code::Cancelled, Code::DeadlineExceeded, Code::Unknown, Code::Internal] {
             let status = Status::new(code, "lost");
             assert_eq!(of(&status, Call::Write).fault, Fault::InDoubt, "{code:?}");
             assert_eq!(of(&status, Call::Read).fault, Fault::Transient, "{code:?}");
         }
-        assert_eq!(
-            fault(Code::Unavailable, Call::Write, false),
-            Fault::Transient
-        );
+        assert_eq!(fault(Code::Unavailable, Call::Write, false), Fault::Transient);
     }
 
     #[test]
@@ -162,42 +145,18 @@ mod tests {
             (Code::ResourceExhausted, Fault::Transient),
         ];
         for (code, fault) in cases {
-            assert_eq!(
-                of(&Status::new(code, ""), Call::Write).fault,
-                fault,
-                "{code:?}"
-            );
+            assert_eq!(of(&Status::new(code, ""), Call::Write).fault, fault, "{code:?}");
         }
     }
 
     #[test]
     fn a_write_counts_only_when_it_is_completed() {
-        for status in [
-            UpdateStatus::Acknowledged,
-            UpdateStatus::WaitTimeout,
-            UpdateStatus::ClockRejected,
-        ] {
-            let result = Some(UpdateResult {
-                operation_id: None,
-                status: status.into(),
-            });
-            let error = completed(PointsOperationResponse {
-                result,
-                ..Default::default()
-            })
-            .expect_err("not done");
+        for status in [UpdateStatus::Acknowledged, UpdateStatus::WaitTimeout, UpdateStatus::ClockRejected] {
+            let result = Some(UpdateResult { operation_id: None, status: status.into() });
+            let error = completed(PointsOperationResponse { result, ..Default::default() }).expect_err("not done");
             assert_eq!(error.fault, Fault::InDoubt);
         }
-        let result = Some(UpdateResult {
-            operation_id: None,
-            status: UpdateStatus::Completed.into(),
-        });
-        assert!(
-            completed(PointsOperationResponse {
-                result,
-                ..Default::default()
-            })
-            .is_ok()
-        );
+        let result = Some(UpdateResult { operation_id: None, status: UpdateStatus::Completed.into() });
+        assert!(completed(PointsOperationResponse { result, ..Default::default() }).is_ok());
     }
 }

@@ -29,10 +29,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use self::client::Client;
-use super::{
-    CollectionSpec, Point, PointPage, Scored, SearchQuery, ServerFacts, StoreError, VectorStore,
-    WithVectors,
-};
+use super::{CollectionSpec, Point, PointPage, Scored, SearchQuery, ServerFacts, StoreError, VectorStore, WithVectors};
 use crate::model::{CollectionFacts, PointId};
 
 /// How to connect.
@@ -63,10 +60,7 @@ impl Qdrant {
             Ok(version) => version,
             Err(error) => return Err(client.diagnose(error).await),
         };
-        Ok(Qdrant {
-            client,
-            server: ServerFacts { version },
-        })
+        Ok(Qdrant { client, server: ServerFacts { version } })
     }
 }
 
@@ -95,10 +89,7 @@ impl VectorStore for Qdrant {
         limit: u32,
     ) -> Result<(Vec<PointId>, Option<PointId>), StoreError> {
         let page = reads::page(&self.client, collection, from, limit, reads::With::Ids).await?;
-        Ok((
-            page.points.into_iter().map(|point| point.id).collect(),
-            page.next,
-        ))
+        Ok((page.points.into_iter().map(|point| point.id).collect(), page.next))
     }
 
     async fn points(
@@ -111,20 +102,11 @@ impl VectorStore for Qdrant {
         reads::page(&self.client, collection, from, limit, with.into()).await
     }
 
-    async fn retrieve(
-        &self,
-        collection: &str,
-        ids: &[PointId],
-        with: WithVectors,
-    ) -> Result<Vec<Point>, StoreError> {
+    async fn retrieve(&self, collection: &str, ids: &[PointId], with: WithVectors) -> Result<Vec<Point>, StoreError> {
         reads::retrieve(&self.client, collection, ids, with.into()).await
     }
 
-    async fn search(
-        &self,
-        collection: &str,
-        query: &SearchQuery,
-    ) -> Result<Vec<Scored>, StoreError> {
+    async fn search(&self, collection: &str, query: &SearchQuery) -> Result<Vec<Scored>, StoreError> {
         reads::search(&self.client, collection, query).await
     }
 
@@ -140,11 +122,7 @@ impl VectorStore for Qdrant {
         writes::ensure_points(&self.client, collection, points).await
     }
 
-    async fn ensure_points_absent(
-        &self,
-        collection: &str,
-        ids: &[PointId],
-    ) -> Result<(), StoreError> {
+    async fn ensure_points_absent(&self, collection: &str, ids: &[PointId]) -> Result<(), StoreError> {
         writes::ensure_points_absent(&self.client, collection, ids).await
     }
 
@@ -156,12 +134,7 @@ impl VectorStore for Qdrant {
         writes::ensure_alias_absent(&self.client, alias).await
     }
 
-    async fn ensure_payload_index(
-        &self,
-        collection: &str,
-        field: &str,
-        kind: &str,
-    ) -> Result<(), StoreError> {
+    async fn ensure_payload_index(&self, collection: &str, field: &str, kind: &str) -> Result<(), StoreError> {
         writes::ensure_payload_index(&self.client, collection, field, kind).await
     }
 }

@@ -12,10 +12,7 @@ use crate::store::{Fault, StoreError};
 
 /// Translates a payload for the wire.
 pub(super) fn to_wire(payload: &Map<String, Value>) -> Result<HashMap<String, Wire>, StoreError> {
-    payload
-        .iter()
-        .map(|(key, value)| Ok((key.clone(), value_to_wire(key, value)?)))
-        .collect()
+    payload.iter().map(|(key, value)| Ok((key.clone(), value_to_wire(key, value)?))).collect()
 }
 
 /// Translates a payload from the wire.
@@ -36,14 +33,9 @@ fn value_to_wire(field: &str, value: &Value) -> Result<Wire, StoreError> {
         Value::Number(number) => number_to_wire(field, number)?,
         Value::String(text) => Kind::StringValue(text.clone()),
         Value::Array(items) => Kind::ListValue(ListValue {
-            values: items
-                .iter()
-                .map(|item| value_to_wire(field, item))
-                .collect::<Result<_, _>>()?,
+            values: items.iter().map(|item| value_to_wire(field, item)).collect::<Result<_, _>>()?,
         }),
-        Value::Object(map) => Kind::StructValue(Struct {
-            fields: to_wire(map)?,
-        }),
+        Value::Object(map) => Kind::StructValue(Struct { fields: to_wire(map)? }),
     };
     Ok(Wire { kind: Some(kind) })
 }
@@ -67,21 +59,16 @@ fn value_from_wire(field: &str, value: Wire) -> Result<Value, StoreError> {
         None | Some(Kind::NullValue(_)) => Value::Null,
         Some(Kind::BoolValue(flag)) => Value::Bool(flag),
         Some(Kind::IntegerValue(integer)) => Value::from(integer),
-        Some(Kind::DoubleValue(float)) => {
-            Number::from_f64(float).map(Value::Number).ok_or_else(|| {
-                StoreError::new(
-                    Fault::Refused,
-                    format!("the payload field \"{field}\" holds {float}, which JSON cannot hold"),
-                )
-            })?
-        }
+        Some(Kind::DoubleValue(float)) => Number::from_f64(float).map(Value::Number).ok_or_else(|| {
+            StoreError::new(
+                Fault::Refused,
+                format!("the payload field \"{field}\" holds {float}, which JSON cannot hold"),
+            )
+        })?,
         Some(Kind::StringValue(text)) => Value::String(text),
-        Some(Kind::ListValue(list)) => Value::Array(
-            list.values
-                .into_iter()
-                .map(|item| value_from_wire(field, item))
-                .collect::<Result<_, _>>()?,
-        ),
+        Some(Kind::ListValue(list)) => {
+            Value::Array(list.values.into_iter().map(|item| value_from_wire(field, item)).collect::<Result<_, _>>()?)
+        }
         Some(Kind::StructValue(inner)) => Value::Object(from_wire(inner.fields)?),
     })
 }
@@ -106,14 +93,8 @@ mod tests {
 
     #[test]
     fn an_integer_that_does_not_fit_is_refused_by_name() {
-        let Value::Object(payload) = json!({ "big": u64::MAX }) else {
-            panic!("an object")
-        };
+        let Value::Object(payload) = json!({ "big": u64::MAX }) else { panic!("an object") };
         let error = to_wire(&payload).expect_err("too large");
-        assert!(
-            error
-                .to_string()
-                .contains("\"big\" holds 18446744073709551615")
-        );
+        assert!(error.to_string().contains("\"big\" holds 18446744073709551615"));
     }
 }

@@ -31,18 +31,13 @@ enum Speaks {
 
 /// Gives an error the words for what was found.
 pub(super) async fn explain(address: &Address, keyed: bool, error: StoreError) -> StoreError {
-    if matches!(
-        error.code.as_deref(),
-        Some("Unauthenticated" | "PermissionDenied")
-    ) {
+    if matches!(error.code.as_deref(), Some("Unauthenticated" | "PermissionDenied")) {
         return unauthorised(address, keyed, &error);
     }
     if error.fault != Fault::Transient {
         return error;
     }
-    let speaks = tokio::time::timeout(LIMIT, listen(address))
-        .await
-        .unwrap_or(Speaks::Silent);
+    let speaks = tokio::time::timeout(LIMIT, listen(address)).await.unwrap_or(Speaks::Silent);
     words(address, &speaks, error)
 }
 
@@ -50,10 +45,7 @@ fn unauthorised(address: &Address, keyed: bool, error: &StoreError) -> StoreErro
     let (what, hint) = if keyed {
         ("the API key is not accepted", "check qdrant.api_key")
     } else {
-        (
-            "the server asks for an API key, and none is given",
-            "set qdrant.api_key",
-        )
+        ("the server asks for an API key, and none is given", "set qdrant.api_key")
     };
     let mut result = failed(Fault::Refused, address, what).hint(hint);
     result.code = error.code.clone();
@@ -70,10 +62,7 @@ async fn listen(address: &Address) -> Speaks {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Speaks::Refused,
         Err(error) => return Speaks::Unreachable(error.to_string()),
     };
-    let request = format!(
-        "GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-        address.host
-    );
+    let request = format!("GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", address.host);
     if let Err(error) = stream.write_all(request.as_bytes()).await {
         return Speaks::Unreachable(error.to_string());
     }
@@ -90,9 +79,7 @@ fn recognise(reply: &[u8]) -> Speaks {
     match reply {
         [0x15, 3, ..] => Speaks::Tls,
         // nginx and others answer a clear request on their TLS port in the clear, with 400.
-        _ if reply.starts_with(b"HTTP/1.1 400") || reply.starts_with(b"HTTP/1.0 400") => {
-            Speaks::Something
-        }
+        _ if reply.starts_with(b"HTTP/1.1 400") || reply.starts_with(b"HTTP/1.0 400") => Speaks::Something,
         _ if reply.starts_with(b"HTTP/1.") => Speaks::Http1,
         // A SETTINGS or GOAWAY frame: a length of three bytes, then the type.
         [0, 0, _, 4 | 7, ..] => Speaks::Http2,
@@ -102,25 +89,39 @@ fn recognise(reply: &[u8]) -> Speaks {
 
 fn words(address: &Address, speaks: &Speaks, error: StoreError) -> StoreError {
     match speaks {
-        Speaks::UnknownName => failed(Fault::Transient, address, "the host name is not known").hint("check the spelling of qdrant.url"),
-        Speaks::Refused => failed(Fault::Transient, address, "connection refused").hint("start Qdrant there, or check the port"),
+        Speaks::UnknownName => {
+            failed(Fault::Transient, address, "the host name is not known").hint("check the spelling of qdrant.url")
+        }
+        Speaks::Refused => {
+            failed(Fault::Transient, address, "connection refused").hint("start Qdrant there, or check the port")
+        }
         Speaks::Unreachable(why) => failed(Fault::Transient, address, why),
-        Speaks::Silent => failed(Fault::Transient, address, "no answer").hint("check that a firewall lets this machine through"),
-        Speaks::Http1 => failed(Fault::Refused, address, "this port speaks HTTP/1.1, not gRPC").hint(rest_hint(address)),
+        Speaks::Silent => {
+            failed(Fault::Transient, address, "no answer").hint("check that a firewall lets this machine through")
+        }
+        Speaks::Http1 => {
+            failed(Fault::Refused, address, "this port speaks HTTP/1.1, not gRPC").hint(rest_hint(address))
+        }
         Speaks::Http2 if address.tls => {
-            failed(Fault::Refused, address, "TLS was tried, and this port does not speak it").hint("write http:// instead of https://")
+            failed(Fault::Refused, address, "TLS was tried, and this port does not speak it")
+                .hint("write http:// instead of https://")
         }
         Speaks::Tls if !address.tls => {
             failed(Fault::Refused, address, "this port speaks TLS").hint("write https:// instead of http://")
         }
         Speaks::Tls => failed(Fault::Refused, address, &format!("the TLS handshake failed ({error})"))
             .hint("give the authority that signed the server's certificate as qdrant.ca, and check the host name"),
-        Speaks::Something if address.tls => failed(Fault::Transient, address, &format!("the TLS handshake failed ({error})"))
-            .hint("check that this port speaks TLS, and give the authority that signed its certificate as qdrant.ca"),
+        Speaks::Something if address.tls => {
+            failed(Fault::Transient, address, &format!("the TLS handshake failed ({error})")).hint(
+                "check that this port speaks TLS, and give the authority that signed its certificate as qdrant.ca",
+            )
+        }
         Speaks::Something if address.port == REST_PORT => {
             failed(Fault::Transient, address, "what listens there does not speak gRPC").hint(rest_hint(address))
         }
-        Speaks::Something | Speaks::Http2 => StoreError { message: format!("cannot connect to Qdrant at \"{}\": {error}", address.url), ..error },
+        Speaks::Something | Speaks::Http2 => {
+            StoreError { message: format!("cannot connect to Qdrant at \"{}\": {error}", address.url), ..error }
+        }
     }
 }
 
@@ -133,10 +134,7 @@ fn rest_hint(address: &Address) -> String {
 }
 
 fn failed(fault: Fault, address: &Address, what: &str) -> StoreError {
-    StoreError::new(
-        fault,
-        format!("cannot connect to Qdrant at \"{}\": {what}", address.url),
-    )
+    StoreError::new(fault, format!("cannot connect to Qdrant at \"{}\": {what}", address.url))
 }
 
 #[cfg(test)]
@@ -150,44 +148,15 @@ mod tests {
         let https = address::parse("https://kb").expect("an address");
         let error = || StoreError::new(Fault::Transient, "transport error");
         let cases = [
-            (
-                &http,
-                Speaks::UnknownName,
-                Fault::Transient,
-                "check the spelling of qdrant.url",
-            ),
-            (
-                &http,
-                Speaks::Refused,
-                Fault::Transient,
-                "start Qdrant there, or check the port",
-            ),
-            (
-                &http,
-                Speaks::Http1,
-                Fault::Refused,
-                "6333 is Qdrant's REST port; use its gRPC port, 6334",
-            ),
-            (
-                &http,
-                Speaks::Tls,
-                Fault::Refused,
-                "write https:// instead of http://",
-            ),
-            (
-                &https,
-                Speaks::Http2,
-                Fault::Refused,
-                "write http:// instead of https://",
-            ),
+            (&http, Speaks::UnknownName, Fault::Transient, "check the spelling of qdrant.url"),
+            (&http, Speaks::Refused, Fault::Transient, "start Qdrant there, or check the port"),
+            (&http, Speaks::Http1, Fault::Refused, "6333 is Qdrant's REST port; use its gRPC port, 6334"),
+            (&http, Speaks::Tls, Fault::Refused, "write https:// instead of http://"),
+            (&https, Speaks::Http2, Fault::Refused, "write http:// instead of https://"),
         ];
         for (address, speaks, fault, hint) in cases {
             let found = words(address, &speaks, error());
-            assert_eq!(
-                (found.fault, found.hint.as_deref()),
-                (fault, Some(hint)),
-                "{speaks:?}"
-            );
+            assert_eq!((found.fault, found.hint.as_deref()), (fault, Some(hint)), "{speaks:?}");
         }
     }
 

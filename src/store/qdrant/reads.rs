@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use qdrant_client::qdrant::{
-    self as proto, query::Variant, with_payload_selector, with_vectors_selector,
-};
+use qdrant_client::qdrant::{self as proto, query::Variant, with_payload_selector, with_vectors_selector};
 use tonic::Code;
 
 use super::client::Client;
@@ -42,72 +40,38 @@ impl With {
     fn payload(self) -> Option<proto::WithPayloadSelector> {
         let enable = self != With::Ids;
         let options = with_payload_selector::SelectorOptions::Enable(enable);
-        Some(proto::WithPayloadSelector {
-            selector_options: Some(options),
-        })
+        Some(proto::WithPayloadSelector { selector_options: Some(options) })
     }
 
     fn vectors(self) -> Option<proto::WithVectorsSelector> {
         let enable = self == With::Everything;
         let options = with_vectors_selector::SelectorOptions::Enable(enable);
-        Some(proto::WithVectorsSelector {
-            selector_options: Some(options),
-        })
+        Some(proto::WithVectorsSelector { selector_options: Some(options) })
     }
 }
 
 pub(super) async fn collections(client: &Client) -> Result<Vec<String>, StoreError> {
-    let reply = client
-        .collections()
-        .list(proto::ListCollectionsRequest {})
-        .await
-        .map_err(|s| read(&s))?;
-    let mut names: Vec<String> = reply
-        .into_inner()
-        .collections
-        .into_iter()
-        .map(|c| c.name)
-        .collect();
+    let reply = client.collections().list(proto::ListCollectionsRequest {}).await.map_err(|s| read(&s))?;
+    let mut names: Vec<String> = reply.into_inner().collections.into_iter().map(|c| c.name).collect();
     names.sort();
     Ok(names)
 }
 
 pub(super) async fn aliases(client: &Client) -> Result<BTreeMap<String, String>, StoreError> {
-    let reply = client
-        .collections()
-        .list_aliases(proto::ListAliasesRequest {})
-        .await
-        .map_err(|s| read(&s))?;
-    Ok(reply
-        .into_inner()
-        .aliases
-        .into_iter()
-        .map(|a| (a.alias_name, a.collection_name))
-        .collect())
+    let reply = client.collections().list_aliases(proto::ListAliasesRequest {}).await.map_err(|s| read(&s))?;
+    Ok(reply.into_inner().aliases.into_iter().map(|a| (a.alias_name, a.collection_name)).collect())
 }
 
-pub(super) async fn collection(
-    client: &Client,
-    name: &str,
-) -> Result<Option<CollectionFacts>, StoreError> {
-    let own = aliases(client)
-        .await?
-        .remove(name)
-        .unwrap_or_else(|| name.to_owned());
-    let request = proto::GetCollectionInfoRequest {
-        collection_name: own.clone(),
-    };
+pub(super) async fn collection(client: &Client, name: &str) -> Result<Option<CollectionFacts>, StoreError> {
+    let own = aliases(client).await?.remove(name).unwrap_or_else(|| name.to_owned());
+    let request = proto::GetCollectionInfoRequest { collection_name: own.clone() };
     let info = match client.collections().get(request).await {
         Ok(reply) => reply.into_inner().result,
         Err(status) if status.code() == Code::NotFound => return Ok(None),
         Err(status) => return Err(read(&status)),
     };
-    let info = info.ok_or_else(|| {
-        StoreError::new(
-            Fault::Refused,
-            format!("Qdrant says nothing of the collection \"{own}\""),
-        )
-    })?;
+    let info = info
+        .ok_or_else(|| StoreError::new(Fault::Refused, format!("Qdrant says nothing of the collection \"{own}\"")))?;
     let mut facts = wire::facts(own, info);
     facts.points = count(client, &facts.name).await?;
     Ok(Some(facts))
@@ -140,21 +104,9 @@ pub(super) async fn page(
         timeout: client.timeout_seconds(),
         ..proto::ScrollPoints::default()
     };
-    let reply = client
-        .points()
-        .scroll(request)
-        .await
-        .map_err(|s| read(&s))?
-        .into_inner();
-    let points: Vec<Point> = reply
-        .result
-        .into_iter()
-        .map(point)
-        .collect::<Result<_, _>>()?;
-    let next = reply
-        .next_page_offset
-        .map(|id| wire::id_from(Some(id)))
-        .transpose()?;
+    let reply = client.points().scroll(request).await.map_err(|s| read(&s))?.into_inner();
+    let points: Vec<Point> = reply.result.into_iter().map(point).collect::<Result<_, _>>()?;
+    let next = reply.next_page_offset.map(|id| wire::id_from(Some(id))).transpose()?;
     Ok(PointPage { points, next })
 }
 
@@ -182,11 +134,7 @@ pub(super) async fn retrieve(
     Ok(found)
 }
 
-pub(super) async fn search(
-    client: &Client,
-    collection: &str,
-    query: &SearchQuery,
-) -> Result<Vec<Scored>, StoreError> {
+pub(super) async fn search(client: &Client, collection: &str, query: &SearchQuery) -> Result<Vec<Scored>, StoreError> {
     let mut request = proto::QueryPoints {
         collection_name: collection.to_owned(),
         limit: Some(query.limit),
@@ -194,16 +142,10 @@ pub(super) async fn search(
         timeout: client.timeout_seconds(),
         ..proto::QueryPoints::default()
     };
-    let mut each = query
-        .vectors
-        .iter()
-        .map(|(name, vector)| (using(name), nearest(vector)));
+    let mut each = query.vectors.iter().map(|(name, vector)| (using(name), nearest(vector)));
     match (each.next(), query.vectors.len()) {
         (None, _) => {
-            return Err(StoreError::new(
-                Fault::Refused,
-                "BUG: a search without a vector",
-            ));
+            return Err(StoreError::new(Fault::Refused, "BUG: a search without a vector"));
         }
         (Some((using, nearest)), 1) => {
             request.using = using;
@@ -214,9 +156,7 @@ pub(super) async fn search(
                 .chain(each)
                 .map(|(using, nearest)| candidates(using, nearest, query.limit))
                 .collect();
-            request.query = Some(proto::Query {
-                variant: Some(Variant::Fusion(proto::Fusion::Rrf.into())),
-            });
+            request.query = Some(proto::Query { variant: Some(Variant::Fusion(proto::Fusion::Rrf.into())) });
         }
     }
     let reply = client.points().query(request).await.map_err(|s| read(&s))?;
@@ -237,9 +177,7 @@ fn using(name: &str) -> Option<String> {
 }
 
 fn nearest(vector: &crate::store::NamedVector) -> proto::Query {
-    proto::Query {
-        variant: Some(Variant::Nearest(vectors::input(vector))),
-    }
+    proto::Query { variant: Some(Variant::Nearest(vectors::input(vector))) }
 }
 
 fn point(point: proto::RetrievedPoint) -> Result<Point, StoreError> {
@@ -251,11 +189,7 @@ fn point(point: proto::RetrievedPoint) -> Result<Point, StoreError> {
 }
 
 fn scored(point: proto::ScoredPoint) -> Result<Scored, StoreError> {
-    Ok(Scored {
-        id: wire::id_from(point.id)?,
-        score: point.score,
-        payload: payload::from_wire(point.payload)?,
-    })
+    Ok(Scored { id: wire::id_from(point.id)?, score: point.score, payload: payload::from_wire(point.payload)? })
 }
 
 fn read(status: &tonic::Status) -> StoreError {

@@ -13,15 +13,10 @@ pub(super) fn to_wire(vectors: &BTreeMap<String, NamedVector>) -> proto::Vectors
     let options = match vectors.get("") {
         Some(only) if vectors.len() == 1 => VectorsOptions::Vector(one_to_wire(only)),
         Some(_) | None => VectorsOptions::Vectors(proto::NamedVectors {
-            vectors: vectors
-                .iter()
-                .map(|(name, vector)| (name.clone(), one_to_wire(vector)))
-                .collect(),
+            vectors: vectors.iter().map(|(name, vector)| (name.clone(), one_to_wire(vector))).collect(),
         }),
     };
-    proto::Vectors {
-        vectors_options: Some(options),
-    }
+    proto::Vectors { vectors_options: Some(options) }
 }
 
 /// A vector to search with.
@@ -31,21 +26,16 @@ pub(super) fn input(vector: &NamedVector) -> proto::VectorInput {
         NamedVector::Dense(data) => Variant::Dense(DenseVector { data: data.clone() }),
         NamedVector::Sparse(sparse) => Variant::Sparse(sparse_to_wire(sparse)),
     };
-    proto::VectorInput {
-        variant: Some(variant),
-    }
+    proto::VectorInput { variant: Some(variant) }
 }
 
 /// The vectors of a point from the wire.
-pub(super) fn from_wire(
-    vectors: Option<proto::VectorsOutput>,
-) -> Result<BTreeMap<String, NamedVector>, StoreError> {
+pub(super) fn from_wire(vectors: Option<proto::VectorsOutput>) -> Result<BTreeMap<String, NamedVector>, StoreError> {
     match vectors.and_then(|vectors| vectors.vectors_options) {
         None => Ok(BTreeMap::new()),
-        Some(vectors_output::VectorsOptions::Vector(vector)) => Ok(BTreeMap::from([(
-            String::new(),
-            one_from_wire("", vector)?,
-        )])),
+        Some(vectors_output::VectorsOptions::Vector(vector)) => {
+            Ok(BTreeMap::from([(String::new(), one_from_wire("", vector)?)]))
+        }
         Some(vectors_output::VectorsOptions::Vectors(named)) => named
             .vectors
             .into_iter()
@@ -62,29 +52,18 @@ fn one_to_wire(vector: &NamedVector) -> proto::Vector {
         NamedVector::Dense(data) => vector::Vector::Dense(DenseVector { data: data.clone() }),
         NamedVector::Sparse(sparse) => vector::Vector::Sparse(sparse_to_wire(sparse)),
     };
-    proto::Vector {
-        vector: Some(vector),
-        ..proto::Vector::default()
-    }
+    proto::Vector { vector: Some(vector), ..proto::Vector::default() }
 }
 
 fn sparse_to_wire(sparse: &SparseVector) -> proto::SparseVector {
-    proto::SparseVector {
-        values: sparse.values.clone(),
-        indices: sparse.indices.clone(),
-    }
+    proto::SparseVector { values: sparse.values.clone(), indices: sparse.indices.clone() }
 }
 
 /// Servers before 1.16 fill the fields that are deprecated since. The client's own translation is not used: it divides
 /// by a count that the server sends.
 #[expect(deprecated, reason = "older servers answer in these fields")]
 fn one_from_wire(name: &str, vector: proto::VectorOutput) -> Result<NamedVector, StoreError> {
-    let proto::VectorOutput {
-        data,
-        indices,
-        vectors_count,
-        vector,
-    } = vector;
+    let proto::VectorOutput { data, indices, vectors_count, vector } = vector;
     match vector {
         Some(vector_output::Vector::Dense(dense)) => Ok(NamedVector::Dense(dense.data)),
         Some(vector_output::Vector::Sparse(sparse)) => Ok(ascending(sparse.indices, sparse.values)),
@@ -105,8 +84,5 @@ fn ascending(indices: Vec<u32>, values: Vec<f32>) -> NamedVector {
 }
 
 fn multi(name: &str) -> StoreError {
-    StoreError::new(
-        Fault::Refused,
-        format!("the vector \"{name}\" is a multivector, which Enact does not manage"),
-    )
+    StoreError::new(Fault::Refused, format!("the vector \"{name}\" is a multivector, which Enact does not manage"))
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use qdrant_client::qdrant::{
-    self as proto, Distance, FieldType, Modifier, PayloadSchemaType, point_id::PointIdOptions,
-    value::Kind, vectors_config::Config,
+    self as proto, Distance, FieldType, Modifier, PayloadSchemaType, point_id::PointIdOptions, value::Kind,
+    vectors_config::Config,
 };
 
 use crate::model::{CollectionFacts, PointId, VectorParams};
@@ -16,9 +16,7 @@ pub(super) fn id(id: &PointId) -> proto::PointId {
         PointId::Number(number) => PointIdOptions::Num(*number),
         PointId::Uuid(uuid) => PointIdOptions::Uuid(uuid.clone()),
     };
-    proto::PointId {
-        point_id_options: Some(options),
-    }
+    proto::PointId { point_id_options: Some(options) }
 }
 
 /// An id from the wire.
@@ -26,34 +24,22 @@ pub(super) fn id_from(id: Option<proto::PointId>) -> Result<PointId, StoreError>
     match id.and_then(|id| id.point_id_options) {
         Some(PointIdOptions::Num(number)) => Ok(PointId::Number(number)),
         Some(PointIdOptions::Uuid(uuid)) => Ok(PointId::Uuid(uuid)),
-        None => Err(StoreError::new(
-            Fault::Refused,
-            "Qdrant sent a point without an id",
-        )),
+        None => Err(StoreError::new(Fault::Refused, "Qdrant sent a point without an id")),
     }
 }
 
 /// The request that makes a collection.
-pub(super) fn create(
-    spec: &CollectionSpec,
-    timeout: Option<u64>,
-) -> Result<proto::CreateCollection, StoreError> {
+pub(super) fn create(spec: &CollectionSpec, timeout: Option<u64>) -> Result<proto::CreateCollection, StoreError> {
     let mut dense = BTreeMap::new();
     let mut sparse = HashMap::new();
     for (name, params) in &spec.vectors {
         match params {
-            VectorParams::Dense {
-                dimension,
-                distance,
-            } => {
+            VectorParams::Dense { dimension, distance } => {
                 dense.insert(name.clone(), dense_params(*dimension, distance)?);
             }
             VectorParams::Sparse { idf } => {
                 let modifier = if *idf { Modifier::Idf } else { Modifier::None };
-                let params = proto::SparseVectorParams {
-                    index: None,
-                    modifier: Some(modifier.into()),
-                };
+                let params = proto::SparseVectorParams { index: None, modifier: Some(modifier.into()) };
                 sparse.insert(name.clone(), params);
             }
         }
@@ -67,18 +53,13 @@ pub(super) fn create(
             ));
         }
         None if dense.is_empty() => None,
-        None => Some(Config::ParamsMap(proto::VectorParamsMap {
-            map: dense.into_iter().collect(),
-        })),
+        None => Some(Config::ParamsMap(proto::VectorParamsMap { map: dense.into_iter().collect() })),
     };
     Ok(proto::CreateCollection {
         collection_name: spec.name.clone(),
         timeout,
-        vectors_config: config.map(|config| proto::VectorsConfig {
-            config: Some(config),
-        }),
-        sparse_vectors_config: (!sparse.is_empty())
-            .then_some(proto::SparseVectorConfig { map: sparse }),
+        vectors_config: config.map(|config| proto::VectorsConfig { config: Some(config) }),
+        sparse_vectors_config: (!sparse.is_empty()).then_some(proto::SparseVectorConfig { map: sparse }),
         metadata: metadata(&spec.metadata),
         ..proto::CreateCollection::default()
     })
@@ -88,14 +69,7 @@ pub(super) fn create(
 pub(super) fn metadata(texts: &BTreeMap<String, String>) -> HashMap<String, proto::Value> {
     texts
         .iter()
-        .map(|(key, text)| {
-            (
-                key.clone(),
-                proto::Value {
-                    kind: Some(Kind::StringValue(text.clone())),
-                },
-            )
-        })
+        .map(|(key, text)| (key.clone(), proto::Value { kind: Some(Kind::StringValue(text.clone())) }))
         .collect()
 }
 
@@ -110,11 +84,7 @@ pub(super) fn facts(name: String, info: proto::CollectionInfo) -> CollectionFact
             vectors.insert(String::new(), dense_facts(&params));
         }
         Some(Config::ParamsMap(map)) => {
-            vectors.extend(
-                map.map
-                    .into_iter()
-                    .map(|(name, params)| (name, dense_facts(&params))),
-            );
+            vectors.extend(map.map.into_iter().map(|(name, params)| (name, dense_facts(&params))));
         }
     }
     for (name, params) in params.sparse_vectors_config.unwrap_or_default().map {
@@ -131,9 +101,7 @@ pub(super) fn facts(name: String, info: proto::CollectionInfo) -> CollectionFact
             .collect(),
         points: 0,
         shards: params.shard_number,
-        strict: config
-            .strict_mode_config
-            .is_some_and(|strict| strict.enabled()),
+        strict: config.strict_mode_config.is_some_and(|strict| strict.enabled()),
         metadata: config
             .metadata
             .into_iter()
@@ -157,11 +125,8 @@ pub(super) fn field_type(kind: &str) -> Result<FieldType, StoreError> {
         "text" => FieldType::Text,
         "geo" => FieldType::Geo,
         other => {
-            return Err(StoreError::new(
-                Fault::Refused,
-                format!("there is no payload index of the kind \"{other}\""),
-            )
-            .hint("use keyword, uuid, integer, float, bool, datetime, text or geo"));
+            return Err(StoreError::new(Fault::Refused, format!("there is no payload index of the kind \"{other}\""))
+                .hint("use keyword, uuid, integer, float, bool, datetime, text or geo"));
         }
     })
 }
@@ -187,18 +152,11 @@ fn dense_params(dimension: u64, distance: &str) -> Result<proto::VectorParams, S
         "euclid" => Distance::Euclid,
         "manhattan" => Distance::Manhattan,
         other => {
-            return Err(StoreError::new(
-                Fault::Refused,
-                format!("there is no distance \"{other}\""),
-            )
-            .hint("use cosine, dot, euclid or manhattan"));
+            return Err(StoreError::new(Fault::Refused, format!("there is no distance \"{other}\""))
+                .hint("use cosine, dot, euclid or manhattan"));
         }
     };
-    Ok(proto::VectorParams {
-        size: dimension,
-        distance: distance.into(),
-        ..proto::VectorParams::default()
-    })
+    Ok(proto::VectorParams { size: dimension, distance: distance.into(), ..proto::VectorParams::default() })
 }
 
 fn dense_facts(params: &proto::VectorParams) -> VectorParams {
@@ -209,8 +167,5 @@ fn dense_facts(params: &proto::VectorParams) -> VectorParams {
         Distance::Manhattan => "manhattan",
         Distance::UnknownDistance => "unknown",
     };
-    VectorParams::Dense {
-        dimension: params.size,
-        distance: distance.to_owned(),
-    }
+    VectorParams::Dense { dimension: params.size, distance: distance.to_owned() }
 }

@@ -6,9 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use qdrant_client::qdrant::{
-    self as proto, alias_operations::Action, points_selector::PointsSelectorOneOf,
-};
+use qdrant_client::qdrant::{self as proto, alias_operations::Action, points_selector::PointsSelectorOneOf};
 
 use super::client::Client;
 use super::fault::{self, Call};
@@ -19,36 +17,22 @@ use crate::store::{CollectionSpec, Fault, NamedVector, Point, StoreError};
 const BATCH: usize = 500;
 const BATCH_BYTES: usize = 8 << 20;
 
-pub(super) async fn ensure_collection(
-    client: &Client,
-    spec: &CollectionSpec,
-) -> Result<(), StoreError> {
+pub(super) async fn ensure_collection(client: &Client, spec: &CollectionSpec) -> Result<(), StoreError> {
     for kind in spec.payload_indexes.values() {
         wire::field_type(kind)?;
     }
     let indexes = match reads::collection(client, &spec.name).await? {
         Some(facts) => {
             check_shape(spec, &facts)?;
-            if !spec
-                .metadata
-                .iter()
-                .all(|(key, text)| facts.metadata.get(key) == Some(text))
-            {
+            if !spec.metadata.iter().all(|(key, text)| facts.metadata.get(key) == Some(text)) {
                 update_metadata(client, spec).await?;
             }
             facts.payload_indexes
         }
         None => {
             let request = wire::create(spec, client.timeout_seconds())?;
-            let reply = client
-                .collections()
-                .create(request)
-                .await
-                .map_err(|s| write(&s))?;
-            operated(
-                reply.into_inner(),
-                &format!("making the collection \"{}\"", spec.name),
-            )?;
+            let reply = client.collections().create(request).await.map_err(|s| write(&s))?;
+            operated(reply.into_inner(), &format!("making the collection \"{}\"", spec.name))?;
             BTreeMap::new()
         }
     };
@@ -64,28 +48,19 @@ pub(super) async fn ensure_collection(
 fn check_shape(spec: &CollectionSpec, facts: &CollectionFacts) -> Result<(), StoreError> {
     let conflict = |what: String| Err(StoreError::new(Fault::Conflict, what));
     if facts.name != spec.name {
-        return conflict(format!(
-            "\"{}\" is an alias of \"{}\", not a collection",
-            spec.name, facts.name
-        ));
+        return conflict(format!("\"{}\" is an alias of \"{}\", not a collection", spec.name, facts.name));
     }
     if facts.vectors != spec.vectors {
-        return conflict(format!(
-            "the collection \"{}\" exists with other vectors",
-            spec.name
-        ));
+        return conflict(format!("the collection \"{}\" exists with other vectors", spec.name));
     }
-    let other = spec.payload_indexes.iter().find(|(field, kind)| {
-        facts
-            .payload_indexes
-            .get(*field)
-            .is_some_and(|found| found != *kind)
-    });
+    let other = spec
+        .payload_indexes
+        .iter()
+        .find(|(field, kind)| facts.payload_indexes.get(*field).is_some_and(|found| found != *kind));
     match other {
-        Some((field, _)) => conflict(format!(
-            "the collection \"{}\" exists with another index on \"{field}\"",
-            spec.name
-        )),
+        Some((field, _)) => {
+            conflict(format!("the collection \"{}\" exists with another index on \"{field}\"", spec.name))
+        }
         None => Ok(()),
     }
 }
@@ -97,33 +72,16 @@ async fn update_metadata(client: &Client, spec: &CollectionSpec) -> Result<(), S
         metadata: wire::metadata(&spec.metadata),
         ..proto::UpdateCollection::default()
     };
-    let reply = client
-        .collections()
-        .update(request)
-        .await
-        .map_err(|s| write(&s))?;
-    operated(
-        reply.into_inner(),
-        &format!("writing the metadata of \"{}\"", spec.name),
-    )
+    let reply = client.collections().update(request).await.map_err(|s| write(&s))?;
+    operated(reply.into_inner(), &format!("writing the metadata of \"{}\"", spec.name))
 }
 
-pub(super) async fn ensure_collection_absent(
-    client: &Client,
-    name: &str,
-) -> Result<(), StoreError> {
+pub(super) async fn ensure_collection_absent(client: &Client, name: &str) -> Result<(), StoreError> {
     if !exists(client, name).await? {
         return Ok(());
     }
-    let request = proto::DeleteCollection {
-        collection_name: name.to_owned(),
-        timeout: client.timeout_seconds(),
-    };
-    client
-        .collections()
-        .delete(request)
-        .await
-        .map_err(|s| write(&s))?;
+    let request = proto::DeleteCollection { collection_name: name.to_owned(), timeout: client.timeout_seconds() };
+    client.collections().delete(request).await.map_err(|s| write(&s))?;
     if exists(client, name).await? {
         return Err(StoreError::new(
             Fault::InDoubt,
@@ -134,17 +92,10 @@ pub(super) async fn ensure_collection_absent(
 }
 
 async fn exists(client: &Client, name: &str) -> Result<bool, StoreError> {
-    Ok(reads::collections(client)
-        .await?
-        .iter()
-        .any(|found| found == name))
+    Ok(reads::collections(client).await?.iter().any(|found| found == name))
 }
 
-pub(super) async fn ensure_points(
-    client: &Client,
-    collection: &str,
-    points: &[Point],
-) -> Result<(), StoreError> {
+pub(super) async fn ensure_points(client: &Client, collection: &str, points: &[Point]) -> Result<(), StoreError> {
     let mut rest = points;
     while !rest.is_empty() {
         let (batch, after) = rest.split_at(batch_length(rest));
@@ -157,11 +108,7 @@ pub(super) async fn ensure_points(
             timeout: client.timeout_seconds(),
             ..proto::UpsertPoints::default()
         };
-        let reply = client
-            .points()
-            .upsert(request)
-            .await
-            .map_err(|s| write(&s))?;
+        let reply = client.points().upsert(request).await.map_err(|s| write(&s))?;
         fault::completed(reply.into_inner())?;
     }
     Ok(())
@@ -187,17 +134,11 @@ fn weight(point: &Point) -> usize {
             NamedVector::Sparse(sparse) => sparse.indices.len() * 9,
         })
         .sum();
-    64 + vectors
-        + point
-            .payload
-            .iter()
-            .map(|(key, value)| key.len() + value.to_string().len())
-            .sum::<usize>()
+    64 + vectors + point.payload.iter().map(|(key, value)| key.len() + value.to_string().len()).sum::<usize>()
 }
 
 fn point(point: &Point) -> Result<proto::PointStruct, StoreError> {
-    let wire = payload::to_wire(&point.payload)
-        .map_err(|error| error.context(&format!("point {}", point.id)))?;
+    let wire = payload::to_wire(&point.payload).map_err(|error| error.context(&format!("point {}", point.id)))?;
     Ok(proto::PointStruct {
         id: Some(wire::id(&point.id)),
         payload: wire,
@@ -205,73 +146,44 @@ fn point(point: &Point) -> Result<proto::PointStruct, StoreError> {
     })
 }
 
-pub(super) async fn ensure_points_absent(
-    client: &Client,
-    collection: &str,
-    ids: &[PointId],
-) -> Result<(), StoreError> {
+pub(super) async fn ensure_points_absent(client: &Client, collection: &str, ids: &[PointId]) -> Result<(), StoreError> {
     for batch in ids.chunks(BATCH) {
-        let list = proto::PointsIdsList {
-            ids: batch.iter().map(wire::id).collect(),
-        };
+        let list = proto::PointsIdsList { ids: batch.iter().map(wire::id).collect() };
         let request = proto::DeletePoints {
             collection_name: collection.to_owned(),
             wait: Some(true),
-            points: Some(proto::PointsSelector {
-                points_selector_one_of: Some(PointsSelectorOneOf::Points(list)),
-            }),
+            points: Some(proto::PointsSelector { points_selector_one_of: Some(PointsSelectorOneOf::Points(list)) }),
             timeout: client.timeout_seconds(),
             ..proto::DeletePoints::default()
         };
-        let reply = client
-            .points()
-            .delete(request)
-            .await
-            .map_err(|s| write(&s))?;
+        let reply = client.points().delete(request).await.map_err(|s| write(&s))?;
         fault::completed(reply.into_inner())?;
     }
     Ok(())
 }
 
-pub(super) async fn ensure_alias(
-    client: &Client,
-    alias: &str,
-    collection: &str,
-) -> Result<(), StoreError> {
+pub(super) async fn ensure_alias(client: &Client, alias: &str, collection: &str) -> Result<(), StoreError> {
     let action = Action::CreateAlias(proto::CreateAlias {
         collection_name: collection.to_owned(),
         alias_name: alias.to_owned(),
     });
-    change_alias(
-        client,
-        action,
-        &format!("making \"{alias}\" name \"{collection}\""),
-    )
-    .await
+    change_alias(client, action, &format!("making \"{alias}\" name \"{collection}\"")).await
 }
 
 pub(super) async fn ensure_alias_absent(client: &Client, alias: &str) -> Result<(), StoreError> {
     if !reads::aliases(client).await?.contains_key(alias) {
         return Ok(());
     }
-    let action = Action::DeleteAlias(proto::DeleteAlias {
-        alias_name: alias.to_owned(),
-    });
+    let action = Action::DeleteAlias(proto::DeleteAlias { alias_name: alias.to_owned() });
     change_alias(client, action, &format!("removing the alias \"{alias}\"")).await
 }
 
 async fn change_alias(client: &Client, action: Action, doing: &str) -> Result<(), StoreError> {
     let request = proto::ChangeAliases {
-        actions: vec![proto::AliasOperations {
-            action: Some(action),
-        }],
+        actions: vec![proto::AliasOperations { action: Some(action) }],
         timeout: client.timeout_seconds(),
     };
-    let reply = client
-        .collections()
-        .update_aliases(request)
-        .await
-        .map_err(|s| write(&s).context(doing))?;
+    let reply = client.collections().update_aliases(request).await.map_err(|s| write(&s).context(doing))?;
     operated(reply.into_inner(), doing)
 }
 
@@ -281,15 +193,9 @@ pub(super) async fn ensure_payload_index(
     field: &str,
     kind: &str,
 ) -> Result<(), StoreError> {
-    let facts = reads::collection(client, collection)
-        .await?
-        .ok_or_else(|| {
-            StoreError::new(
-                Fault::Refused,
-                format!("there is no collection \"{collection}\""),
-            )
-            .code("NotFound")
-        })?;
+    let facts = reads::collection(client, collection).await?.ok_or_else(|| {
+        StoreError::new(Fault::Refused, format!("there is no collection \"{collection}\"")).code("NotFound")
+    })?;
     match facts.payload_indexes.get(field) {
         Some(found) if found == kind => Ok(()),
         Some(found) => Err(StoreError::new(
@@ -300,12 +206,7 @@ pub(super) async fn ensure_payload_index(
     }
 }
 
-async fn create_index(
-    client: &Client,
-    collection: &str,
-    field: &str,
-    kind: &str,
-) -> Result<(), StoreError> {
+async fn create_index(client: &Client, collection: &str, field: &str, kind: &str) -> Result<(), StoreError> {
     let request = proto::CreateFieldIndexCollection {
         collection_name: collection.to_owned(),
         wait: Some(true),
@@ -314,11 +215,7 @@ async fn create_index(
         timeout: client.timeout_seconds(),
         ..proto::CreateFieldIndexCollection::default()
     };
-    let reply = client
-        .points()
-        .create_field_index(request)
-        .await
-        .map_err(|s| write(&s))?;
+    let reply = client.points().create_field_index(request).await.map_err(|s| write(&s))?;
     fault::completed(reply.into_inner())
 }
 
@@ -326,10 +223,7 @@ fn operated(reply: proto::CollectionOperationResponse, doing: &str) -> Result<()
     if reply.result {
         return Ok(());
     }
-    Err(StoreError::new(
-        Fault::InDoubt,
-        format!("{doing}: Qdrant did not say that it is done"),
-    ))
+    Err(StoreError::new(Fault::InDoubt, format!("{doing}: Qdrant did not say that it is done")))
 }
 
 fn write(status: &tonic::Status) -> StoreError {

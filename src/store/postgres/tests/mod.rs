@@ -21,9 +21,7 @@ fn options(conninfo: &str) -> ConnectOptions {
 }
 
 async fn connect(cluster: &PrivateCluster) -> Postgres {
-    Postgres::connect(&options(&cluster.conninfo("postgres")))
-        .await
-        .expect("a session")
+    Postgres::connect(&options(&cluster.conninfo("postgres"))).await.expect("a session")
 }
 
 async fn refused_by(conninfo: &str) -> StoreError {
@@ -52,9 +50,7 @@ async fn kill(killer: &mut Postgres, pid: i64) {
 }
 
 async fn pid(session: &mut Postgres) -> i64 {
-    run(session, "SELECT pg_backend_pid()").await[0]
-        .int(0)
-        .expect("a pid")
+    run(session, "SELECT pg_backend_pid()").await[0].int(0).expect("a pid")
 }
 
 #[tokio::test]
@@ -97,49 +93,17 @@ async fn values_go_in_and_come_out_as_they_are() {
 async fn the_same_value_gives_the_same_text_for_every_role() {
     let cluster = cluster();
     let mut owner = connect(&cluster).await;
-    run(
-        &mut owner,
-        "ALTER ROLE enact_admin SET TimeZone = 'Asia/Tokyo'",
-    )
-    .await;
-    run(
-        &mut owner,
-        "ALTER ROLE enact_admin SET DateStyle = 'SQL, DMY'",
-    )
-    .await;
-    run(
-        &mut owner,
-        "ALTER ROLE enact_admin SET search_path = public",
-    )
-    .await;
-    run(
-        &mut owner,
-        "ALTER ROLE enact_admin SET synchronous_commit = off",
-    )
-    .await;
+    run(&mut owner, "ALTER ROLE enact_admin SET TimeZone = 'Asia/Tokyo'").await;
+    run(&mut owner, "ALTER ROLE enact_admin SET DateStyle = 'SQL, DMY'").await;
+    run(&mut owner, "ALTER ROLE enact_admin SET search_path = public").await;
+    run(&mut owner, "ALTER ROLE enact_admin SET synchronous_commit = off").await;
     let mut session = connect(&cluster).await;
     let row = run(&mut session, "SELECT '2026-01-02 03:04:05+00'::timestamptz::text, '90 days 3 hours'::interval::text, \
         0.1::float8::text, '\\xff'::bytea::text, current_setting('search_path'), current_setting('synchronous_commit'), \
         current_setting('application_name')").await.remove(0);
     let texts: Vec<_> = (0..7).map(|i| row.text(i).unwrap_or_default()).collect();
-    assert_eq!(
-        texts,
-        [
-            "2026-01-02 03:04:05+00",
-            "90 days 03:00:00",
-            "0.1",
-            "\\xff",
-            "pg_catalog",
-            "on",
-            "enact"
-        ]
-    );
-    assert!(
-        session
-            .server()
-            .version
-            .starts_with(|c: char| c.is_ascii_digit())
-    );
+    assert_eq!(texts, ["2026-01-02 03:04:05+00", "90 days 03:00:00", "0.1", "\\xff", "pg_catalog", "on", "enact"]);
+    assert!(session.server().version.starts_with(|c: char| c.is_ascii_digit()));
 }
 
 #[tokio::test]
@@ -147,20 +111,10 @@ async fn a_result_that_cannot_be_read_is_refused_before_it_is_done() {
     let cluster = cluster();
     let mut session = connect(&cluster).await;
     run(&mut session, "CREATE TABLE public.t (n numeric)").await;
-    let error = fails(
-        &mut session,
-        &sql("INSERT INTO public.t VALUES (1) RETURNING n AS amount"),
-    )
-    .await;
+    let error = fails(&mut session, &sql("INSERT INTO public.t VALUES (1) RETURNING n AS amount")).await;
     assert_eq!(error.fault, Fault::Refused);
-    assert!(
-        error.message.contains("\"amount\" has the type numeric"),
-        "{error}"
-    );
-    assert_eq!(
-        run(&mut session, "SELECT count(*) FROM public.t").await[0].int(0),
-        Some(0)
-    );
+    assert!(error.message.contains("\"amount\" has the type numeric"), "{error}");
+    assert_eq!(run(&mut session, "SELECT count(*) FROM public.t").await[0].int(0), Some(0));
     let error = fails(&mut session, &sql("SELECT ARRAY['a', NULL]")).await;
     assert_eq!(error.fault, Fault::Refused);
     let error = fails(&mut session, &sql("SELECT $1, $2").bind(Param::Int(1))).await;
@@ -173,33 +127,17 @@ async fn a_dropped_transaction_is_rolled_back_and_leaves_a_clean_session() {
     let mut session = connect(&cluster).await;
     run(&mut session, "CREATE TABLE public.t (n int)").await;
     let mut tx = session.begin(TxMode::ReadWrite).await.expect("begun");
-    tx.query(&sql("INSERT INTO public.t VALUES (1)"))
-        .await
-        .expect("inserted");
+    tx.query(&sql("INSERT INTO public.t VALUES (1)")).await.expect("inserted");
     drop(tx);
-    assert_eq!(
-        run(&mut session, "SELECT count(*) FROM public.t").await[0].int(0),
-        Some(0)
-    );
+    assert_eq!(run(&mut session, "SELECT count(*) FROM public.t").await[0].int(0), Some(0));
     let mut tx = session.begin(TxMode::ReadWrite).await.expect("begun");
-    tx.query(&sql("INSERT INTO public.t VALUES (2)"))
-        .await
-        .expect("inserted");
+    tx.query(&sql("INSERT INTO public.t VALUES (2)")).await.expect("inserted");
     tx.commit().await.expect("committed");
     let mut tx = session.begin(TxMode::Snapshot).await.expect("begun");
-    let error = tx
-        .query(&sql("INSERT INTO public.t VALUES (3)"))
-        .await
-        .expect_err("read only");
-    assert_eq!(
-        (error.fault, error.code.as_deref()),
-        (Fault::Refused, Some("25006"))
-    );
+    let error = tx.query(&sql("INSERT INTO public.t VALUES (3)")).await.expect_err("read only");
+    assert_eq!((error.fault, error.code.as_deref()), (Fault::Refused, Some("25006")));
     tx.rollback().await.expect("rolled back");
-    assert_eq!(
-        run(&mut session, "SELECT count(*) FROM public.t").await[0].int(0),
-        Some(1)
-    );
+    assert_eq!(run(&mut session, "SELECT count(*) FROM public.t").await[0].int(0), Some(1));
 }
 
 #[tokio::test]
@@ -208,17 +146,12 @@ async fn a_future_dropped_in_the_middle_leaves_a_clean_session() {
     let mut session = connect(&cluster).await;
     {
         let mut begin = session.begin(TxMode::ReadWrite);
-        let once = std::future::poll_fn(|context| {
-            std::task::Poll::Ready(begin.as_mut().poll(context).is_pending())
-        });
+        let once = std::future::poll_fn(|context| std::task::Poll::Ready(begin.as_mut().poll(context).is_pending()));
         assert!(once.await, "BEGIN is under way");
     }
     run(&mut session, "CREATE TABLE public.t (n int)").await;
     let mut other = connect(&cluster).await;
-    assert_eq!(
-        run(&mut other, "SELECT count(*) FROM public.t").await[0].int(0),
-        Some(0)
-    );
+    assert_eq!(run(&mut other, "SELECT count(*) FROM public.t").await[0].int(0), Some(0));
 }
 
 #[tokio::test]
@@ -226,21 +159,12 @@ async fn a_failed_transaction_cannot_be_committed() {
     let cluster = cluster();
     let mut session = connect(&cluster).await;
     let mut tx = session.begin(TxMode::ReadWrite).await.expect("begun");
-    tx.query(&sql("CREATE TABLE public.t (n int)"))
-        .await
-        .expect("created");
+    tx.query(&sql("CREATE TABLE public.t (n int)")).await.expect("created");
     tx.query(&sql("SELECT 1/0")).await.expect_err("fails");
     let error = tx.commit().await.expect_err("nothing to commit");
     assert_eq!(error.fault, Fault::Refused);
     assert!(error.message.contains("rolled back"), "{error}");
-    assert!(
-        run(
-            &mut session,
-            "SELECT 1 FROM pg_tables WHERE tablename = 't'"
-        )
-        .await
-        .is_empty()
-    );
+    assert!(run(&mut session, "SELECT 1 FROM pg_tables WHERE tablename = 't'").await.is_empty());
 }
 
 #[tokio::test]
@@ -248,33 +172,25 @@ async fn a_constraint_that_fails_at_commit_is_a_refusal_with_its_name() {
     let cluster = cluster();
     let mut session = connect(&cluster).await;
     run(&mut session, "CREATE TABLE public.a (id int PRIMARY KEY)").await;
-    run(&mut session, "CREATE TABLE public.b (a int CONSTRAINT to_a REFERENCES public.a DEFERRABLE INITIALLY DEFERRED)").await;
+    run(
+        &mut session,
+        "CREATE TABLE public.b (a int CONSTRAINT to_a REFERENCES public.a DEFERRABLE INITIALLY DEFERRED)",
+    )
+    .await;
     let mut tx = session.begin(TxMode::ReadWrite).await.expect("begun");
-    tx.query(&sql("INSERT INTO public.b VALUES (7)"))
-        .await
-        .expect("inserted");
+    tx.query(&sql("INSERT INTO public.b VALUES (7)")).await.expect("inserted");
     let error = tx.commit().await.expect_err("no such a");
-    assert_eq!(
-        (error.fault, error.code.as_deref()),
-        (Fault::Refused, Some("23503"))
-    );
-    assert!(
-        error.message.contains("to_a") && error.message.contains("(a)=(7)"),
-        "{error}"
-    );
-    assert_eq!(
-        run(&mut session, "SELECT count(*) FROM public.b").await[0].int(0),
-        Some(0)
-    );
+    assert_eq!((error.fault, error.code.as_deref()), (Fault::Refused, Some("23503")));
+    assert!(error.message.contains("to_a") && error.message.contains("(a)=(7)"), "{error}");
+    assert_eq!(run(&mut session, "SELECT count(*) FROM public.b").await[0].int(0), Some(0));
 }
 
 #[tokio::test]
 async fn a_pipeline_keeps_its_order_and_names_the_first_that_failed() {
     let cluster = cluster();
     let mut session = connect(&cluster).await;
-    let mut queries = vec![sql(
-        "CREATE TABLE public.t (at int GENERATED ALWAYS AS IDENTITY, n bigint CHECK (n <> 999))",
-    )];
+    let mut queries =
+        vec![sql("CREATE TABLE public.t (at int GENERATED ALWAYS AS IDENTITY, n bigint CHECK (n <> 999))")];
     for n in 0..700 {
         queries.push(sql("INSERT INTO public.t (n) VALUES ($1) RETURNING n").bind(Param::Int(n)));
         if n % 100 == 0 {
@@ -284,29 +200,15 @@ async fn a_pipeline_keeps_its_order_and_names_the_first_that_failed() {
     let mut tx = session.begin(TxMode::ReadWrite).await.expect("begun");
     let answers = tx.pipeline(&queries).await.expect("all done");
     assert_eq!(answers.len(), queries.len());
-    assert_eq!(
-        answers[2][0].int(0),
-        Some(1),
-        "the first count comes after the first insert"
-    );
-    let unordered = tx
-        .query(&sql("SELECT count(*) FROM public.t WHERE at <> n + 1"))
-        .await
-        .expect("counted");
+    assert_eq!(answers[2][0].int(0), Some(1), "the first count comes after the first insert");
+    let unordered = tx.query(&sql("SELECT count(*) FROM public.t WHERE at <> n + 1")).await.expect("counted");
     assert_eq!(unordered[0].int(0), Some(0));
     queries.remove(0);
     queries[500] = sql("INSERT INTO public.t (n) VALUES ($1) RETURNING n").bind(Param::Int(999));
     let (at, error) = tx.pipeline(&queries).await.expect_err("999 is refused");
     assert_eq!((at, error.code.as_deref()), (500, Some("23514")));
     drop(tx);
-    assert!(
-        run(
-            &mut session,
-            "SELECT 1 FROM pg_tables WHERE tablename = 't'"
-        )
-        .await
-        .is_empty()
-    );
+    assert!(run(&mut session, "SELECT 1 FROM pg_tables WHERE tablename = 't'").await.is_empty());
 }
 
 #[tokio::test]
@@ -318,10 +220,7 @@ async fn a_table_that_changed_its_shape_does_not_break_later_statements() {
     let mut other = connect(&cluster).await;
     run(&mut other, "ALTER TABLE public.t ADD COLUMN s text").await;
     run(&mut other, "INSERT INTO public.t VALUES (1, 'x')").await;
-    assert_eq!(
-        run(&mut session, "SELECT * FROM public.t").await[0].0.len(),
-        2
-    );
+    assert_eq!(run(&mut session, "SELECT * FROM public.t").await[0].0.len(), 2);
 }
 
 #[tokio::test]
@@ -337,10 +236,7 @@ async fn a_lock_is_held_by_one_session_and_says_by_whom() {
     assert!(!other.try_lock(key).await.expect("asked"));
     let found = other.lock_holder(key).await.expect("asked").expect("held");
     assert_eq!(found.pid, pid(&mut holder).await);
-    assert_eq!(
-        (found.user.as_deref(), found.application_name.as_deref()),
-        (Some("enact_admin"), Some("enact"))
-    );
+    assert_eq!((found.user.as_deref(), found.application_name.as_deref()), (Some("enact_admin"), Some("enact")));
     assert!(found.since.is_some());
     holder.close().await;
     let mut third = connect(&cluster).await;
@@ -348,10 +244,7 @@ async fn a_lock_is_held_by_one_session_and_says_by_whom() {
         run(&mut third, "SELECT pg_sleep(0.01)").await;
     }
     other.unlock(key).await.expect("given back");
-    assert_eq!(
-        other.unlock(key).await.expect_err("not held").fault,
-        Fault::Refused
-    );
+    assert_eq!(other.unlock(key).await.expect_err("not held").fault, Fault::Refused);
 }
 
 #[tokio::test]
@@ -365,18 +258,12 @@ async fn a_lock_that_another_holds_is_a_conflict_after_the_timeout() {
     let mut tx = one.begin(TxMode::ReadWrite).await.expect("begun");
     tx.query(&sql("LOCK TABLE public.t")).await.expect("locked");
     let error = fails(&mut two, &sql("SELECT n FROM public.t")).await;
-    assert_eq!(
-        (error.fault, error.code.as_deref()),
-        (Fault::Conflict, Some("55P03"))
-    );
+    assert_eq!((error.fault, error.code.as_deref()), (Fault::Conflict, Some("55P03")));
     options.lock_timeout_ms = 0;
     options.statement_timeout_ms = 50;
     let mut three = Postgres::connect(&options).await.expect("a session");
     let error = fails(&mut three, &sql("SELECT n FROM public.t")).await;
-    assert_eq!(
-        (error.fault, error.code.as_deref()),
-        (Fault::Transient, Some("57014"))
-    );
+    assert_eq!((error.fault, error.code.as_deref()), (Fault::Transient, Some("57014")));
 }
 
 #[tokio::test]
@@ -400,10 +287,7 @@ async fn a_lost_connection_is_in_doubt_only_where_something_may_be_kept() {
     let victim = pid(&mut inside).await;
     let mut tx = inside.begin(TxMode::ReadWrite).await.expect("begun");
     kill(&mut killer, victim).await;
-    assert_eq!(
-        tx.query(&sql("SELECT 1")).await.expect_err("lost").fault,
-        Fault::Transient
-    );
+    assert_eq!(tx.query(&sql("SELECT 1")).await.expect_err("lost").fault, Fault::Transient);
     drop(tx);
 
     let mut alone = connect(&cluster).await;
@@ -427,11 +311,6 @@ async fn a_commit_whose_reply_is_lost_is_in_doubt() {
     .await;
     let mut session = connect(&cluster).await;
     let mut tx = session.begin(TxMode::ReadWrite).await.expect("begun");
-    tx.query(&sql("INSERT INTO public.t VALUES (1)"))
-        .await
-        .expect("inserted");
-    assert_eq!(
-        tx.commit().await.expect_err("the session dies").fault,
-        Fault::InDoubt
-    );
+    tx.query(&sql("INSERT INTO public.t VALUES (1)")).await.expect("inserted");
+    assert_eq!(tx.commit().await.expect_err("the session dies").fault, Fault::InDoubt);
 }

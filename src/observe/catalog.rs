@@ -1,0 +1,136 @@
+//! Catalog facts of tables and functions, all of them in four queries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Column, ForeignKey, FunctionFacts, Parameter, TableFacts, TableName};
+use crate::store::{Param, Query, Record, Sql, StoreError, Tx};
+
+const COLUMNS: &str = "SELECT n.nspname::text, c.relname::text, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), \
+ a.attnotnull, a.atthasdef OR a.attidentity <> '', a.attgenerated <> '' OR a.attidentity = 'a' \
+ FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+ JOIN pg_catalog.unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
+ WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
+
+const KEYS: &str = "SELECT n.nspname::text, c.relname::text, i.indisprimary, \
+ (SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.o) FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY k(n, o) \
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.n WHERE k.o <= i.indnkeyatts) \
+ FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid \
+ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+ JOIN pg_catalog.unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
+ WHERE i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid \
+ ORDER BY 1, 2, i.indisprimary DESC, i.indexrelid";
+
+const FOREIGN_KEYS: &str = "SELECT n.nspname::text, c.relname::text, k.conname::text, fn.nspname::text, fc.relname::text, \
+ (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY o(n, i) \
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = o.n), \
+ (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY o(n, i) \
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = o.n) \
+ FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
+ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+ JOIN pg_catalog.pg_class fc ON fc.oid = k.confrelid JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace \
+ JOIN pg_catalog.unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
+ WHERE k.contype = 'f' ORDER BY 1, 2, 3";
+
+const FUNCTIONS: &str = "SELECT n.nspname::text, p.proname::text, p.oid::text, coalesce(a.name, ''), \
+ pg_catalog.format_type(a.type, NULL), a.pos > p.pronargs - p.pronargdefaults, pg_catalog.format_type(p.prorettype, NULL), \
+ pg_catalog.has_function_privilege(p.oid, 'EXECUTE') \
+ FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+ JOIN pg_catalog.unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = p.proname \
+ LEFT JOIN LATERAL (SELECT i.type, p.proargnames[i.o] AS name, pg_catalog.row_number() OVER (ORDER BY i.o) AS pos \
+  FROM pg_catalog.unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY i(type, o) \
+  WHERE p.proargmodes IS NULL OR p.proargmodes[i.o] IN ('i', 'b', 'v')) a ON true \
+ WHERE p.prokind IN ('f', 'p') ORDER BY p.oid, a.pos";
+
+/// Reads the facts of tables (with those their foreign keys refer to) and of functions. What is not there is left out. Of
+/// several overloads the one with the most parameters counts.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_catalog(
+    tx: &mut dyn Tx, tables: &BTreeSet<TableName>, functions: &BTreeSet<TableName>,
+) -> Result<(BTreeMap<TableName, TableFacts>, BTreeMap<TableName, FunctionFacts>), StoreError> {
+    let mut facts = read_tables(tx, tables).await?;
+    let referred: BTreeSet<TableName> = facts
+        .values()
+        .flat_map(|table| table.foreign_keys.iter().map(|key| key.to.clone()))
+        .filter(|table| !facts.contains_key(table))
+        .collect();
+    if !referred.is_empty() {
+        facts.extend(read_tables(tx, &referred).await?);
+    }
+    let functions = read_functions(tx, functions).await?;
+    Ok((facts, functions))
+}
+
+fn named(sql: &'static str, names: &BTreeSet<TableName>) -> Query {
+    Query::new(Sql::new(sql))
+        .bind(Param::Texts(names.iter().map(|name| name.schema().to_owned()).collect()))
+        .bind(Param::Texts(names.iter().map(|name| name.name().to_owned()).collect()))
+}
+
+fn text(record: &Record, index: usize) -> String {
+    record.text(index).unwrap_or_default().to_owned()
+}
+
+fn table_of(record: &Record) -> TableName {
+    TableName::new(text(record, 0), text(record, 1))
+}
+
+async fn read_tables(
+    tx: &mut dyn Tx, tables: &BTreeSet<TableName>,
+) -> Result<BTreeMap<TableName, TableFacts>, StoreError> {
+    let mut out: BTreeMap<TableName, TableFacts> = BTreeMap::new();
+    for record in tx.query(&named(COLUMNS, tables)).await? {
+        let column = Column {
+            type_name: text(&record, 3),
+            not_null: record.is_true(4),
+            has_default: record.is_true(5),
+            generated: record.is_true(6),
+        };
+        out.entry(table_of(&record)).or_default().columns.insert(text(&record, 2), column);
+    }
+    for record in tx.query(&named(KEYS, tables)).await? {
+        let Some(table) = out.get_mut(&table_of(&record)) else { continue };
+        let columns = record.texts(3).to_vec();
+        if record.is_true(2) {
+            table.primary_key = columns;
+        } else {
+            table.unique_keys.push(columns);
+        }
+    }
+    for record in tx.query(&named(FOREIGN_KEYS, tables)).await? {
+        let Some(table) = out.get_mut(&table_of(&record)) else { continue };
+        table.foreign_keys.push(ForeignKey {
+            name: text(&record, 2),
+            to: TableName::new(text(&record, 3), text(&record, 4)),
+            columns: record.texts(5).to_vec(),
+            to_columns: record.texts(6).to_vec(),
+        });
+    }
+    Ok(out)
+}
+
+async fn read_functions(
+    tx: &mut dyn Tx, functions: &BTreeSet<TableName>,
+) -> Result<BTreeMap<TableName, FunctionFacts>, StoreError> {
+    let mut overloads: BTreeMap<(TableName, String), FunctionFacts> = BTreeMap::new();
+    for record in tx.query(&named(FUNCTIONS, functions)).await? {
+        let facts = overloads.entry((table_of(&record), text(&record, 2))).or_default();
+        facts.returns = text(&record, 6);
+        facts.executable = record.is_true(7);
+        if record.text(4).is_some() {
+            let parameter =
+                Parameter { name: text(&record, 3), type_name: text(&record, 4), has_default: record.is_true(5) };
+            facts.parameters.push(parameter);
+        }
+    }
+    let mut out: BTreeMap<TableName, FunctionFacts> = BTreeMap::new();
+    for ((name, _), facts) in overloads {
+        let larger = out.get(&name).is_none_or(|known| known.parameters.len() < facts.parameters.len());
+        if larger {
+            out.insert(name, facts);
+        }
+    }
+    Ok(out)
+}

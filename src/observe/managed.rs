@@ -1,0 +1,65 @@
+//! What Enact itself wrote down: the epoch, what it manages; and gates.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::ObserveError;
+use crate::model::{Address, Digest, Gate, Managed};
+use crate::store::{Param, Query, Sql, StoreError, Tx};
+
+/// The epoch that `init` stamped.
+///
+/// # Errors
+/// [`ObserveError::NotInitialised`] when there is no schema `enact`.
+pub async fn read_epoch(tx: &mut dyn Tx) -> Result<String, ObserveError> {
+    let there = Query::new(Sql::new("SELECT pg_catalog.to_regclass('enact.meta') IS NOT NULL"));
+    if !tx.query(&there).await?.first().is_some_and(|record| record.is_true(0)) {
+        return Err(ObserveError::NotInitialised);
+    }
+    let records = tx.query(&Query::new(Sql::new("SELECT epoch FROM enact.meta"))).await?;
+    records.first().and_then(|record| record.text(0)).map(str::to_owned).ok_or(ObserveError::NotInitialised)
+}
+
+/// Everything that earlier applies own.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_managed(tx: &mut dyn Tx) -> Result<BTreeMap<Address, Managed>, StoreError> {
+    let query = Query::new(Sql::new("SELECT address, digest, attributes FROM enact.managed"));
+    let records = tx.query(&query).await?;
+    Ok(records
+        .into_iter()
+        .filter_map(|record| {
+            let managed = Managed {
+                digest: Digest::from_text(record.text(1)?),
+                attributes: record.json(2).cloned().unwrap_or_default(),
+            };
+            Some((Address::from_text(record.text(0)?), managed))
+        })
+        .collect())
+}
+
+/// The values of gates; `None` for a gate without a row.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_gates(
+    tx: &mut dyn Tx, gates: &Gate, names: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Option<String>>, StoreError> {
+    let sql = Sql::new("SELECT ")
+        .ident(&gates.key)
+        .text("::text, ")
+        .ident(&gates.value)
+        .text("::text FROM ")
+        .table(&gates.table)
+        .text(" WHERE ")
+        .ident(&gates.key)
+        .text("::text = ANY ($1)");
+    let records = tx.query(&Query::new(sql).bind(Param::Texts(names.iter().cloned().collect()))).await?;
+    let mut out: BTreeMap<String, Option<String>> = names.iter().map(|name| (name.clone(), None)).collect();
+    for record in records {
+        if let Some(name) = record.text(0) {
+            out.insert(name.to_owned(), record.text(1).map(str::to_owned));
+        }
+    }
+    Ok(out)
+}

@@ -1,0 +1,288 @@
+//! One observation for one plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::ObserveError;
+use super::managed::{read_epoch, read_gates, read_managed};
+use super::rows::normalise;
+use super::units::expression;
+use super::{UnitFilter, UnitTexts, live_rows, read_catalog, read_ledger, read_references, read_units, read_vectors};
+use crate::diff::{
+    PromotionRecord, Recipe, Resolved, check_functions, check_rows, codes, recipe, reference_targets, resolve, units_needing_text,
+};
+use crate::model::{
+    Address, Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, Managed, Observed,
+    RowKey, Selection, Spot, TableName, TransitionWork, UnitsRef, VectorSpec, name_hint,
+};
+use crate::store::{Tx, VectorStore};
+
+/// What is to be observed.
+pub struct Request<'a> {
+    /// The plan files.
+    pub desired: &'a Desired,
+    /// The binding.
+    pub binding: &'a Binding,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// Identities of what makes points.
+    pub identities: &'a Identities,
+    /// Counts or estimates the tokens of a text.
+    pub count_tokens: &'a (dyn Fn(&str) -> u64 + Sync),
+}
+
+/// What was observed, with the plan files resolved against it.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// What both stores said.
+    pub observed: Observed,
+    /// Promotions and selections resolved.
+    pub resolved: Resolved,
+    /// How the points of each set are made.
+    pub recipes: BTreeMap<String, Recipe>,
+}
+
+/// Observes both stores for one plan.
+///
+/// # Errors
+/// Everything that a plan refers to and that is not there, and the stores' errors.
+pub async fn observe(
+    tx: &mut dyn Tx, vectors: &dyn VectorStore, request: &Request<'_>,
+) -> Result<Observation, ObserveError> {
+    let mut observed = Observed { epoch: Some(read_epoch(tx).await?), ..Observed::default() };
+    let (tables, functions) = names(request);
+    (observed.tables, observed.functions) = read_catalog(tx, &tables, &functions).await?;
+    check_names(request, &observed)?;
+    let recipes = recipes(request)?;
+    if let Some(gates) = &request.binding.gates {
+        observed.gates = read_gates(tx, gates, &gate_names(request.binding)).await?;
+    }
+    observed.managed = read_managed(tx).await?;
+    let filter = unit_filter(request.desired, &observed.managed);
+    observed.units = read_units(tx, &request.binding.units, &filter).await?;
+    let actor = &request.environment.actor;
+    let resolved = resolve(request.desired, request.binding, &observed.units, &observed.managed, actor)?;
+    observe_rows(tx, request.binding, &resolved, &mut observed).await?;
+    let read = read_vectors(vectors, request.desired.vector_sets.keys().map(String::as_str)).await?;
+    (observed.collections, observed.aliases, observed.points) = (read.collections, read.aliases, read.points);
+    if let Some(ledger) = &request.binding.ledger {
+        for set in request.desired.vector_sets.keys().filter(|set| ledger.sets.contains(set)) {
+            observed.ledger.insert(set.clone(), read_ledger(tx, ledger).await?);
+        }
+    }
+    observe_texts(tx, request, &resolved, &recipes, &mut observed).await?;
+    Ok(Observation { observed, resolved, recipes })
+}
+
+async fn observe_rows(
+    tx: &mut dyn Tx, binding: &Binding, resolved: &Resolved, observed: &mut Observed,
+) -> Result<(), ObserveError> {
+    let errors = check_rows(resolved, &observed.tables);
+    if errors.has_errors() {
+        return Err(errors.into());
+    }
+    observed.normalised = normalise(tx, &resolved.rows).await?;
+    let mut wanted: BTreeMap<(TableName, Vec<String>), BTreeSet<RowKey>> = BTreeMap::new();
+    for (row, values) in resolved.rows.iter().zip(&observed.normalised) {
+        let key: Option<Vec<String>> = row.key.iter().map(|column| values.get(column).cloned().flatten()).collect();
+        if let Some(key) = key {
+            wanted.entry((row.table.clone(), row.key.clone())).or_default().insert(RowKey(key));
+        }
+    }
+    for ((table, key), keys) in &wanted {
+        let Some(facts) = observed.tables.get(table) else { continue };
+        let live = live_rows(tx, table, facts, key, keys).await?;
+        observed.rows.entry(table.clone()).or_default().extend(live);
+    }
+    let targets = reference_targets(resolved, &observed.normalised, &observed.tables, binding);
+    let targets: BTreeSet<_> = targets.into_iter().map(|(_, _, target)| target).collect();
+    observed.references = read_references(tx, &targets, &observed.tables).await?;
+    Ok(())
+}
+
+async fn observe_texts(
+    tx: &mut dyn Tx, request: &Request<'_>, resolved: &Resolved, recipes: &BTreeMap<String, Recipe>,
+    observed: &mut Observed,
+) -> Result<(), ObserveError> {
+    for (set, ids) in units_needing_text(resolved, observed, recipes) {
+        let policy = request
+            .desired
+            .vector_sets
+            .get(&set)
+            .and_then(|declared| request.desired.chunk_policies.get(&declared.chunk_policy.value));
+        let Some(policy) = policy else { continue };
+        // Units without a body are reported all together by the comparison, so that an author sees every one of them.
+        let undecided = !matches!(
+            policy.value.empty_body,
+            Some(crate::model::EmptyBody::Skip | crate::model::EmptyBody::Title)
+        );
+        let units: Vec<_> =
+            ids.iter().filter_map(|id| observed.units.get(id)).filter(|unit| !(undecided && unit.empty_body)).collect();
+        let texts = UnitTexts {
+            source: &request.binding.units,
+            policy: &policy.value,
+            count_tokens: request.count_tokens,
+        };
+        let facts = texts.chunk_facts(tx, &units).await?;
+        observed.chunks.insert(set, facts);
+    }
+    Ok(())
+}
+
+fn names(request: &Request<'_>) -> (BTreeSet<TableName>, BTreeSet<TableName>) {
+    let binding = request.binding;
+    let mut tables: BTreeSet<TableName> = binding.units.tables.iter().cloned().collect();
+    tables.extend(request.desired.rows.iter().map(|row| row.table.value.clone()));
+    tables.extend(binding.promotion.rows.iter().map(|row| row.table.clone()));
+    tables.extend(binding.soft_references.iter().flat_map(|soft| [soft.table.clone(), soft.to.clone()]));
+    tables.extend(binding.gates.iter().map(|gates| gates.table.clone()));
+    tables.extend(binding.ledger.iter().map(|ledger| ledger.table.clone()));
+    tables.extend(binding.refresh.iter().map(|refresh| refresh.status.view.clone()));
+    let mut functions = BTreeSet::new();
+    for transition in &binding.lifecycle.transitions {
+        match &transition.work {
+            TransitionWork::Call(call) => {
+                functions.insert(call.function.clone());
+            }
+            TransitionWork::Update(update) => {
+                tables.insert(update.table.clone());
+            }
+        }
+    }
+    let calls = binding.refresh.iter().map(|refresh| &refresh.call);
+    let calls = calls.chain(binding.ledger.iter().map(|ledger| &ledger.record));
+    functions.extend(calls.map(|call: &FunctionCall| call.function.clone()));
+    (tables, functions)
+}
+
+fn gate_names(binding: &Binding) -> BTreeSet<String> {
+    let refreshes = binding.refresh.iter().filter_map(|refresh| refresh.gate.clone());
+    refreshes.chain(binding.ledger.iter().filter_map(|ledger| ledger.gate.clone())).collect()
+}
+
+/// Checks what the binding and the selections name, before any of it goes into a query.
+fn check_names(request: &Request<'_>, observed: &Observed) -> Result<(), Diagnostics> {
+    let mut errors = check_functions(request.binding, observed);
+    for (table, column) in binding_columns(request.binding) {
+        let Some(facts) = observed.tables.get(table) else {
+            errors.push(Diagnostic::error(
+                codes::UNKNOWN_TABLE,
+                format!("the binding \"{}\" names \"{table}\", which this role cannot see", request.binding.name),
+            ));
+            continue;
+        };
+        if let Some(column) = column.filter(|column| !facts.columns.contains_key(*column)) {
+            errors.push(
+                Diagnostic::error(
+                    codes::UNKNOWN_COLUMN,
+                    format!("the binding \"{}\" names column \"{column}\" of \"{table}\"", request.binding.name),
+                )
+                .hint(name_hint(column, facts.columns.keys().map(String::as_str))),
+            );
+        }
+    }
+    let mut field = |name: &str, place| {
+        let source = &request.binding.units;
+        if expression(source, name).is_none() {
+            let known = ["id", "address", "title", "lifecycle", "content_hash"].into_iter();
+            let known = known.chain(source.fields.keys().map(String::as_str));
+            errors.push(
+                Diagnostic::error(
+                    codes::UNKNOWN_FIELD,
+                    format!("the binding \"{}\" has no field \"{name}\"", request.binding.name),
+                )
+                .at(place)
+                .hint(name_hint(name, known)),
+            );
+        }
+    };
+    for (selection, place) in all_selections(request.desired) {
+        selection.conditions.keys().for_each(|name| field(name, place));
+    }
+    let chunk_fields = ["unit_id", "chunk_index", "chunk_count", "content_digest", "point_key", "text"];
+    for payload in request.desired.vector_sets.values().flat_map(|set| &set.payload) {
+        if !chunk_fields.contains(&payload.value.as_str()) {
+            field(&payload.value, &payload.place);
+        }
+    }
+    for Spot { value: policy, place } in request.desired.chunk_policies.values() {
+        policy.text.template().names().filter(|name| *name != "chunk").for_each(|name| field(name, place));
+    }
+    errors.into_result(()).map(|_| ())
+}
+
+fn binding_columns(binding: &Binding) -> Vec<(&TableName, Option<&str>)> {
+    let mut out: Vec<(&TableName, Option<&str>)> = binding.units.tables.iter().map(|table| (table, None)).collect();
+    for row in &binding.promotion.rows {
+        out.extend(row.values.keys().map(|column| (&row.table, Some(column.as_str()))));
+    }
+    for soft in &binding.soft_references {
+        out.push((&soft.table, Some(&soft.column)));
+        out.push((&soft.to, Some(&soft.to_column)));
+    }
+    if let Some(gates) = &binding.gates {
+        out.extend([(&gates.table, Some(gates.key.as_str())), (&gates.table, Some(gates.value.as_str()))]);
+    }
+    if let Some(ledger) = &binding.ledger {
+        let columns = [&ledger.key_column, &ledger.status_column, &ledger.digest_column, &ledger.unit_column];
+        out.extend(columns.into_iter().map(|column| (&ledger.table, Some(column.as_str()))));
+    }
+    for refresh in &binding.refresh {
+        out.extend(refresh.status.expect.keys().map(|column| (&refresh.status.view, Some(column.as_str()))));
+    }
+    for transition in &binding.lifecycle.transitions {
+        if let TransitionWork::Update(update) = &transition.work {
+            out.extend(update.key.keys().chain(update.set.keys()).map(|column| (&update.table, Some(column.as_str()))));
+        }
+    }
+    out
+}
+
+/// Every selection of the plan files and where it stands.
+fn all_selections(desired: &Desired) -> Vec<(&Selection, &crate::model::Place)> {
+    let named = desired.units.values().map(|named| (&named.selection, &named.place));
+    let refs = desired.promotions.values().map(|p| &p.units).chain(desired.vector_sets.values().map(|s| &s.units));
+    let inline = refs.filter_map(|units| match units {
+        UnitsRef::Inline(spot) => Some((&spot.value, &spot.place)),
+        UnitsRef::Named(_) => None,
+    });
+    named.chain(inline).collect()
+}
+
+fn unit_filter(desired: &Desired, managed: &BTreeMap<Address, Managed>) -> UnitFilter {
+    let selections = all_selections(desired).into_iter().map(|(selection, _)| selection.clone()).collect();
+    let mut ids = BTreeSet::new();
+    for (address, entry) in managed {
+        if let Some((_, quoted)) = address.as_str().split_once('[') {
+            ids.extend(quoted.strip_suffix(']').and_then(|text| serde_json::from_str::<String>(text).ok()));
+        } else if let Ok(record) = serde_json::from_value::<PromotionRecord>(entry.attributes.clone()) {
+            ids.extend(record.units.into_iter().map(|unit| unit.id));
+        }
+    }
+    UnitFilter { selections, ids, lock: false }
+}
+
+fn recipes(request: &Request<'_>) -> Result<BTreeMap<String, Recipe>, Diagnostics> {
+    let mut errors = Diagnostics::default();
+    let mut out = BTreeMap::new();
+    for set in request.desired.vector_sets.values() {
+        let Some(policy) = request.desired.chunk_policies.get(&set.chunk_policy.value) else { continue };
+        match recipe(set, &policy.value, request.identities) {
+            Ok(recipe) => {
+                out.insert(set.name.clone(), recipe);
+            }
+            Err(name) => {
+                let place = set.vectors.values().find(|spec| matches!(&spec.value, VectorSpec::Dense { embedder, .. } if *embedder == name));
+                let known = request.identities.embedders.keys().map(String::as_str);
+                errors.push(
+                    Diagnostic::error(
+                        codes::UNKNOWN_EMBEDDER,
+                        format!("environment \"{}\" has no embedder \"{name}\"", request.environment.name),
+                    )
+                    .at(place.map_or(&set.place, |spec| &spec.place))
+                    .hint(name_hint(&name, known)),
+                );
+            }
+        }
+    }
+    errors.into_result(out).map(|(out, _)| out)
+}

@@ -1,0 +1,92 @@
+//! Bodies of units, read in batches and cut at once.
+
+use std::collections::BTreeMap;
+
+use sha2::Digest as _;
+
+use super::error::ObserveError;
+use crate::chunk::{Chunk, ChunkInput, split};
+use crate::model::{ChunkFacts, ChunkPolicy, Digest, UnitFacts, UnitSource};
+use crate::store::{Param, Query, Sql, StoreError, Tx};
+
+/// Bodies read by one statement.
+const BATCH: usize = 1_000;
+
+/// Cuts units into chunks under one policy.
+pub struct UnitTexts<'a> {
+    /// How units are read.
+    pub source: &'a UnitSource,
+    /// The policy.
+    pub policy: &'a ChunkPolicy,
+    /// Counts or estimates the tokens of a text.
+    pub count_tokens: &'a (dyn Fn(&str) -> u64 + Sync),
+}
+
+impl UnitTexts<'_> {
+    /// Reads the bodies of these units and gives the facts of their chunks by unit id.
+    ///
+    /// # Errors
+    /// Those of the store, and a unit that cannot be cut.
+    pub async fn chunk_facts(
+        &self, tx: &mut dyn Tx, units: &[&UnitFacts],
+    ) -> Result<BTreeMap<String, Vec<ChunkFacts>>, ObserveError> {
+        let mut out = BTreeMap::new();
+        for batch in units.chunks(BATCH) {
+            let ids: Vec<String> = batch.iter().map(|unit| unit.id.clone()).collect();
+            let bodies = read_bodies(tx, self.source, &ids).await?;
+            for unit in batch {
+                let body = bodies.get(&unit.id).map_or("", String::as_str);
+                let chunks = cut(self.policy, unit, body)?;
+                out.insert(unit.id.clone(), chunks.iter().map(|chunk| self.facts(chunk)).collect());
+            }
+        }
+        Ok(out)
+    }
+
+    fn facts(&self, chunk: &Chunk) -> ChunkFacts {
+        ChunkFacts {
+            ordinal: chunk.ordinal,
+            text: Digest::of_bytes(chunk.text.as_bytes()),
+            sha256: hex::encode(sha2::Sha256::digest(chunk.body.as_bytes())),
+            tokens: (self.count_tokens)(&chunk.text),
+        }
+    }
+}
+
+/// Cuts one unit.
+///
+/// # Errors
+/// When the policy refuses it.
+pub fn cut(policy: &ChunkPolicy, unit: &UnitFacts, body: &str) -> Result<Vec<Chunk>, ObserveError> {
+    let mut fields: BTreeMap<String, String> =
+        unit.fields.iter().map(|(name, value)| (name.clone(), value.clone().unwrap_or_default())).collect();
+    for name in ["id", "lifecycle", "content_hash"] {
+        fields.entry(name.to_owned()).or_insert_with(|| unit.field(name).unwrap_or_default());
+    }
+    Ok(split(policy, &ChunkInput { title: &unit.title, address: &unit.address, body, fields: &fields })?)
+}
+
+/// Reads bodies by unit id.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_bodies(
+    tx: &mut dyn Tx, source: &UnitSource, ids: &[String],
+) -> Result<BTreeMap<String, String>, StoreError> {
+    let sql = Sql::new("SELECT (")
+        .trusted(&source.id)
+        .text(")::text, coalesce((")
+        .trusted(&source.body)
+        .text(")::text, '') FROM ")
+        .trusted(&source.from)
+        .text(" WHERE (")
+        .trusted(source.condition.as_deref().unwrap_or("true"))
+        .text(") AND (")
+        .trusted(&source.id)
+        .text(")::text = ANY ($1)");
+    let records = tx.query(&Query::new(sql).bind(Param::Texts(ids.to_vec()))).await?;
+    Ok(records
+        .into_iter()
+        .filter_map(|record| Some((record.text(0)?.to_owned(), record.text(1)?.to_owned())))
+        .collect())
+}
