@@ -6,12 +6,14 @@
 //! [`StoreError`] with a [`Fault`]; retries and recovery read the fault, never the message.
 
 mod error;
+pub mod postgres;
+pub mod qdrant;
 mod relational;
 mod sql;
 mod vector;
 
 pub use error::{Fault, StoreError};
-pub use relational::{Cell, Param, Query, Record, Relational, Tx, TxMode};
+pub use relational::{Cell, LockHolder, Param, Query, Record, Relational, Tx, TxMode};
 pub use sql::Sql;
 pub use vector::{
     CollectionSpec, NamedVector, Point, PointPage, Scored, SearchQuery, ServerFacts, SparseVector, VectorStore,

@@ -135,6 +135,26 @@ pub trait Relational: Send {
 
     /// Gives the advisory lock back.
     async fn unlock(&mut self, key: i64) -> Result<(), StoreError>;
+
+    /// Who holds the advisory lock, as far as this role may see; `None` when nobody does.
+    async fn lock_holder(&mut self, _key: i64) -> Result<Option<LockHolder>, StoreError> {
+        Ok(None)
+    }
+}
+
+/// The session that holds an advisory lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockHolder {
+    /// The server's process.
+    pub pid: i64,
+    /// The role it connected as.
+    pub user: Option<String>,
+    /// The address it connected from; `None` for a Unix socket.
+    pub host: Option<String>,
+    /// What it calls itself.
+    pub application_name: Option<String>,
+    /// When its session began, as the database spells it.
+    pub since: Option<String>,
 }
 
 /// An open transaction.

@@ -1,0 +1,139 @@
+//! The channel, the deadline of a request, and the key that goes with each.
+
+use std::time::Duration;
+
+use qdrant_client::qdrant as proto;
+use secrecy::ExposeSecret;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{Request, Status};
+
+use super::QdrantOptions;
+use super::address::{self, Address};
+use super::fault::{self, Call};
+use super::probe;
+use crate::store::{Fault, StoreError};
+
+type Service = InterceptedService<Channel, ApiKey>;
+/// The client for points.
+pub(super) type Points = proto::points_client::PointsClient<Service>;
+/// The client for collections and aliases.
+pub(super) type Collections = proto::collections_client::CollectionsClient<Service>;
+
+/// How long connecting may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How often an idle connection is asked whether it lives. A load balancer drops silent ones.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// A connection, made when it is first used and again when it broke.
+#[derive(Clone)]
+pub(super) struct Client {
+    address: Address,
+    channel: Channel,
+    key: ApiKey,
+    timeout: Duration,
+}
+
+/// Adds the key to each request.
+#[derive(Clone)]
+pub(super) struct ApiKey(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for ApiKey {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(key) = &self.0 {
+            request.metadata_mut().insert("api-key", key.clone());
+        }
+        Ok(request)
+    }
+}
+
+impl Client {
+    pub(super) async fn connect(options: &QdrantOptions) -> Result<Client, StoreError> {
+        let address = address::parse(options.url.expose_secret())?;
+        let key = api_key(options)?;
+        let timeout = Duration::from_millis(options.timeout_ms);
+        let mut endpoint = Endpoint::from_shared(address.url.clone())
+            .map_err(|error| StoreError::new(Fault::Refused, format!("the URL of Qdrant cannot be used: {error}")))?
+            .connect_timeout(CONNECT_LIMIT)
+            .timeout(timeout)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_while_idle(true)
+            .tcp_nodelay(true);
+        if address.tls {
+            endpoint = endpoint.tls_config(tls(options).await?).map_err(|error| unusable_ca(options, &error))?;
+        } else if options.ca.is_some() {
+            return Err(StoreError::new(
+                Fault::Refused,
+                "a certificate authority is given for Qdrant, but its URL is not https",
+            )
+            .hint("write https:// in the URL, or remove the authority"));
+        }
+        Ok(Client { address, channel: endpoint.connect_lazy(), key, timeout })
+    }
+
+    /// Asks for the version. Qdrant answers that to anybody, so the key is tried on the list of collections.
+    pub(super) async fn greet(&self) -> Result<String, StoreError> {
+        let mut client = proto::qdrant_client::QdrantClient::new(self.service());
+        let reply =
+            client.health_check(proto::HealthCheckRequest {}).await.map_err(|status| fault::of(&status, Call::Read))?;
+        self.collections()
+            .list(proto::ListCollectionsRequest {})
+            .await
+            .map_err(|status| fault::of(&status, Call::Read))?;
+        Ok(reply.into_inner().version)
+    }
+
+    /// Replaces what gRPC says of a failed connection by what is wrong.
+    pub(super) async fn diagnose(&self, error: StoreError) -> StoreError {
+        let keyed = self.key.0.is_some();
+        probe::explain(&self.address, keyed, error).await
+    }
+
+    pub(super) fn points(&self) -> Points {
+        // The limit is for untrusted peers; a page of large vectors is larger than the default 4 MiB.
+        Points::new(self.service()).max_decoding_message_size(usize::MAX)
+    }
+
+    pub(super) fn collections(&self) -> Collections {
+        Collections::new(self.service()).max_decoding_message_size(usize::MAX)
+    }
+
+    /// The deadline that the server is told, in seconds.
+    pub(super) fn timeout_seconds(&self) -> Option<u64> {
+        Some(self.timeout.as_secs().max(1))
+    }
+
+    fn service(&self) -> Service {
+        InterceptedService::new(self.channel.clone(), self.key.clone())
+    }
+}
+
+fn api_key(options: &QdrantOptions) -> Result<ApiKey, StoreError> {
+    let Some(key) = &options.api_key else {
+        return Ok(ApiKey(None));
+    };
+    let mut value: MetadataValue<Ascii> = key.expose_secret().trim().parse().map_err(|_| {
+        StoreError::new(Fault::Refused, "the API key of Qdrant holds characters that a header cannot carry")
+            .hint("check that the whole key, and only the key, is in its source")
+    })?;
+    value.set_sensitive(true);
+    Ok(ApiKey(Some(value)))
+}
+
+async fn tls(options: &QdrantOptions) -> Result<ClientTlsConfig, StoreError> {
+    let config = ClientTlsConfig::new();
+    match &options.ca {
+        None => Ok(config.with_native_roots()),
+        Some(file) => {
+            let pem = tokio::fs::read(file).await.map_err(|error| unusable_ca(options, &error))?;
+            Ok(config.ca_certificate(Certificate::from_pem(pem)))
+        }
+    }
+}
+
+fn unusable_ca(options: &QdrantOptions, error: &dyn std::fmt::Display) -> StoreError {
+    let file = options.ca.as_ref().map_or_else(|| "the system's certificates".to_owned(), |f| f.display().to_string());
+    StoreError::new(Fault::Refused, format!("{file}: {error}")).hint("give a PEM file with the authority's certificate")
+}

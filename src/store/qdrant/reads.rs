@@ -1,0 +1,197 @@
+//! Reading: collections, aliases, points, searches.
+
+use std::collections::BTreeMap;
+
+use qdrant_client::qdrant::{self as proto, query::Variant, with_payload_selector, with_vectors_selector};
+use tonic::Code;
+
+use super::client::Client;
+use super::fault::{self, Call};
+use super::{payload, vectors, wire};
+use crate::model::{CollectionFacts, PointId};
+use crate::store::{Fault, Point, PointPage, Scored, SearchQuery, StoreError, WithVectors};
+
+/// Ids in one request.
+const BATCH: usize = 1000;
+/// The least number of candidates that each vector brings to a fusion.
+const CANDIDATES: u64 = 50;
+
+/// What comes with a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum With {
+    /// Nothing.
+    Ids,
+    /// Its payload.
+    Payload,
+    /// Its payload and vectors.
+    Everything,
+}
+
+impl From<WithVectors> for With {
+    fn from(with: WithVectors) -> With {
+        match with {
+            WithVectors::Yes => With::Everything,
+            WithVectors::No => With::Payload,
+        }
+    }
+}
+
+impl With {
+    fn payload(self) -> Option<proto::WithPayloadSelector> {
+        let enable = self != With::Ids;
+        let options = with_payload_selector::SelectorOptions::Enable(enable);
+        Some(proto::WithPayloadSelector { selector_options: Some(options) })
+    }
+
+    fn vectors(self) -> Option<proto::WithVectorsSelector> {
+        let enable = self == With::Everything;
+        let options = with_vectors_selector::SelectorOptions::Enable(enable);
+        Some(proto::WithVectorsSelector { selector_options: Some(options) })
+    }
+}
+
+pub(super) async fn collections(client: &Client) -> Result<Vec<String>, StoreError> {
+    let reply = client.collections().list(proto::ListCollectionsRequest {}).await.map_err(|s| read(&s))?;
+    let mut names: Vec<String> = reply.into_inner().collections.into_iter().map(|c| c.name).collect();
+    names.sort();
+    Ok(names)
+}
+
+pub(super) async fn aliases(client: &Client) -> Result<BTreeMap<String, String>, StoreError> {
+    let reply = client.collections().list_aliases(proto::ListAliasesRequest {}).await.map_err(|s| read(&s))?;
+    Ok(reply.into_inner().aliases.into_iter().map(|a| (a.alias_name, a.collection_name)).collect())
+}
+
+pub(super) async fn collection(client: &Client, name: &str) -> Result<Option<CollectionFacts>, StoreError> {
+    let own = aliases(client).await?.remove(name).unwrap_or_else(|| name.to_owned());
+    let request = proto::GetCollectionInfoRequest { collection_name: own.clone() };
+    let info = match client.collections().get(request).await {
+        Ok(reply) => reply.into_inner().result,
+        Err(status) if status.code() == Code::NotFound => return Ok(None),
+        Err(status) => return Err(read(&status)),
+    };
+    let info = info
+        .ok_or_else(|| StoreError::new(Fault::Refused, format!("Qdrant says nothing of the collection \"{own}\"")))?;
+    let mut facts = wire::facts(own, info);
+    facts.points = count(client, &facts.name).await?;
+    Ok(Some(facts))
+}
+
+async fn count(client: &Client, collection: &str) -> Result<u64, StoreError> {
+    let request = proto::CountPoints {
+        collection_name: collection.to_owned(),
+        exact: Some(true),
+        timeout: client.timeout_seconds(),
+        ..proto::CountPoints::default()
+    };
+    let reply = client.points().count(request).await.map_err(|s| read(&s))?;
+    Ok(reply.into_inner().result.unwrap_or_default().count)
+}
+
+pub(super) async fn page(
+    client: &Client,
+    collection: &str,
+    from: Option<&PointId>,
+    limit: u32,
+    with: With,
+) -> Result<PointPage, StoreError> {
+    let request = proto::ScrollPoints {
+        collection_name: collection.to_owned(),
+        offset: from.map(wire::id),
+        limit: Some(limit.max(1)),
+        with_payload: with.payload(),
+        with_vectors: with.vectors(),
+        timeout: client.timeout_seconds(),
+        ..proto::ScrollPoints::default()
+    };
+    let reply = client.points().scroll(request).await.map_err(|s| read(&s))?.into_inner();
+    let points: Vec<Point> = reply.result.into_iter().map(point).collect::<Result<_, _>>()?;
+    let next = reply.next_page_offset.map(|id| wire::id_from(Some(id))).transpose()?;
+    Ok(PointPage { points, next })
+}
+
+pub(super) async fn retrieve(
+    client: &Client,
+    collection: &str,
+    ids: &[PointId],
+    with: With,
+) -> Result<Vec<Point>, StoreError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for batch in ids.chunks(BATCH) {
+        let request = proto::GetPoints {
+            collection_name: collection.to_owned(),
+            ids: batch.iter().map(wire::id).collect(),
+            with_payload: with.payload(),
+            with_vectors: with.vectors(),
+            timeout: client.timeout_seconds(),
+            ..proto::GetPoints::default()
+        };
+        let reply = client.points().get(request).await.map_err(|s| read(&s))?;
+        for one in reply.into_inner().result {
+            found.push(point(one)?);
+        }
+    }
+    Ok(found)
+}
+
+pub(super) async fn search(client: &Client, collection: &str, query: &SearchQuery) -> Result<Vec<Scored>, StoreError> {
+    let mut request = proto::QueryPoints {
+        collection_name: collection.to_owned(),
+        limit: Some(query.limit),
+        with_payload: With::Payload.payload(),
+        timeout: client.timeout_seconds(),
+        ..proto::QueryPoints::default()
+    };
+    let mut each = query.vectors.iter().map(|(name, vector)| (using(name), nearest(vector)));
+    match (each.next(), query.vectors.len()) {
+        (None, _) => {
+            return Err(StoreError::new(Fault::Refused, "BUG: a search without a vector"));
+        }
+        (Some((using, nearest)), 1) => {
+            request.using = using;
+            request.query = Some(nearest);
+        }
+        (Some(first), _) => {
+            request.prefetch = std::iter::once(first)
+                .chain(each)
+                .map(|(using, nearest)| candidates(using, nearest, query.limit))
+                .collect();
+            request.query = Some(proto::Query { variant: Some(Variant::Fusion(proto::Fusion::Rrf.into())) });
+        }
+    }
+    let reply = client.points().query(request).await.map_err(|s| read(&s))?;
+    reply.into_inner().result.into_iter().map(scored).collect()
+}
+
+fn candidates(using: Option<String>, nearest: proto::Query, limit: u64) -> proto::PrefetchQuery {
+    proto::PrefetchQuery {
+        query: Some(nearest),
+        using,
+        limit: Some(limit.saturating_mul(3).max(CANDIDATES)),
+        ..proto::PrefetchQuery::default()
+    }
+}
+
+fn using(name: &str) -> Option<String> {
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+fn nearest(vector: &crate::store::NamedVector) -> proto::Query {
+    proto::Query { variant: Some(Variant::Nearest(vectors::input(vector))) }
+}
+
+fn point(point: proto::RetrievedPoint) -> Result<Point, StoreError> {
+    Ok(Point {
+        id: wire::id_from(point.id)?,
+        vectors: vectors::from_wire(point.vectors)?,
+        payload: payload::from_wire(point.payload)?,
+    })
+}
+
+fn scored(point: proto::ScoredPoint) -> Result<Scored, StoreError> {
+    Ok(Scored { id: wire::id_from(point.id)?, score: point.score, payload: payload::from_wire(point.payload)? })
+}
+
+fn read(status: &tonic::Status) -> StoreError {
+    fault::of(status, Call::Read)
+}

@@ -1,0 +1,171 @@
+//! Ids, shapes and kinds to the wire and back.
+
+use std::collections::{BTreeMap, HashMap};
+
+use qdrant_client::qdrant::{
+    self as proto, Distance, FieldType, Modifier, PayloadSchemaType, point_id::PointIdOptions, value::Kind,
+    vectors_config::Config,
+};
+
+use crate::model::{CollectionFacts, PointId, VectorParams};
+use crate::store::{CollectionSpec, Fault, StoreError};
+
+/// An id for the wire.
+pub(super) fn id(id: &PointId) -> proto::PointId {
+    let options = match id {
+        PointId::Number(number) => PointIdOptions::Num(*number),
+        PointId::Uuid(uuid) => PointIdOptions::Uuid(uuid.clone()),
+    };
+    proto::PointId { point_id_options: Some(options) }
+}
+
+/// An id from the wire.
+pub(super) fn id_from(id: Option<proto::PointId>) -> Result<PointId, StoreError> {
+    match id.and_then(|id| id.point_id_options) {
+        Some(PointIdOptions::Num(number)) => Ok(PointId::Number(number)),
+        Some(PointIdOptions::Uuid(uuid)) => Ok(PointId::Uuid(uuid)),
+        None => Err(StoreError::new(Fault::Refused, "Qdrant sent a point without an id")),
+    }
+}
+
+/// The request that makes a collection.
+pub(super) fn create(spec: &CollectionSpec, timeout: Option<u64>) -> Result<proto::CreateCollection, StoreError> {
+    let mut dense = BTreeMap::new();
+    let mut sparse = HashMap::new();
+    for (name, params) in &spec.vectors {
+        match params {
+            VectorParams::Dense { dimension, distance } => {
+                dense.insert(name.clone(), dense_params(*dimension, distance)?);
+            }
+            VectorParams::Sparse { idf } => {
+                let modifier = if *idf { Modifier::Idf } else { Modifier::None };
+                let params = proto::SparseVectorParams { index: None, modifier: Some(modifier.into()) };
+                sparse.insert(name.clone(), params);
+            }
+        }
+    }
+    let config = match dense.remove("") {
+        Some(only) if dense.is_empty() => Some(Config::Params(only)),
+        Some(_) => {
+            return Err(StoreError::new(
+                Fault::Refused,
+                "a collection has either one unnamed dense vector or named ones",
+            ));
+        }
+        None if dense.is_empty() => None,
+        None => Some(Config::ParamsMap(proto::VectorParamsMap { map: dense.into_iter().collect() })),
+    };
+    Ok(proto::CreateCollection {
+        collection_name: spec.name.clone(),
+        timeout,
+        vectors_config: config.map(|config| proto::VectorsConfig { config: Some(config) }),
+        sparse_vectors_config: (!sparse.is_empty()).then_some(proto::SparseVectorConfig { map: sparse }),
+        metadata: metadata(&spec.metadata),
+        ..proto::CreateCollection::default()
+    })
+}
+
+/// Metadata for the wire.
+pub(super) fn metadata(texts: &BTreeMap<String, String>) -> HashMap<String, proto::Value> {
+    texts
+        .iter()
+        .map(|(key, text)| (key.clone(), proto::Value { kind: Some(Kind::StringValue(text.clone())) }))
+        .collect()
+}
+
+/// Facts of a collection from what the server says of it; the points are counted apart.
+pub(super) fn facts(name: String, info: proto::CollectionInfo) -> CollectionFacts {
+    let config = info.config.unwrap_or_default();
+    let params = config.params.unwrap_or_default();
+    let mut vectors = BTreeMap::new();
+    match params.vectors_config.and_then(|config| config.config) {
+        None => {}
+        Some(Config::Params(params)) => {
+            vectors.insert(String::new(), dense_facts(&params));
+        }
+        Some(Config::ParamsMap(map)) => {
+            vectors.extend(map.map.into_iter().map(|(name, params)| (name, dense_facts(&params))));
+        }
+    }
+    for (name, params) in params.sparse_vectors_config.unwrap_or_default().map {
+        let idf = params.modifier() == Modifier::Idf;
+        vectors.insert(name, VectorParams::Sparse { idf });
+    }
+    CollectionFacts {
+        name,
+        vectors,
+        payload_indexes: info
+            .payload_schema
+            .into_iter()
+            .map(|(field, schema)| (field, kind_name(schema.data_type()).to_owned()))
+            .collect(),
+        points: 0,
+        shards: params.shard_number,
+        strict: config.strict_mode_config.is_some_and(|strict| strict.enabled()),
+        metadata: config
+            .metadata
+            .into_iter()
+            .filter_map(|(key, value)| match value.kind {
+                Some(Kind::StringValue(text)) => Some((key, text)),
+                _ => None,
+            })
+            .collect(),
+    }
+}
+
+/// The wire's name for a kind of payload index.
+pub(super) fn field_type(kind: &str) -> Result<FieldType, StoreError> {
+    Ok(match kind {
+        "keyword" => FieldType::Keyword,
+        "uuid" => FieldType::Uuid,
+        "integer" => FieldType::Integer,
+        "float" => FieldType::Float,
+        "bool" => FieldType::Bool,
+        "datetime" => FieldType::Datetime,
+        "text" => FieldType::Text,
+        "geo" => FieldType::Geo,
+        other => {
+            return Err(StoreError::new(Fault::Refused, format!("there is no payload index of the kind \"{other}\""))
+                .hint("use keyword, uuid, integer, float, bool, datetime, text or geo"));
+        }
+    })
+}
+
+fn kind_name(kind: PayloadSchemaType) -> &'static str {
+    match kind {
+        PayloadSchemaType::Keyword => "keyword",
+        PayloadSchemaType::Uuid => "uuid",
+        PayloadSchemaType::Integer => "integer",
+        PayloadSchemaType::Float => "float",
+        PayloadSchemaType::Bool => "bool",
+        PayloadSchemaType::Datetime => "datetime",
+        PayloadSchemaType::Text => "text",
+        PayloadSchemaType::Geo => "geo",
+        PayloadSchemaType::UnknownType => "unknown",
+    }
+}
+
+fn dense_params(dimension: u64, distance: &str) -> Result<proto::VectorParams, StoreError> {
+    let distance = match distance {
+        "cosine" => Distance::Cosine,
+        "dot" => Distance::Dot,
+        "euclid" => Distance::Euclid,
+        "manhattan" => Distance::Manhattan,
+        other => {
+            return Err(StoreError::new(Fault::Refused, format!("there is no distance \"{other}\""))
+                .hint("use cosine, dot, euclid or manhattan"));
+        }
+    };
+    Ok(proto::VectorParams { size: dimension, distance: distance.into(), ..proto::VectorParams::default() })
+}
+
+fn dense_facts(params: &proto::VectorParams) -> VectorParams {
+    let distance = match params.distance() {
+        Distance::Cosine => "cosine",
+        Distance::Dot => "dot",
+        Distance::Euclid => "euclid",
+        Distance::Manhattan => "manhattan",
+        Distance::UnknownDistance => "unknown",
+    };
+    VectorParams::Dense { dimension: params.size, distance: distance.to_owned() }
+}

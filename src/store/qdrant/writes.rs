@@ -1,0 +1,231 @@
+//! Writing. Every function says what shall be true, looks where looking is cheap, and can be called again.
+//!
+//! - A collection's own name is never taken for an alias: Qdrant would delete what the alias names.
+//! - Points go out in batches of at most [`BATCH`] points and about [`BATCH_BYTES`], since servers refuse larger messages
+//!   than 32 MiB by default.
+
+use std::collections::BTreeMap;
+
+use qdrant_client::qdrant::{self as proto, alias_operations::Action, points_selector::PointsSelectorOneOf};
+
+use super::client::Client;
+use super::fault::{self, Call};
+use super::{payload, reads, vectors, wire};
+use crate::model::{CollectionFacts, PointId};
+use crate::store::{CollectionSpec, Fault, NamedVector, Point, StoreError};
+
+const BATCH: usize = 500;
+const BATCH_BYTES: usize = 8 << 20;
+
+pub(super) async fn ensure_collection(client: &Client, spec: &CollectionSpec) -> Result<(), StoreError> {
+    for kind in spec.payload_indexes.values() {
+        wire::field_type(kind)?;
+    }
+    let indexes = match reads::collection(client, &spec.name).await? {
+        Some(facts) => {
+            check_shape(spec, &facts)?;
+            if !spec.metadata.iter().all(|(key, text)| facts.metadata.get(key) == Some(text)) {
+                update_metadata(client, spec).await?;
+            }
+            facts.payload_indexes
+        }
+        None => {
+            let request = wire::create(spec, client.timeout_seconds())?;
+            let reply = client.collections().create(request).await.map_err(|s| write(&s))?;
+            operated(reply.into_inner(), &format!("making the collection \"{}\"", spec.name))?;
+            BTreeMap::new()
+        }
+    };
+    for (field, kind) in &spec.payload_indexes {
+        if indexes.get(field) != Some(kind) {
+            create_index(client, &spec.name, field, kind).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a collection of another shape. Indexes that nobody asked for are no other shape.
+fn check_shape(spec: &CollectionSpec, facts: &CollectionFacts) -> Result<(), StoreError> {
+    let conflict = |what: String| Err(StoreError::new(Fault::Conflict, what));
+    if facts.name != spec.name {
+        return conflict(format!("\"{}\" is an alias of \"{}\", not a collection", spec.name, facts.name));
+    }
+    if facts.vectors != spec.vectors {
+        return conflict(format!("the collection \"{}\" exists with other vectors", spec.name));
+    }
+    let other = spec
+        .payload_indexes
+        .iter()
+        .find(|(field, kind)| facts.payload_indexes.get(*field).is_some_and(|found| found != *kind));
+    match other {
+        Some((field, _)) => {
+            conflict(format!("the collection \"{}\" exists with another index on \"{field}\"", spec.name))
+        }
+        None => Ok(()),
+    }
+}
+
+async fn update_metadata(client: &Client, spec: &CollectionSpec) -> Result<(), StoreError> {
+    let request = proto::UpdateCollection {
+        collection_name: spec.name.clone(),
+        timeout: client.timeout_seconds(),
+        metadata: wire::metadata(&spec.metadata),
+        ..proto::UpdateCollection::default()
+    };
+    let reply = client.collections().update(request).await.map_err(|s| write(&s))?;
+    operated(reply.into_inner(), &format!("writing the metadata of \"{}\"", spec.name))
+}
+
+pub(super) async fn ensure_collection_absent(client: &Client, name: &str) -> Result<(), StoreError> {
+    if !exists(client, name).await? {
+        return Ok(());
+    }
+    let request = proto::DeleteCollection { collection_name: name.to_owned(), timeout: client.timeout_seconds() };
+    client.collections().delete(request).await.map_err(|s| write(&s))?;
+    if exists(client, name).await? {
+        return Err(StoreError::new(
+            Fault::InDoubt,
+            format!("the collection \"{name}\" is still there after Qdrant deleted it"),
+        ));
+    }
+    Ok(())
+}
+
+async fn exists(client: &Client, name: &str) -> Result<bool, StoreError> {
+    Ok(reads::collections(client).await?.iter().any(|found| found == name))
+}
+
+pub(super) async fn ensure_points(client: &Client, collection: &str, points: &[Point]) -> Result<(), StoreError> {
+    let mut rest = points;
+    while !rest.is_empty() {
+        let (batch, after) = rest.split_at(batch_length(rest));
+        rest = after;
+        let points = batch.iter().map(point).collect::<Result<_, _>>()?;
+        let request = proto::UpsertPoints {
+            collection_name: collection.to_owned(),
+            wait: Some(true),
+            points,
+            timeout: client.timeout_seconds(),
+            ..proto::UpsertPoints::default()
+        };
+        let reply = client.points().upsert(request).await.map_err(|s| write(&s))?;
+        fault::completed(reply.into_inner())?;
+    }
+    Ok(())
+}
+
+/// How many of these points go into one request: at least one.
+fn batch_length(points: &[Point]) -> usize {
+    let mut bytes = 0;
+    let fitting = points.iter().take(BATCH).take_while(|point| {
+        bytes += weight(point);
+        bytes <= BATCH_BYTES
+    });
+    fitting.count().max(1)
+}
+
+/// Bytes of a point on the wire, roughly.
+fn weight(point: &Point) -> usize {
+    let vectors: usize = point
+        .vectors
+        .values()
+        .map(|vector| match vector {
+            NamedVector::Dense(data) => data.len() * 4,
+            NamedVector::Sparse(sparse) => sparse.indices.len() * 9,
+        })
+        .sum();
+    64 + vectors + point.payload.iter().map(|(key, value)| key.len() + value.to_string().len()).sum::<usize>()
+}
+
+fn point(point: &Point) -> Result<proto::PointStruct, StoreError> {
+    let wire = payload::to_wire(&point.payload).map_err(|error| error.context(&format!("point {}", point.id)))?;
+    Ok(proto::PointStruct {
+        id: Some(wire::id(&point.id)),
+        payload: wire,
+        vectors: Some(vectors::to_wire(&point.vectors)),
+    })
+}
+
+pub(super) async fn ensure_points_absent(client: &Client, collection: &str, ids: &[PointId]) -> Result<(), StoreError> {
+    for batch in ids.chunks(BATCH) {
+        let list = proto::PointsIdsList { ids: batch.iter().map(wire::id).collect() };
+        let request = proto::DeletePoints {
+            collection_name: collection.to_owned(),
+            wait: Some(true),
+            points: Some(proto::PointsSelector { points_selector_one_of: Some(PointsSelectorOneOf::Points(list)) }),
+            timeout: client.timeout_seconds(),
+            ..proto::DeletePoints::default()
+        };
+        let reply = client.points().delete(request).await.map_err(|s| write(&s))?;
+        fault::completed(reply.into_inner())?;
+    }
+    Ok(())
+}
+
+pub(super) async fn ensure_alias(client: &Client, alias: &str, collection: &str) -> Result<(), StoreError> {
+    let action = Action::CreateAlias(proto::CreateAlias {
+        collection_name: collection.to_owned(),
+        alias_name: alias.to_owned(),
+    });
+    change_alias(client, action, &format!("making \"{alias}\" name \"{collection}\"")).await
+}
+
+pub(super) async fn ensure_alias_absent(client: &Client, alias: &str) -> Result<(), StoreError> {
+    if !reads::aliases(client).await?.contains_key(alias) {
+        return Ok(());
+    }
+    let action = Action::DeleteAlias(proto::DeleteAlias { alias_name: alias.to_owned() });
+    change_alias(client, action, &format!("removing the alias \"{alias}\"")).await
+}
+
+async fn change_alias(client: &Client, action: Action, doing: &str) -> Result<(), StoreError> {
+    let request = proto::ChangeAliases {
+        actions: vec![proto::AliasOperations { action: Some(action) }],
+        timeout: client.timeout_seconds(),
+    };
+    let reply = client.collections().update_aliases(request).await.map_err(|s| write(&s).context(doing))?;
+    operated(reply.into_inner(), doing)
+}
+
+pub(super) async fn ensure_payload_index(
+    client: &Client,
+    collection: &str,
+    field: &str,
+    kind: &str,
+) -> Result<(), StoreError> {
+    let facts = reads::collection(client, collection).await?.ok_or_else(|| {
+        StoreError::new(Fault::Refused, format!("there is no collection \"{collection}\"")).code("NotFound")
+    })?;
+    match facts.payload_indexes.get(field) {
+        Some(found) if found == kind => Ok(()),
+        Some(found) => Err(StoreError::new(
+            Fault::Conflict,
+            format!("\"{collection}\" has an index of the kind {found} on \"{field}\""),
+        )),
+        None => create_index(client, &facts.name, field, kind).await,
+    }
+}
+
+async fn create_index(client: &Client, collection: &str, field: &str, kind: &str) -> Result<(), StoreError> {
+    let request = proto::CreateFieldIndexCollection {
+        collection_name: collection.to_owned(),
+        wait: Some(true),
+        field_name: field.to_owned(),
+        field_type: Some(wire::field_type(kind)?.into()),
+        timeout: client.timeout_seconds(),
+        ..proto::CreateFieldIndexCollection::default()
+    };
+    let reply = client.points().create_field_index(request).await.map_err(|s| write(&s))?;
+    fault::completed(reply.into_inner())
+}
+
+fn operated(reply: proto::CollectionOperationResponse, doing: &str) -> Result<(), StoreError> {
+    if reply.result {
+        return Ok(());
+    }
+    Err(StoreError::new(Fault::InDoubt, format!("{doing}: Qdrant did not say that it is done")))
+}
+
+fn write(status: &tonic::Status) -> StoreError {
+    fault::of(status, Call::Write)
+}
