@@ -2,18 +2,18 @@
 //!
 //! The module list below is in dependency order: a module uses only modules above it.
 
-pub mod model;
-pub mod spec;
-pub mod graph;
-pub mod observe;
-pub mod diff;
-pub mod plan;
-pub mod store;
-pub mod embed;
-pub mod chunk;
 pub mod apply;
-pub mod verify;
-pub mod report;
+pub mod chunk;
+pub mod cli;
+pub mod diff;
+pub mod embed;
+pub mod graph;
 #[cfg(feature = "embedded")]
 pub mod local;
-pub mod cli;
+pub mod model;
+pub mod observe;
+pub mod plan;
+pub mod report;
+pub mod spec;
+pub mod store;
+pub mod verify;

@@ -72,7 +72,10 @@ impl ChunkTemplate {
         if !template.names().any(|name| name == "chunk") {
             return Err(TemplateError::NoChunk(source.to_owned()));
         }
-        Ok(ChunkTemplate { source: source.to_owned(), template })
+        Ok(ChunkTemplate {
+            source: source.to_owned(),
+            template,
+        })
     }
 
     /// The text as written.

@@ -18,22 +18,25 @@ mod points;
 mod selection;
 
 pub use binding::{
-    Argument, Binding, FunctionCall, Gate, IdScheme, Ledger, LifecycleBinding, PromotionBinding, Refresh, RowTemplate,
-    SetHash, SoftReference, StatusCheck, TableUpdate, TemplateScope, Transition, TransitionWork, UnitSource,
+    Argument, Binding, FunctionCall, Gate, IdScheme, Ledger, LifecycleBinding, PromotionBinding,
+    Refresh, RowTemplate, SetHash, SoftReference, StatusCheck, TableUpdate, TemplateScope,
+    Transition, TransitionWork, UnitSource,
 };
 pub use canonical::{Digest, canonical_json, digest_of};
 pub use chunk_policy::{ChunkPolicy, ChunkTemplate, EmptyBody, Splitter, TemplateError};
 pub use desired::{
-    Cell, Desired, Expectation, NamedSelection, IdChoice, PayloadIndex, Promotion, Review, Rollout, RowResource, RowState, SourceFile,
-    VectorSet, VectorSpec, Distance,
+    Cell, Desired, Distance, Expectation, IdChoice, NamedSelection, PayloadIndex, Promotion,
+    Review, Rollout, RowResource, RowState, SourceFile, VectorSet, VectorSpec,
 };
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Place, Severity, Spot};
 pub use environment::{
-    BindingRef, EmbedderConfig, Environment, PostgresConfig, QdrantConfig, Roles, SecretSource, Stores, Tls,
+    BindingRef, EmbedderConfig, Environment, PostgresConfig, QdrantConfig, Roles, SecretSource,
+    Stores, Tls,
 };
 pub use name::{Address, NameError, TableName};
 pub use observed::{
-    Column, ForeignKey, FunctionFacts, LedgerRow, LiveRow, Managed, Observed, Parameter, RowKey, TableFacts, UnitFacts,
+    Column, ForeignKey, FunctionFacts, LedgerRow, LiveRow, Managed, Observed, Parameter, RowKey,
+    TableFacts, UnitFacts,
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{CollectionFacts, IndexFacts, PointId, PointIdentity, VectorParams};

@@ -50,7 +50,12 @@ impl PointIdentity {
         let hash = blake3::hash(super::canonical_json(self).as_bytes());
         let mut bytes = [0u8; 16];
         bytes.copy_from_slice(&hash.as_bytes()[..16]);
-        PointId::Uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid().hyphenated().to_string())
+        PointId::Uuid(
+            uuid::Builder::from_custom_bytes(bytes)
+                .into_uuid()
+                .hyphenated()
+                .to_string(),
+        )
     }
 }
 
