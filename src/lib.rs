@@ -2,18 +2,18 @@
 //!
 //! The module list below is in dependency order: a module uses only modules above it.
 
-pub mod apply;
-pub mod chunk;
-pub mod cli;
-pub mod diff;
-pub mod embed;
-pub mod graph;
-#[cfg(feature = "embedded")]
-pub mod local;
 pub mod model;
+pub mod spec;
+pub mod graph;
+pub mod store;
+pub mod chunk;
+pub mod embed;
+pub mod diff;
 pub mod observe;
 pub mod plan;
-pub mod report;
-pub mod spec;
-pub mod store;
+pub mod apply;
 pub mod verify;
+pub mod report;
+#[cfg(feature = "embedded")]
+pub mod local;
+pub mod cli;

@@ -124,17 +124,10 @@ impl TryFrom<RawTransition> for Transition {
             (Some(call), None) => TransitionWork::Call(call),
             (None, Some(update)) => TransitionWork::Update(update),
             (None, None) | (Some(_), Some(_)) => {
-                return Err(format!(
-                    "transition {} to {} needs either call or update",
-                    raw.from, raw.to
-                ));
+                return Err(format!("transition {} to {} needs either call or update", raw.from, raw.to));
             }
         };
-        Ok(Transition {
-            from: raw.from,
-            to: raw.to,
-            work,
-        })
+        Ok(Transition { from: raw.from, to: raw.to, work })
     }
 }
 
@@ -144,12 +137,7 @@ impl From<Transition> for RawTransition {
             TransitionWork::Call(call) => (Some(call), None),
             TransitionWork::Update(update) => (None, Some(update)),
         };
-        RawTransition {
-            from: transition.from,
-            to: transition.to,
-            call,
-            update,
-        }
+        RawTransition { from: transition.from, to: transition.to, call, update }
     }
 }
 

@@ -83,9 +83,7 @@ fn write_value(value: &Value, out: &mut String) {
             }
             out.push(']');
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            out.push_str(&value.to_string())
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => out.push_str(&value.to_string()),
     }
 }
 
@@ -95,12 +93,7 @@ mod tests {
 
     #[test]
     fn key_order_does_not_change_the_bytes() {
-        let a: Value =
-            serde_json::from_str(r#"{"b":1,"a":{"d":[1,2.5,18446744073709551615],"c":null}}"#)
-                .unwrap();
-        assert_eq!(
-            canonical_json(&a),
-            r#"{"a":{"c":null,"d":[1,2.5,18446744073709551615]},"b":1}"#
-        );
+        let a: Value = serde_json::from_str(r#"{"b":1,"a":{"d":[1,2.5,18446744073709551615],"c":null}}"#).unwrap();
+        assert_eq!(canonical_json(&a), r#"{"a":{"c":null,"d":[1,2.5,18446744073709551615]},"b":1}"#);
     }
 }

@@ -72,10 +72,7 @@ impl ChunkTemplate {
         if !template.names().any(|name| name == "chunk") {
             return Err(TemplateError::NoChunk(source.to_owned()));
         }
-        Ok(ChunkTemplate {
-            source: source.to_owned(),
-            template,
-        })
+        Ok(ChunkTemplate { source: source.to_owned(), template })
     }
 
     /// The text as written.

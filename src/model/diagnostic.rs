@@ -68,21 +68,12 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// Makes an error.
     pub fn error(code: Code, detail: impl Into<String>) -> Diagnostic {
-        Diagnostic {
-            severity: Severity::Error,
-            code,
-            detail: detail.into(),
-            place: None,
-            hint: None,
-        }
+        Diagnostic { severity: Severity::Error, code, detail: detail.into(), place: None, hint: None }
     }
 
     /// Makes a warning.
     pub fn warning(code: Code, detail: impl Into<String>) -> Diagnostic {
-        Diagnostic {
-            severity: Severity::Warning,
-            ..Diagnostic::error(code, detail)
-        }
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, detail) }
     }
 
     /// Adds the place.
@@ -125,11 +116,7 @@ impl Diagnostics {
     /// # Errors
     /// When there is at least one error among them.
     pub fn into_result<T>(self, value: T) -> Result<(T, Diagnostics), Diagnostics> {
-        if self.has_errors() {
-            Err(self)
-        } else {
-            Ok((value, self))
-        }
+        if self.has_errors() { Err(self) } else { Ok((value, self)) }
     }
 }
 

@@ -84,10 +84,7 @@ pub enum NameError {
 impl TableName {
     /// Names a table.
     pub fn new(schema: impl Into<String>, name: impl Into<String>) -> TableName {
-        TableName {
-            schema: schema.into(),
-            name: name.into(),
-        }
+        TableName { schema: schema.into(), name: name.into() }
     }
 
     /// Parses `schema.table`.
@@ -96,9 +93,7 @@ impl TableName {
     /// When there is not exactly one dot with a name on either side.
     pub fn parse(text: &str) -> Result<TableName, NameError> {
         match text.split_once('.') {
-            Some((schema, name))
-                if !schema.is_empty() && !name.is_empty() && !name.contains('.') =>
-            {
+            Some((schema, name)) if !schema.is_empty() && !name.is_empty() && !name.contains('.') => {
                 Ok(TableName::new(schema, name))
             }
             _ => Err(NameError::NotQualified(text.to_owned())),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::canonical::Digest;
 use super::name::{Address, TableName};
-use super::points::{CollectionFacts, PointId};
+use super::points::{ChunkFacts, CollectionFacts, PointId};
 
 /// Everything that was read for one plan.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,6 +23,12 @@ pub struct Observed {
     pub rows: BTreeMap<TableName, BTreeMap<RowKey, LiveRow>>,
     /// What earlier applies own.
     pub managed: BTreeMap<Address, Managed>,
+    /// Values of the desired rows as the database spells them, in the order of the resolved rows.
+    pub normalised: Vec<BTreeMap<String, Option<String>>>,
+    /// Referred rows that are no rows of the plan: whether they live.
+    pub references: BTreeMap<ReferenceTarget, bool>,
+    /// Chunks of the units whose text had to be read, by vector set and unit id.
+    pub chunks: BTreeMap<String, BTreeMap<String, Vec<ChunkFacts>>>,
     /// Gate values; `None` where the gate has no row.
     pub gates: BTreeMap<String, Option<String>>,
     /// Live collections by their own name.
@@ -33,6 +39,17 @@ pub struct Observed {
     pub points: BTreeMap<String, BTreeSet<PointId>>,
     /// Ledger rows by vector set and point key: status and digest.
     pub ledger: BTreeMap<String, BTreeMap<String, LedgerRow>>,
+}
+
+/// A row that another one refers to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ReferenceTarget {
+    /// The table.
+    pub table: TableName,
+    /// The columns referred to.
+    pub columns: Vec<String>,
+    /// Their values, as the database spells them.
+    pub values: Vec<String>,
 }
 
 /// One row of the ledger.
@@ -154,6 +171,8 @@ pub struct FunctionFacts {
     pub parameters: Vec<Parameter>,
     /// Whether the role that will call it may.
     pub executable: bool,
+    /// The type of its answer.
+    pub returns: String,
 }
 
 /// An input parameter.

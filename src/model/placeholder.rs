@@ -33,9 +33,7 @@ impl<F: Fn(&str) -> Option<Value>> Scope for F {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceholderError {
     /// A `{` has no `}`, or a `}` no `{`.
-    #[error(
-        "unbalanced brace at character {offset} of \"{template}\"; write {{{{ or }}}} for a brace of the text"
-    )]
+    #[error("unbalanced brace at character {offset} of \"{template}\"; write {{{{ or }}}} for a brace of the text")]
     Unbalanced {
         /// The template.
         template: String,
@@ -67,11 +65,7 @@ impl Template {
                     plain.push(c);
                 }
                 '{' => {
-                    let name: String = chars
-                        .by_ref()
-                        .map(|(_, c)| c)
-                        .take_while(|c| *c != '}')
-                        .collect();
+                    let name: String = chars.by_ref().map(|(_, c)| c).take_while(|c| *c != '}').collect();
                     let closed = text.chars().nth(offset + 1 + name.chars().count()) == Some('}');
                     if !closed || name.contains('{') {
                         return Err(unbalanced(text, offset));
@@ -138,25 +132,19 @@ pub fn fill_value(value: &Value, scope: &dyn Scope) -> Result<Value, Placeholder
     match value {
         Value::String(text) => Template::parse(text)?.fill(scope),
         Value::Array(items) => items.iter().map(|item| fill_value(item, scope)).collect(),
-        Value::Object(map) => map
-            .iter()
-            .map(|(key, item)| Ok((key.clone(), fill_value(item, scope)?)))
-            .collect::<Result<_, _>>(),
+        Value::Object(map) => {
+            map.iter().map(|(key, item)| Ok((key.clone(), fill_value(item, scope)?))).collect::<Result<_, _>>()
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(value.clone()),
     }
 }
 
 fn lookup(scope: &dyn Scope, name: &str) -> Result<Value, PlaceholderError> {
-    scope.value(name).ok_or_else(|| PlaceholderError::Unknown {
-        name: name.to_owned(),
-    })
+    scope.value(name).ok_or_else(|| PlaceholderError::Unknown { name: name.to_owned() })
 }
 
 fn unbalanced(template: &str, offset: usize) -> PlaceholderError {
-    PlaceholderError::Unbalanced {
-        template: template.to_owned(),
-        offset,
-    }
+    PlaceholderError::Unbalanced { template: template.to_owned(), offset }
 }
 
 #[cfg(test)]
@@ -174,33 +162,15 @@ mod tests {
 
     #[test]
     fn one_placeholder_keeps_its_type_and_more_make_a_text() {
-        assert_eq!(
-            Template::parse("{n}").unwrap().fill(&scope).unwrap(),
-            json!(3)
-        );
-        assert_eq!(
-            Template::parse("{{{who}-{n}}}")
-                .unwrap()
-                .fill(&scope)
-                .unwrap(),
-            json!("{council-3}")
-        );
-        assert_eq!(
-            fill_value(&json!({"a": ["{who}", 1]}), &scope).unwrap(),
-            json!({"a": ["council", 1]})
-        );
+        assert_eq!(Template::parse("{n}").unwrap().fill(&scope).unwrap(), json!(3));
+        assert_eq!(Template::parse("{{{who}-{n}}}").unwrap().fill(&scope).unwrap(), json!("{council-3}"));
+        assert_eq!(fill_value(&json!({"a": ["{who}", 1]}), &scope).unwrap(), json!({"a": ["council", 1]}));
     }
 
     #[test]
     fn a_lone_brace_or_an_unknown_name_is_an_error() {
-        assert!(matches!(
-            Template::parse("a{n"),
-            Err(PlaceholderError::Unbalanced { offset: 1, .. })
-        ));
-        assert!(matches!(
-            Template::parse("a}"),
-            Err(PlaceholderError::Unbalanced { offset: 1, .. })
-        ));
+        assert!(matches!(Template::parse("a{n"), Err(PlaceholderError::Unbalanced { offset: 1, .. })));
+        assert!(matches!(Template::parse("a}"), Err(PlaceholderError::Unbalanced { offset: 1, .. })));
         let unknown = Template::parse("{x}").unwrap().fill(&scope);
         assert_eq!(unknown, Err(PlaceholderError::Unknown { name: "x".into() }));
     }

@@ -50,12 +50,7 @@ impl PointIdentity {
         let hash = blake3::hash(super::canonical_json(self).as_bytes());
         let mut bytes = [0u8; 16];
         bytes.copy_from_slice(&hash.as_bytes()[..16]);
-        PointId::Uuid(
-            uuid::Builder::from_custom_bytes(bytes)
-                .into_uuid()
-                .hyphenated()
-                .to_string(),
-        )
+        PointId::Uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid().hyphenated().to_string())
     }
 }
 
@@ -94,6 +89,43 @@ pub enum VectorParams {
         /// Whether the server weighs by inverse document frequency.
         idf: bool,
     },
+}
+
+/// What a splitter made of one unit's body at one place, without the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChunkFacts {
+    /// Its place, from 0.
+    pub ordinal: u32,
+    /// Digest of the text as embedded.
+    pub text: super::Digest,
+    /// SHA-256 of the chunk's own text, in hex.
+    pub sha256: String,
+    /// Estimated tokens of the text as embedded.
+    pub tokens: u64,
+}
+
+/// What an embedder is: another identity means other vectors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmbedderIdentity {
+    /// `static` or `openai`.
+    pub kind: String,
+    /// The model.
+    pub model: String,
+    /// Components of a vector.
+    pub dimension: u32,
+    /// Digest of the model file, where there is one.
+    pub revision: Option<String>,
+}
+
+/// Identities of everything that makes points: they go into digests, so that a change of any of them means other points.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Identities {
+    /// Chunk policies by name: splitter, its version and its parameters.
+    pub policies: BTreeMap<String, serde_json::Value>,
+    /// Embedders by name.
+    pub embedders: BTreeMap<String, EmbedderIdentity>,
+    /// BM25 parameters by language.
+    pub sparse: BTreeMap<String, serde_json::Value>,
 }
 
 /// One payload index.

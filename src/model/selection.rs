@@ -39,15 +39,11 @@ pub enum UnitsRef {
 impl Selection {
     /// Whether a unit with these field values is selected.
     pub fn matches(&self, field: impl Fn(&str) -> Option<String>) -> bool {
-        self.conditions
-            .iter()
-            .all(|(name, condition)| match (condition, field(name)) {
-                (Condition::In(values), Some(value)) => values.contains(&value),
-                (Condition::Prefix(prefix), Some(value)) => value.starts_with(prefix.as_str()),
-                (Condition::Null, None) => true,
-                (Condition::In(_) | Condition::Prefix(_), None) | (Condition::Null, Some(_)) => {
-                    false
-                }
-            })
+        self.conditions.iter().all(|(name, condition)| match (condition, field(name)) {
+            (Condition::In(values), Some(value)) => values.contains(&value),
+            (Condition::Prefix(prefix), Some(value)) => value.starts_with(prefix.as_str()),
+            (Condition::Null, None) => true,
+            (Condition::In(_) | Condition::Prefix(_), None) | (Condition::Null, Some(_)) => false,
+        })
     }
 }

@@ -30,12 +30,7 @@ pub struct StoreError {
 impl StoreError {
     /// Makes an error.
     pub fn new(fault: Fault, message: impl Into<String>) -> StoreError {
-        StoreError {
-            fault,
-            message: message.into(),
-            hint: None,
-            code: None,
-        }
+        StoreError { fault, message: message.into(), hint: None, code: None }
     }
 
     /// Adds a hint.

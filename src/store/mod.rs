@@ -14,6 +14,6 @@ pub use error::{Fault, StoreError};
 pub use relational::{Cell, Param, Query, Record, Relational, Tx, TxMode};
 pub use sql::Sql;
 pub use vector::{
-    CollectionSpec, NamedVector, Point, PointPage, Scored, SearchQuery, ServerFacts, SparseVector,
-    VectorStore, WithVectors,
+    CollectionSpec, NamedVector, Point, PointPage, Scored, SearchQuery, ServerFacts, SparseVector, VectorStore,
+    WithVectors,
 };

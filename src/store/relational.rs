@@ -35,10 +35,7 @@ pub struct Query {
 impl Query {
     /// A statement without values.
     pub fn new(sql: Sql) -> Query {
-        Query {
-            sql,
-            params: Vec::new(),
-        }
+        Query { sql, params: Vec::new() }
     }
 
     /// Adds a value.
@@ -148,10 +145,7 @@ pub trait Tx: Send {
 
     /// Runs many statements in order without waiting for each answer. Stops at the first error and says which statement
     /// it was, counted from 0.
-    async fn pipeline(
-        &mut self,
-        queries: &[Query],
-    ) -> Result<Vec<Vec<Record>>, (usize, StoreError)>;
+    async fn pipeline(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>, (usize, StoreError)>;
 
     /// Commits. A reply that never came is [`Fault::InDoubt`](super::Fault::InDoubt): look for what was written.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;

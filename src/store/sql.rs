@@ -62,11 +62,7 @@ impl Sql {
 
     /// Adds items with commas between them.
     #[must_use]
-    pub fn list<T>(
-        mut self,
-        items: impl IntoIterator<Item = T>,
-        mut one: impl FnMut(Sql, T) -> Sql,
-    ) -> Sql {
+    pub fn list<T>(mut self, items: impl IntoIterator<Item = T>, mut one: impl FnMut(Sql, T) -> Sql) -> Sql {
         for (i, item) in items.into_iter().enumerate() {
             if i > 0 {
                 self = self.text(", ");
@@ -94,11 +90,7 @@ mod tests {
 
     #[test]
     fn a_hostile_name_stays_one_identifier() {
-        let sql =
-            Sql::new("DELETE FROM ").table(&TableName::new("public", "x\"; DROP TABLE y; --"));
-        assert_eq!(
-            sql.as_str(),
-            "DELETE FROM \"public\".\"x\"\"; DROP TABLE y; --\""
-        );
+        let sql = Sql::new("DELETE FROM ").table(&TableName::new("public", "x\"; DROP TABLE y; --"));
+        assert_eq!(sql.as_str(), "DELETE FROM \"public\".\"x\"\"; DROP TABLE y; --\"");
     }
 }

@@ -120,19 +120,10 @@ pub trait VectorStore: Send + Sync {
     ) -> Result<PointPage, StoreError>;
 
     /// The points with these ids that exist, in no order.
-    async fn retrieve(
-        &self,
-        collection: &str,
-        ids: &[PointId],
-        with: WithVectors,
-    ) -> Result<Vec<Point>, StoreError>;
+    async fn retrieve(&self, collection: &str, ids: &[PointId], with: WithVectors) -> Result<Vec<Point>, StoreError>;
 
     /// Searches.
-    async fn search(
-        &self,
-        collection: &str,
-        query: &SearchQuery,
-    ) -> Result<Vec<Scored>, StoreError>;
+    async fn search(&self, collection: &str, query: &SearchQuery) -> Result<Vec<Scored>, StoreError>;
 
     /// Makes a collection with its payload indexes; one of the same shape that exists already is success, another shape is
     /// [`Fault::Conflict`](super::Fault::Conflict).
@@ -145,11 +136,7 @@ pub trait VectorStore: Send + Sync {
     async fn ensure_points(&self, collection: &str, points: &[Point]) -> Result<(), StoreError>;
 
     /// Removes points by id and waits until that is durable.
-    async fn ensure_points_absent(
-        &self,
-        collection: &str,
-        ids: &[PointId],
-    ) -> Result<(), StoreError>;
+    async fn ensure_points_absent(&self, collection: &str, ids: &[PointId]) -> Result<(), StoreError>;
 
     /// Makes the alias name this collection, overwriting in one action.
     async fn ensure_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError>;
@@ -158,12 +145,7 @@ pub trait VectorStore: Send + Sync {
     async fn ensure_alias_absent(&self, alias: &str) -> Result<(), StoreError>;
 
     /// Makes the payload index exist.
-    async fn ensure_payload_index(
-        &self,
-        collection: &str,
-        field: &str,
-        kind: &str,
-    ) -> Result<(), StoreError>;
+    async fn ensure_payload_index(&self, collection: &str, field: &str, kind: &str) -> Result<(), StoreError>;
 }
 
 /// Whether vectors come with points.
