@@ -9,6 +9,7 @@ mod action;
 mod body;
 mod body_rows;
 mod body_vectors;
+mod diagnostic;
 mod diagram;
 pub mod escape;
 pub mod layout;
@@ -22,6 +23,7 @@ mod verdict;
 pub mod words;
 
 pub use action::Action;
+pub use diagnostic::{Color, render_diagnostics};
 pub use diagram::{GraphEdge, GraphNode, GraphView, graph_dot, graph_mermaid};
 pub use markdown::{COMMENT_CHARS, plan_markdown};
 pub use style::{Role, paint};
