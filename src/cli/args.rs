@@ -59,6 +59,18 @@ pub struct GlobalArgs {
     pub verbose: bool,
 }
 
+impl GlobalArgs {
+    /// Where plan files are: what `--file` names, else the project folder's `plans/`.
+    pub fn plan_paths(&self) -> Vec<PathBuf> {
+        if !self.file.is_empty() {
+            return self.file.clone();
+        }
+        // Without the dot, so that a message says `plans/a.yaml` as the user would.
+        let here = self.dir.as_os_str() == ".";
+        vec![if here { PathBuf::from("plans") } else { self.dir.join("plans") }]
+    }
+}
+
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ColorWhen {
@@ -74,6 +86,7 @@ pub enum ColorWhen {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs, reason = "a comment here would hide the help text on the arguments")]
 pub enum Command {
+    Validate(ValidateArgs),
     Show(ShowArgs),
     Completions(CompletionsArgs),
     Version(VersionArgs),

@@ -19,7 +19,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use args::{Args, Command};
+use args::{Args, Command, ValidateArgs};
 pub use exit::Outcome;
 pub use output::Output;
 pub use prompt::{Answer, PromptError, confirm};
@@ -40,6 +40,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
 
 fn dispatch(args: &Args, output: &Output) -> Outcome {
     match &args.command {
+        Command::Validate(ValidateArgs {}) => commands::validate::run(&args.global, output),
         Command::Show(show) => commands::show::run(show, output),
         Command::Completions(completions) => commands::completions::run(completions, output),
         Command::Version(version) => commands::version::run(version, output),

@@ -7,7 +7,9 @@ use std::io::{IsTerminal, Write};
 use anstream::{AutoStream, ColorChoice};
 
 use super::args::{ColorWhen, GlobalArgs};
-use crate::report::{Role, TextOptions, escape, paint};
+use crate::model::Diagnostics;
+use crate::report::{Color, Role, TextOptions, escape, paint, render_diagnostics};
+use crate::spec::Sources;
 
 /// The width of lines where there is no terminal.
 const WIDTH_ELSEWHERE: usize = 100;
@@ -53,6 +55,13 @@ impl Output {
         self.note(&format!("{} {}", paint(Role::Remove, "error:", true), escape::terminal(message)));
         if let Some(hint) = hint {
             self.note(&format!("{} {}", paint(Role::Move, "hint:", true), escape::terminal(hint)));
+        }
+    }
+
+    /// Writes what was found in files, with excerpts.
+    pub fn diagnostics(&self, found: &Diagnostics, sources: &Sources) {
+        if !found.0.is_empty() {
+            self.note(render_diagnostics(found, sources, Color::On).trim_end());
         }
     }
 

@@ -17,9 +17,13 @@ pub fn number(value: u64) -> String {
     out
 }
 
-/// Counts a noun whose plural takes an s: `1 row`, `2,000 rows`.
+/// Counts a noun: `1 row`, `2,000 rows`, `3 policies`.
 pub fn count(value: u64, noun: &str) -> String {
-    if value == 1 { format!("1 {noun}") } else { format!("{} {noun}s", number(value)) }
+    match (value, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) if !stem.ends_with(['a', 'e', 'o']) => format!("{} {stem}ies", number(value)),
+        (_, Some(_) | None) => format!("{} {noun}s", number(value)),
+    }
 }
 
 /// Writes an estimate of tokens: `~950`, `~9.3k`, `~93k`, `~1.2M`.
@@ -91,6 +95,7 @@ mod tests {
     fn numbers_read_as_people_write_them() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(number), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([1, 2].map(|n| count(n, "row")), ["1 row", "2 rows"]);
+        assert_eq!(["chunk policy", "key"].map(|noun| count(0, noun)), ["0 chunk policies", "0 keys"]);
         assert_eq!(
             [0, 950, 9_312, 9_999, 93_210, 999_499, 999_500, 1_250_000].map(tokens),
             ["~0", "~950", "~9.3k", "~10k", "~93k", "~999k", "~1M", "~1.3M"]

@@ -114,3 +114,20 @@ fn completions_are_written_for_each_shell() {
         assert!(code == Some(0) && stdout.contains("enact"), "{shell}");
     }
 }
+
+#[test]
+fn plan_files_are_checked_without_a_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().display().to_string();
+    std::fs::create_dir(folder.path().join("plans")).unwrap();
+    let file = folder.path().join("plans/a.yaml");
+    let plan = "enact: v1\nplan: a\nrows:\n  public.entry:\n    - key: { id: 1 }\n      values: { status: open }\n";
+    std::fs::write(&file, plan).unwrap();
+    let (code, stdout, stderr) = run(&["validate", "--dir", &dir]);
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(0), "Valid: 1 plan file with 1 row.\n", ""));
+    std::fs::write(&file, plan.replace("values", "valuse")).unwrap();
+    let (code, stdout, stderr) = run(&["validate", "--dir", &dir]);
+    assert_eq!((code, stdout.as_str()), (Some(3), ""));
+    assert!(stderr.contains("plans/a.yaml:6:7") && stderr.contains("values"), "{stderr}");
+    assert_eq!(run(&["validate", "--file", "no-such-folder"]).0, Some(3));
+}

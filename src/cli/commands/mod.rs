@@ -2,4 +2,5 @@
 
 pub mod completions;
 pub mod show;
+pub mod validate;
 pub mod version;
