@@ -33,7 +33,7 @@ pub(super) fn check_shipped(name: &Spot<String>, out: &mut Diagnostics) -> Optio
 
 fn unknown(name: &str) -> Diagnostic {
     let known: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).collect();
-    let hint = format!("{}; a file is named with its extension, such as ./binding.yaml", suggest(name, &known));
+    let hint = format!("{} (a file is named by its path, such as ./binding.yaml)", suggest(name, &known));
     Diagnostic::error(codes::UNKNOWN_BINDING, format!("no shipped binding is called \"{name}\"")).hint(hint)
 }
 

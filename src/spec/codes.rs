@@ -21,7 +21,7 @@ codes! {
     /// A file is not YAML.
     SYNTAX = "E003" "not valid YAML";
     /// A file says nothing.
-    EMPTY = "E004" "empty file";
+    EMPTY = "E004" "nothing in the file";
     /// A file holds several documents.
     SEVERAL_DOCUMENTS = "E005" "more than one document in a file";
     /// A file uses a part of YAML that Enact does not read.

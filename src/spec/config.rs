@@ -24,6 +24,7 @@ use std::sync::Arc;
 use super::codes;
 use super::env_file::EnvFile;
 use super::environment::{Context, environment};
+use super::hide::hide_secrets;
 use super::load::{read_text, sort_by_place};
 use super::sources::Sources;
 use super::tree::{Kind, Node};
@@ -60,6 +61,8 @@ pub fn load_config(dir: &Path) -> Result<Option<Config>, (Diagnostics, Sources)>
     let name = path.display().to_string();
     let config = read_text(&path, &name, &mut sources, &mut out)
         .and_then(|text| read_config(dir, &name, &text, &mut out));
+    // An excerpt must not show a secret that somebody wrote in place, whatever the mistake is about.
+    sources.replace(&name, hide_secrets);
     sort_by_place(&mut out);
     match config {
         Some(mut config) if !out.has_errors() => {

@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 use super::codes;
 use super::plan_file::{PlanFile, Section};
 use super::walk::suggest;
-use crate::model::{Desired, Diagnostic, Diagnostics, Place, RowResource, Spot, TableName, UnitsRef, canonical_json};
+use crate::model::{Desired, Diagnostic, Diagnostics, Place, RowResource, Spot, TableName, canonical_json};
 
 /// Merges files, which come sorted by path, and resolves what they refer to.
 pub(super) fn merge(plans: Vec<PlanFile>, out: &mut Diagnostics) -> Desired {
     let mut all = Desired::default();
     let mut claims = BTreeMap::<(Section, String), Place>::new();
+    let mut references = Vec::new();
     for plan in plans {
+        references.extend(plan.references);
         for ((section, name), place) in plan.claims {
             match claims.get(&(section, name.clone())) {
                 Some(first) => out.push(taken(section, &name, first, &place)),
@@ -30,7 +32,9 @@ pub(super) fn merge(plans: Vec<PlanFile>, out: &mut Diagnostics) -> Desired {
         all.vector_sets.extend(vector_sets);
     }
     all.rows = unique_rows(std::mem::take(&mut all.rows), out);
-    resolve(&all, &claims, out);
+    for (section, name) in references.iter().filter(|(_, name)| !name.value.trim().is_empty()) {
+        resolve_name(*section, name, &claims, out);
+    }
     all
 }
 
@@ -61,23 +65,6 @@ fn key_text(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => text.clone(),
         other => canonical_json(other),
-    }
-}
-
-fn resolve(desired: &Desired, claims: &BTreeMap<(Section, String), Place>, out: &mut Diagnostics) {
-    for promotion in desired.promotions.values() {
-        resolve_units(&promotion.units, claims, out);
-    }
-    for set in desired.vector_sets.values() {
-        resolve_units(&set.units, claims, out);
-        resolve_name(Section::ChunkPolicy, &set.chunk_policy, claims, out);
-    }
-}
-
-fn resolve_units(units: &UnitsRef, claims: &BTreeMap<(Section, String), Place>, out: &mut Diagnostics) {
-    match units {
-        UnitsRef::Named(name) => resolve_name(Section::Units, name, claims, out),
-        UnitsRef::Inline(_) => {}
     }
 }
 

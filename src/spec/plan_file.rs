@@ -49,6 +49,8 @@ impl Section {
 pub(super) struct PlanFile {
     pub desired: Desired,
     pub claims: BTreeMap<(Section, String), Place>,
+    /// The names it refers to, also from entries that could not be read.
+    pub references: Vec<(Section, Spot<String>)>,
 }
 
 /// Reads one file's text.
@@ -82,7 +84,7 @@ fn check_keys(fields: &Fields<'_>, out: &mut Diagnostics) {
             continue;
         }
         if LATER_SECTIONS.contains(&key) {
-            let detail = format!("the section \"{key}\" is not supported by this version");
+            let detail = format!("the section \"{key}\"");
             let hint = "remove it; nothing would hold what it asks for";
             out.push(Diagnostic::error(codes::NOT_SUPPORTED, detail).at(&entry.key.place).hint(hint));
         } else if CONFIG_KEYS.contains(&key) {
@@ -103,17 +105,20 @@ fn format_version(fields: &Fields<'_>, out: &mut Diagnostics) {
 }
 
 fn read_sections(fields: &Fields<'_>, plan: &mut PlanFile, out: &mut Diagnostics) {
-    let PlanFile { desired, claims } = plan;
+    let PlanFile { desired, claims, references } = plan;
     each(fields, "units", Section::Units, claims, out, |name, node, out| {
         desired.units.extend(named_selection(name, node, out).map(|value| (name.value.clone(), value)));
     });
     each(fields, "promotions", Section::Promotion, claims, out, |name, node, out| {
+        references.extend(reference(node, "units", Section::Units));
         desired.promotions.extend(promotion(name, node, out).map(|value| (name.value.clone(), value)));
     });
     each(fields, "chunk_policies", Section::ChunkPolicy, claims, out, |name, node, out| {
         desired.chunk_policies.extend(chunk_policy(name, node, out).map(|value| (name.value.clone(), value)));
     });
     each(fields, "vector_sets", Section::VectorSet, claims, out, |name, node, out| {
+        references.extend(reference(node, "units", Section::Units));
+        references.extend(reference(node, "chunk_policy", Section::ChunkPolicy));
         desired.vector_sets.extend(vector_set(name, node, out).map(|value| (name.value.clone(), value)));
     });
     let Some(rows) = fields.get("rows") else { return };
@@ -121,6 +126,12 @@ fn read_sections(fields: &Fields<'_>, plan: &mut PlanFile, out: &mut Diagnostics
     for entry in tables.entries() {
         desired.rows.extend(table_rows(&entry.key, &entry.value, out));
     }
+}
+
+fn reference(node: &Node, key: &str, section: Section) -> Option<(Section, Spot<String>)> {
+    let Kind::Map(entries) = &node.kind else { return None };
+    let value = &entries.iter().find(|entry| entry.key.value == key)?.value;
+    value.scalar_text().map(|name| (section, Spot { value: name, place: value.place.clone() }))
 }
 
 fn each(

@@ -18,6 +18,13 @@ impl Sources {
         self.0.extend(other.0);
     }
 
+    /// Changes a file's text.
+    pub(super) fn replace(&mut self, file: &str, change: impl Fn(&str) -> String) {
+        if let Some(text) = self.0.get_mut(file) {
+            *text = change(text).into();
+        }
+    }
+
     /// The text of a file.
     pub fn text(&self, file: &str) -> Option<&str> {
         self.0.get(file).map(AsRef::as_ref)

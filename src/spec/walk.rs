@@ -165,7 +165,10 @@ fn number(text: &str) -> Value {
 
 /// Reports a wrong type.
 pub(super) fn wrong_type<T>(node: &Node, what: &str, wanted: &str, out: &mut Diagnostics) -> Option<T> {
-    let detail = format!("{what} must be {wanted}, not {}", node.noun());
+    let detail = match node.kind {
+        Kind::Null => format!("{what} has no value; it must be {wanted}"),
+        _ => format!("{what} must be {wanted}, not {}", node.noun()),
+    };
     out.push(Diagnostic::error(codes::WRONG_TYPE, detail).at(&node.place));
     None
 }

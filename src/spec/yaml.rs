@@ -32,7 +32,7 @@ pub(super) fn parse_document(file: &Arc<str>, text: &str, out: &mut Diagnostics)
         return None;
     }
     let parser = Parser::new_from_str_with_options(text, options! { emit_comments: false });
-    let mut reader = Reader { parser, file, anchors: BTreeMap::new(), weight: 0, out };
+    let mut reader = Reader { parser, file, text, anchors: BTreeMap::new(), weight: 0, out };
     match reader.document() {
         Ok(node) => node,
         Err(diagnostic) => {
@@ -60,6 +60,7 @@ type Step<T> = Result<T, Box<Diagnostic>>;
 struct Reader<'a, 't> {
     parser: Parser<'t, StrInput<'t>>,
     file: &'a Arc<str>,
+    text: &'t str,
     anchors: BTreeMap<usize, Anchored>,
     weight: usize,
     out: &'a mut Diagnostics,
@@ -98,7 +99,13 @@ impl<'t> Reader<'_, 't> {
     fn syntax(&self, error: &ScanError) -> Diagnostic {
         let marker = *error.marker();
         let place = self.place(Span::new(marker, marker));
-        Diagnostic::error(codes::SYNTAX, error.info()).at(&place)
+        let diagnostic = Diagnostic::error(codes::SYNTAX, error.info()).at(&place);
+        let before = self.text.get(..marker.byte_offset().unwrap_or(0)).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        if line.contains('\t') || self.text.get(before.len()..).is_some_and(|rest| rest.starts_with('\t')) {
+            return diagnostic.hint("indent with spaces; a tab is not allowed there");
+        }
+        diagnostic
     }
 
     fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Step<Built> {
@@ -221,7 +228,7 @@ impl<'t> Reader<'_, 't> {
             Kind::Text(text.to_owned())
         } else {
             resolve_plain(text).unwrap_or_else(|reason| {
-                let detail = format!("the number {text} would not be kept as written: {reason}");
+                let detail = format!("{text} is without quotes, and {reason}");
                 let hint = format!("put it in quotes: \"{text}\"");
                 self.out.push(Diagnostic::error(codes::NUMBER, detail).at(&place).hint(hint));
                 Kind::Text(text.to_owned())
@@ -256,12 +263,12 @@ fn refuse_tag(tag: Option<&Tag>, place: &Place) -> Step<()> {
     match tag {
         None => Ok(()),
         Some(tag) if matches!(tag.core_suffix(), Some("map" | "seq")) => Ok(()),
-        Some(tag) => Err(not_read(&format!("the tag {}", tag.original()), place, "leave the tag out; quote a text instead")),
+        Some(tag) => Err(not_read(format!("the tag {}", tag.original()), place, "leave the tag out; quote a text instead")),
     }
 }
 
-fn not_read(what: &str, place: &Place, hint: &str) -> Box<Diagnostic> {
-    Box::new(Diagnostic::error(codes::YAML_FEATURE, format!("{what} is not read here")).at(place).hint(hint))
+fn not_read(what: impl Into<String>, place: &Place, hint: &str) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error(codes::YAML_FEATURE, what).at(place).hint(hint))
 }
 
 fn too_deep(place: &Place) -> Box<Diagnostic> {
