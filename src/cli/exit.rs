@@ -75,7 +75,8 @@ impl Outcome {
         ExitCode::from(self.code())
     }
 
-    /// The last line: which world this is, and what to type next. Absent where the command's own output says it already.
+    /// The last line: which world this is, and what to type next. Absent where the command's own output says it
+    /// already.
     pub fn verdict(self) -> Option<&'static str> {
         match self {
             Outcome::Success | Outcome::ChangesPresent | Outcome::Error | Outcome::Usage | Outcome::Bug => None,

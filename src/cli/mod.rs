@@ -4,8 +4,8 @@
 //! arguments ── args ──▶ Command ── commands/* ──▶ Outcome ──▶ last line on stderr, exit code
 //! ```
 //!
-//! Each command is one function that prints its result and answers with an [`Outcome`]; the verdict and the exit code both
-//! come from that value. Results go to stdout, everything else to stderr.
+//! Each command is one function that prints its result and answers with an [`Outcome`]; the verdict and the exit code
+//! both come from that value. Results go to stdout, everything else to stderr.
 
 pub mod args;
 pub mod commands;
@@ -71,8 +71,8 @@ fn bug_text(info: &PanicHookInfo<'_>) -> String {
     let place = info.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
     let version = env!("CARGO_PKG_VERSION");
     format!(
-        "This is a bug in enact {version}: {}{place}\nPlease report it with these lines. `enact status` says where a run \
-         stands, `enact resume` goes on.",
+        "This is a bug in enact {version}: {}{place}\nPlease report it with these lines. `enact status` says where \
+         a run stands, `enact resume` goes on.",
         crate::report::escape::terminal(message)
     )
 }

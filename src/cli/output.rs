@@ -22,8 +22,8 @@ pub struct Output {
 }
 
 impl Output {
-    /// Takes the user's choice. `--no-color` and `--color never` are the same; `auto` honours `NO_COLOR`, `CLICOLOR` and
-    /// whether a terminal is there.
+    /// Takes the user's choice. `--no-color` and `--color never` are the same; `auto` honours `NO_COLOR`, `CLICOLOR`
+    /// and whether a terminal is there.
     pub fn new(global: &GlobalArgs) -> Output {
         let choice = match (global.no_color, global.color) {
             (true, _) | (false, ColorWhen::Never) => ColorChoice::Never,

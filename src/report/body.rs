@@ -4,8 +4,8 @@
 //! SavedPlan ── sections ──▶ [Section { items: [Item { lines }] }] ──▶ plan_text, plan_markdown
 //! ```
 //!
-//! A section is a kind of thing (a table's rows, lifecycle, refreshes, one vector set); an item is what is shown or left out
-//! as a whole. Identical changes are folded into one item that says for how many it stands.
+//! A section is a kind of thing (a table's rows, lifecycle, refreshes, one vector set); an item is what is shown or
+//! left out as a whole. Identical changes are folded into one item that says for how many it stands.
 
 use std::collections::BTreeMap;
 

@@ -7,7 +7,9 @@ use super::body::{Detail, Item, Section, declared, some_names, why};
 use super::line::Line;
 use super::style::Role;
 use super::{escape, layout, words};
-use crate::diff::{Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, Reason, UnitPoints, VectorChange};
+use crate::diff::{
+    Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, LedgerWrite, Reason, UnitPoints, VectorChange,
+};
 use crate::plan::{SavedPlan, VectorCounts, VectorMaker, Work};
 
 /// Units of one reason that are listed when the rest is folded.
@@ -35,6 +37,7 @@ fn heading(plan: &SavedPlan, change: &Change, set: &VectorChange) -> Item {
     let line = Line::marked(0, action).part(Role::Strong, change.address.as_str());
     let mut lines = vec![declared(line, change), why(&change.reasons, 1), rollout(&set.collection), points(set)];
     lines.extend(cost(plan, set));
+    lines.extend(ledger(&set.ledger));
     if !set.skipped_empty.is_empty() {
         let units = words::count(set.skipped_empty.len() as u64, "unit");
         let names = some_names(set.skipped_empty.iter().map(String::as_str));
@@ -107,6 +110,14 @@ fn cost(plan: &SavedPlan, set: &VectorChange) -> Option<Line> {
     let makers: Vec<String> = work.makers.iter().map(maker).collect();
     let text = format!("{} tokens; {}", words::tokens(set.tokens), makers.join("; "));
     Some(Line::new(1).part(Role::Faint, "cost: ").plain(text))
+}
+
+/// What is recorded in the binding's ledger.
+fn ledger(writes: &[LedgerWrite]) -> Option<Line> {
+    let present = writes.iter().filter(|write| write.exists).count() as u64;
+    let gone = writes.len() as u64 - present;
+    let text = format!("{} to record, {} to mark as removed", words::count(present, "point"), words::number(gone));
+    (!writes.is_empty()).then(|| Line::new(1).part(Role::Faint, "ledger: ").plain(text))
 }
 
 fn unit_items(units: &[UnitPoints], detail: Detail) -> Vec<Item> {

@@ -1,14 +1,15 @@
 //! Keeps foreign text in its place.
 //!
 //! Values come from databases and plan files that other people write. In a terminal a control character can clear the
-//! screen or forge a line; a bidi mark can make `DENY` read as `ALLOW`; in a pull request a value can open HTML, close its
-//! fence or mention a person; in a diagram it can end its own label. Each function makes one kind of output safe, and
-//! each is idempotent on what a terminal shows: safe text has no character that is escaped again.
+//! screen or forge a line; a bidi mark can make `DENY` read as `ALLOW`; in a pull request a value can open HTML,
+//! close its fence or mention a person; in a diagram it can end its own label. Each function makes one kind of output
+//! safe, and each is idempotent on what a terminal shows: safe text has no character that is escaped again.
 
 use std::fmt::Write;
 
-/// Escapes what a terminal would obey or what a reader could not see: control characters (C0, C1, DEL), bidi marks, line
-/// separators and characters without a shape. Everything else, Vietnamese and wide characters too, stays as it is.
+/// Escapes what a terminal would obey or what a reader could not see: control characters (C0, C1, DEL), bidi marks,
+/// line separators and characters without a shape. Everything else, Vietnamese and wide characters too, stays as it
+/// is.
 pub fn terminal(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -71,8 +72,8 @@ pub fn dot(text: &str) -> String {
     out
 }
 
-/// Writes a text as a quoted label of Mermaid. Directives (`%%{…}%%`), Markdown strings, HTML and the `#…;` entities are
-/// looked for even inside quotes, so all but letters, digits and a few signs are written as entities.
+/// Writes a text as a quoted label of Mermaid. Directives (`%%{…}%%`), Markdown strings, HTML and the `#…;` entities
+/// are looked for even inside quotes, so all but letters, digits and a few signs are written as entities.
 pub fn mermaid(text: &str) -> String {
     let mut out = String::from("\"");
     for c in terminal(text).chars() {
@@ -94,8 +95,8 @@ fn push_entity(out: &mut String, c: char) {
     let Ok(()) = write!(out, "#{};", u32::from(c)) else { panic!("BUG: a string refuses text") };
 }
 
-/// Whether a character is obeyed by a terminal or shows nothing. The zero-width joiner and non-joiner stay: scripts need
-/// them.
+/// Whether a character is obeyed by a terminal or shows nothing. The zero-width joiner and non-joiner stay: scripts
+/// need them.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,

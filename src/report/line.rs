@@ -1,8 +1,8 @@
 //! Lines with marks and parts: what a plan is written in before it becomes a terminal's text or a comment's Markdown.
 //!
-//! Parts hold text as it came. It is made safe here, where it becomes output, so that no caller can forget to. A line is
-//! one line whatever its parts hold; a continuation is always indented deeper than the line's own text, so that no value can
-//! pose as a line of the plan.
+//! Parts hold text as it came. It is made safe here, where it becomes output, so that no caller can forget to. A line
+//! is one line whatever its parts hold; a continuation is always indented deeper than the line's own text, so that no
+//! value can pose as a line of the plan.
 
 use super::action::Action;
 use super::layout;

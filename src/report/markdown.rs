@@ -1,8 +1,9 @@
 //! A plan as Markdown for a pull request: it fits a comment whatever its size.
 //!
-//! The verdict comes first and last. What destroys is shown in full before anything else; the rest follows in folds, each
-//! with its counts, as far as the room goes; what is left out is counted. Foreign text stands only inside fences longer than
-//! any run of backticks in it, or inside `<code>`, where neither HTML nor mentions nor links are looked for.
+//! The verdict comes first and last. What destroys is shown in full before anything else; the rest follows in folds,
+//! each with its counts, as far as the room goes; what is left out is counted. Foreign text stands only inside fences
+//! longer than any run of backticks in it, or inside `<code>`, where neither HTML nor mentions nor links are looked
+//! for.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,8 @@
 //! Renders plans, runs and errors for people and machines. The only place with styles.
 //!
-//! A plan becomes sections of items of lines once (`body`), and these become a terminal's text or a comment's Markdown, so
-//! that both say the same. Foreign text is made safe where it becomes output (`escape`, `line`), never by a caller.
+//! A plan becomes sections of items of lines once (`body`), and these become a terminal's text or a comment's
+//! Markdown, so that both say the same. Foreign text is made safe where it becomes output (`escape`, `line`), never
+//! by a caller.
 //!
 //! *Not here:* whether the terminal shows colours and how wide it is (`cli::output` decides and passes it in).
 

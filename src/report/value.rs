@@ -1,7 +1,7 @@
 //! How one value becomes another: JSON by its fields, long text by its words, everything else as `old -> new`.
 //!
-//! Values are the database's own spelling. A text counts as JSON when both sides are objects or arrays; whether they differ
-//! was decided by the comparison already, so a difference of spelling alone is shown as it stands.
+//! Values are the database's own spelling. A text counts as JSON when both sides are objects or arrays; whether they
+//! differ was decided by the comparison already, so a difference of spelling alone is shown as it stands.
 
 use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};

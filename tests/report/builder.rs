@@ -237,6 +237,7 @@ pub fn set(name: &str, collection: CollectionChange, units: Vec<UnitPoints>) -> 
         units,
         kept: 12,
         foreign: 0,
+        ledger: Vec::new(),
         skipped_empty: Vec::new(),
     }
 }
@@ -265,6 +266,5 @@ pub fn points(address: &str, title: &str, reason: Reason, sources: &[ChunkSource
         reason,
         chunks: sources.iter().enumerate().map(chunk).collect(),
         delete: (0..delete).map(PointId::Number).collect(),
-        ledger_gone: Vec::new(),
     }
 }

@@ -1,9 +1,10 @@
-//! Plans and their golden texts under `tests/cases/report`. `ENACT_BLESS=1` writes them anew, to be read before a commit.
+//! Plans and their golden texts under `tests/cases/report`. `ENACT_BLESS=1` writes them anew, to be read before a
+//! commit.
 
 use std::path::PathBuf;
 
-use enact::diff::{ChunkSource, CollectionChange, Reason};
-use enact::model::Address;
+use enact::diff::{ChunkSource, CollectionChange, LedgerWrite, Reason};
+use enact::model::{Address, PointId};
 use enact::plan::{Phase, SavedPlan};
 use enact::report::{
     GraphEdge, GraphNode, GraphView, TextOptions, graph_dot, graph_mermaid, plan_json, plan_markdown, plan_text,
@@ -81,8 +82,14 @@ fn a_collection_that_is_replaced() {
     let mut change = set("charter", replace, units);
     change.skipped_empty = ["E1", "E2", "E3", "E4", "E5"].map(str::to_owned).to_vec();
     change.foreign = 2;
+    change.ledger = [true, true, false].map(ledger_write).to_vec();
     let plan = PlanBuilder::new().vectors(Reason::RecipeChanged, change).done();
     check_all("replace", &plan);
+}
+
+fn ledger_write(exists: bool) -> LedgerWrite {
+    let (unit, key, sha256) = (String::new(), String::new(), String::new());
+    LedgerWrite { unit, key, id: PointId::Number(1), ordinal: 0, count: 1, sha256, exists }
 }
 
 #[test]
