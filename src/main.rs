@@ -1,3 +1,10 @@
 //! The `enact` binary: hands the arguments to the library and exits with its code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use enact::cli;
+
+fn main() -> ExitCode {
+    cli::announce_bugs();
+    cli::guarded(|| cli::run(std::env::args_os())).exit_code()
+}

@@ -1,1 +1,95 @@
 //! The command line. The only place that prints or prompts.
+//!
+//! ```text
+//! arguments ── args ──▶ Command ── commands/* ──▶ Outcome ──▶ last line on stderr, exit code
+//! ```
+//!
+//! Each command is one function that prints its result and answers with an [`Outcome`]; the verdict and the exit code
+//! both come from that value. Results go to stdout, everything else to stderr.
+
+pub mod args;
+pub mod commands;
+mod exit;
+mod output;
+mod prompt;
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use args::{Args, Command, ValidateArgs};
+pub use exit::Outcome;
+pub use output::Output;
+pub use prompt::{Answer, PromptError, confirm};
+
+/// Runs one command line, of which the first argument is the program's name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(error) => return refuse(&error),
+    };
+    let output = Output::new(&args.global);
+    let outcome = dispatch(&args, &output);
+    if let Some(verdict) = outcome.verdict() {
+        output.note(verdict);
+    }
+    outcome
+}
+
+fn dispatch(args: &Args, output: &Output) -> Outcome {
+    match &args.command {
+        Command::Validate(ValidateArgs {}) => commands::validate::run(&args.global, output),
+        Command::Show(show) => commands::show::run(show, output),
+        Command::Completions(completions) => commands::completions::run(completions, output),
+        Command::Version(version) => commands::version::run(version, output),
+    }
+}
+
+/// Prints what clap has to say. Its own code for a mistake is 2, which means "changes" here.
+fn refuse(error: &clap::Error) -> Outcome {
+    let _reader_went_away = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Outcome::Success,
+        _ => Outcome::Usage,
+    }
+}
+
+/// Makes a panic say what to do with it instead of only where it was.
+pub fn announce_bugs() {
+    std::panic::set_hook(Box::new(|info| Output::plain().note(&bug_text(info))));
+}
+
+/// Runs something whose panic is a bug and not the end of the process.
+pub fn guarded(body: impl FnOnce() -> Outcome) -> Outcome {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(Outcome::Bug)
+}
+
+fn bug_text(info: &PanicHookInfo<'_>) -> String {
+    let message = info.payload_as_str().unwrap_or("no message");
+    let place = info.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "This is a bug in enact {version}: {}{place}\nPlease report it with these lines. `enact status` says where \
+         a run stands, `enact resume` goes on.",
+        crate::report::escape::terminal(message)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_as_a_bug() {
+        assert_eq!(guarded(|| panic!("BUG: on purpose")), Outcome::Bug);
+        assert_eq!(guarded(|| Outcome::Stale), Outcome::Stale);
+    }
+
+    #[test]
+    fn no_two_outcomes_share_a_code() {
+        let codes = Outcome::ALL.map(Outcome::code);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 64, 70, 130]);
+    }
+}

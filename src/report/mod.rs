@@ -1,5 +1,39 @@
 //! Renders plans, runs and errors for people and machines. The only place with styles.
+//!
+//! A plan becomes sections of items of lines once (`body`), and these become a terminal's text or a comment's
+//! Markdown, so that both say the same. Foreign text is made safe where it becomes output (`escape`, `line`), never
+//! by a caller.
+//!
+//! *Not here:* whether the terminal shows colours and how wide it is (`cli::output` decides and passes it in).
 
+mod action;
+mod body;
+mod body_rows;
+mod body_vectors;
 mod diagnostic;
+mod diagram;
+pub mod escape;
+pub mod layout;
+mod line;
+mod markdown;
+mod prose;
+mod style;
+mod text;
+mod value;
+mod verdict;
+pub mod words;
 
+pub use action::Action;
 pub use diagnostic::{Color, render_diagnostics};
+pub use diagram::{GraphEdge, GraphNode, GraphView, graph_dot, graph_mermaid};
+pub use markdown::{COMMENT_CHARS, plan_markdown};
+pub use style::{Role, paint};
+pub use text::{TextOptions, plan_text};
+pub use verdict::{counts, verdict};
+
+use crate::plan::SavedPlan;
+
+/// Writes a plan for machines: the saved file itself, with its `format_version`.
+pub fn plan_json(plan: &SavedPlan) -> String {
+    plan.to_text()
+}

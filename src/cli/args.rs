@@ -1,0 +1,319 @@
+//! The command line as it is typed. Every default, unit and example that a help text names stands here.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  enact demo                              try everything in a throw-away folder
+  enact plan --out plan.json              compare, and keep the plan for review
+  enact show plan.json --format markdown  the plan as a pull-request comment
+  enact apply plan.json                   make all of it true, or none of it
+  enact resume                            go on after a crash
+
+Exit codes:
+  0 success or no changes   1 error   2 changes present (plan --detailed-exitcode)   3 invalid input
+  4 stale plan   5 failed and undone   6 decided, not yet settled (enact resume)   7 locked by another run
+  8 approval missing   9 verify found a difference   64 usage   70 a bug   130 interrupted";
+
+/// Plan and apply for a governed knowledge base in PostgreSQL and Qdrant
+#[derive(Debug, Parser)]
+#[command(name = "enact", version, after_help = EXAMPLES, arg_required_else_help = true, max_term_width = 100)]
+pub struct Args {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// The environment of enact.yaml to work on [default: its default, or "local" without enact.yaml]
+    #[arg(long, global = true, value_name = "NAME", env = "ENACT_ENV", hide_env_values = true)]
+    pub env: Option<String>,
+    /// The project folder, which holds enact.yaml, plans/ and .enact/
+    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// A plan file or a folder of plan files; may be repeated [default: plans/ in the project folder]
+    #[arg(long, short, global = true, value_name = "PATH")]
+    pub file: Vec<PathBuf>,
+    /// Never ask; what would have to be asked is an error
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// How long to wait for another run to end, in seconds
+    #[arg(long, global = true, value_name = "SECS", default_value_t = 0)]
+    pub lock_timeout: u64,
+    /// When to use colours; "auto" honours NO_COLOR
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorWhen::Auto)]
+    pub color: ColorWhen,
+    /// The same as --color never
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Show every change, chunk and step one by one, and values whole
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+impl GlobalArgs {
+    /// Where plan files are: what `--file` names, else the project folder's `plans/`.
+    pub fn plan_paths(&self) -> Vec<PathBuf> {
+        if !self.file.is_empty() {
+            return self.file.clone();
+        }
+        // Without the dot, so that a message says `plans/a.yaml` as the user would.
+        let here = self.dir.as_os_str() == ".";
+        vec![if here { PathBuf::from("plans") } else { self.dir.join("plans") }]
+    }
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Even into a pipe.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// The commands of this build. A variant takes its help from the documentation of its arguments.
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs, reason = "a comment here would hide the help text on the arguments")]
+pub enum Command {
+    Validate(ValidateArgs),
+    Show(ShowArgs),
+    Completions(CompletionsArgs),
+    Version(VersionArgs),
+}
+
+/// How a plan is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For a terminal.
+    Text,
+    /// The saved plan itself.
+    Json,
+    /// For a pull-request comment: at most 65,536 characters.
+    Markdown,
+}
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DataFormat {
+    /// For people.
+    Text,
+    /// For machines, with a format_version.
+    Json,
+}
+
+/// How a graph is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// For Graphviz.
+    Dot,
+    /// For Markdown that draws Mermaid.
+    Mermaid,
+}
+
+/// Try Enact: a small charter in embedded stores, planned, applied and searched
+///
+/// Makes the folder, fills it, and says what to type next. Nothing outside the folder is touched.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Example:\n  enact demo && cd enact-demo && enact plan")]
+pub struct DemoArgs {
+    /// The folder to make; it must not exist yet or be empty
+    #[arg(value_name = "DIR", default_value = "enact-demo")]
+    pub target: PathBuf,
+}
+
+/// Prepare the environment: create or upgrade Enact's own schema in PostgreSQL
+///
+/// Does nothing where the schema is there and of this version.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Example:\n  enact init --env staging")]
+pub struct InitArgs {}
+
+/// Check the plan files without connecting to anything
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:\n  enact validate\n  enact validate --file plans/9000x-onboarding.yaml")]
+pub struct ValidateArgs {}
+
+/// Compare the plan files with both stores and say what would change
+///
+/// Reads only. The plan goes to stdout; --out keeps it for review and for `enact apply FILE`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:
+  enact plan
+  enact plan --out plan.json --detailed-exitcode
+  enact plan --format markdown > comment.md")]
+pub struct PlanArgs {
+    /// Save the plan to this file
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Exit with 2 when there are changes, 0 when there are none
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// How the plan is written to stdout
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub format: PlanFormat,
+}
+
+/// Show a saved plan
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:
+  enact show plan.json --verbose
+  enact show plan.json --format markdown > comment.md")]
+pub struct ShowArgs {
+    /// The saved plan, as `enact plan --out` wrote it
+    #[arg(value_name = "FILE")]
+    pub plan: PathBuf,
+    /// How the plan is written to stdout
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub format: PlanFormat,
+}
+
+/// Make a plan true in both stores, or change nothing
+///
+/// Without FILE, plans first, shows the plan and asks. With FILE, applies exactly that plan, or refuses when what it
+/// stands on has moved.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:
+  enact apply
+  enact apply plan.json
+  enact apply --auto-approve --lock-timeout 60")]
+pub struct ApplyArgs {
+    /// A saved plan
+    #[arg(value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Do not ask
+    #[arg(long)]
+    pub auto_approve: bool,
+}
+
+/// Go on with a run that was interrupted: forward if it was decided, back if it was not
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Example:\n  enact resume")]
+pub struct ResumeArgs {}
+
+/// Compare both stores with what was applied, point by point
+///
+/// Exits with 9 when something differs.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Example:\n  enact verify --format json")]
+pub struct VerifyArgs {
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = DataFormat::Text)]
+    pub format: DataFormat,
+}
+
+/// Search a vector set as an application would
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Example:\n  enact search \"who approves an exception\" --set charter --limit 3")]
+pub struct SearchArgs {
+    /// What to look for
+    #[arg(value_name = "QUERY")]
+    pub query: String,
+    /// The vector set; may be left out where there is only one
+    #[arg(long, value_name = "NAME")]
+    pub set: Option<String>,
+    /// How many hits at most
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub limit: u64,
+    /// Write the hits as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Draw what depends on what
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:\n  enact graph | dot -Tsvg > graph.svg\n  enact graph --format mermaid")]
+pub struct GraphArgs {
+    /// How the graph is written
+    #[arg(long, value_enum, default_value_t = GraphFormat::Dot)]
+    pub format: GraphFormat,
+}
+
+/// Say where the environment stands: last run, unfinished run, lock
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Example:\n  enact status --format json")]
+pub struct StatusArgs {
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = DataFormat::Text)]
+    pub format: DataFormat,
+}
+
+/// List runs, the newest first
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Example:\n  enact history --limit 5")]
+pub struct HistoryArgs {
+    /// How many runs at most
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub limit: u64,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = DataFormat::Text)]
+    pub format: DataFormat,
+}
+
+/// Run the embedded PostgreSQL and Qdrant of the project folder
+#[derive(Debug, Clone, ClapArgs)]
+#[command(arg_required_else_help = true, after_help = "Examples:\n  enact local up\n  enact local load corpus/")]
+pub struct LocalArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: LocalCommand,
+}
+
+/// What to do with the embedded servers.
+#[derive(Debug, Clone, Subcommand)]
+pub enum LocalCommand {
+    /// Start both and stay until Ctrl-C; any psql or Qdrant client can look in
+    Up,
+    /// Stop the servers that `enact local up` started
+    Down,
+    /// Delete all their data; asks first
+    Reset(LocalResetArgs),
+    /// Say whether they run, and where
+    Status,
+    /// Load a folder of Markdown files as documents
+    Load(LocalLoadArgs),
+}
+
+/// Arguments of `local reset`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct LocalResetArgs {
+    /// Do not ask
+    #[arg(long)]
+    pub auto_approve: bool,
+}
+
+/// Arguments of `local load`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct LocalLoadArgs {
+    /// The folder [default: corpus/ in the project folder]
+    #[arg(value_name = "DIR")]
+    pub corpus: Option<PathBuf>,
+}
+
+/// Write a completion script for a shell
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Example:\n  enact completions bash > /etc/bash_completion.d/enact")]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Say which Enact this is, and which saved plans it reads
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Example:\n  enact version --format json")]
+pub struct VersionArgs {
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = DataFormat::Text)]
+    pub format: DataFormat,
+}

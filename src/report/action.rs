@@ -1,0 +1,71 @@
+//! What happens to a thing: its symbol, its word and its colour, which always go together.
+
+use super::style::Role;
+
+/// What happens to a thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// It comes into being.
+    Create,
+    /// It becomes another in its place.
+    Update,
+    /// It goes, and another takes its place.
+    Replace,
+    /// It goes.
+    Delete,
+    /// It moves to another lifecycle state.
+    Promote,
+    /// It is read again from what it is made of.
+    Refresh,
+    /// It stays, and Enact no longer manages it.
+    Forget,
+}
+
+impl Action {
+    /// All of them, in the order of the legend.
+    pub const ALL: [Action; 7] = [
+        Action::Create,
+        Action::Update,
+        Action::Replace,
+        Action::Delete,
+        Action::Promote,
+        Action::Refresh,
+        Action::Forget,
+    ];
+
+    /// The symbol.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Action::Create => "+",
+            Action::Update => "~",
+            Action::Replace => "-/+",
+            Action::Delete => "-",
+            Action::Promote => ">",
+            Action::Refresh => "<=",
+            Action::Forget => ".",
+        }
+    }
+
+    /// The word beside it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::Replace => "replace",
+            Action::Delete => "delete",
+            Action::Promote => "promote",
+            Action::Refresh => "refresh",
+            Action::Forget => "forget",
+        }
+    }
+
+    pub(super) fn role(self) -> Role {
+        match self {
+            Action::Create => Role::Add,
+            Action::Update => Role::Change,
+            Action::Replace | Action::Delete => Role::Remove,
+            Action::Promote | Action::Refresh => Role::Move,
+            Action::Forget => Role::Faint,
+        }
+    }
+}

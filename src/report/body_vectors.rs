@@ -1,0 +1,228 @@
+//! Vector sets of a plan: what becomes of the collection and why, what it costs, and the points of each unit.
+
+use std::collections::BTreeMap;
+
+use super::action::Action;
+use super::body::{Detail, Item, Section, declared, some_names, why};
+use super::line::Line;
+use super::style::Role;
+use super::{escape, layout, words};
+use crate::diff::{
+    Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, LedgerWrite, Reason, UnitPoints, VectorChange,
+};
+use crate::plan::{SavedPlan, VectorCounts, VectorMaker, Work};
+
+/// Units of one reason that are listed when the rest is folded.
+const UNITS_LISTED: usize = 10;
+/// The widest title.
+const TITLE_CELLS: usize = 36;
+
+/// One section for each vector set that changes.
+pub(super) fn sections(plan: &SavedPlan, detail: Detail) -> Vec<Section> {
+    let section = |change: &Change| {
+        let ChangeDetail::VectorSet(set) = &change.detail else { return None };
+        let mut items = vec![heading(plan, change, set)];
+        items.extend(unit_items(&set.units, detail));
+        Some(Section { title: "Vector set", name: set.set.clone(), items })
+    };
+    plan.changes.iter().filter_map(section).collect()
+}
+
+fn heading(plan: &SavedPlan, change: &Change, set: &VectorChange) -> Item {
+    let action = match set.collection {
+        CollectionChange::New => Action::Create,
+        CollectionChange::Replace { .. } => Action::Replace,
+        CollectionChange::InPlace { .. } => Action::Update,
+    };
+    let line = Line::marked(0, action).part(Role::Strong, change.address.as_str());
+    let mut lines = vec![declared(line, change), why(&change.reasons, 1), rollout(&set.collection), points(set)];
+    lines.extend(cost(plan, set));
+    lines.extend(ledger(&set.ledger));
+    if !set.skipped_empty.is_empty() {
+        let units = words::count(set.skipped_empty.len() as u64, "unit");
+        let names = some_names(set.skipped_empty.iter().map(String::as_str));
+        let line = Line::new(1).part(Role::Faint, "without a body, so without a chunk: ");
+        lines.push(line.plain(format!("{units}: {names}")));
+    }
+    Item { action, things: 1, noun: "vector set", destructive: action == Action::Replace, lines }
+}
+
+fn rollout(collection: &CollectionChange) -> Line {
+    let line = Line::new(1).part(Role::Faint, "rollout: ");
+    match collection {
+        CollectionChange::New => line.plain("a new collection under the alias; nothing was there"),
+        CollectionChange::Replace { live, why } => line
+            .plain("blue_green: a new collection takes the place of ")
+            .part(Role::Remove, live.as_str())
+            .plain(format!(" by one alias switch; why: {why}")),
+        CollectionChange::InPlace { live, why } => {
+            line.plain(format!("in_place: points are written into {live}; why: {why}"))
+        }
+    }
+}
+
+fn points(set: &VectorChange) -> Line {
+    let mut counts = VectorCounts { kept: set.kept, tokens: set.tokens, ..VectorCounts::default() };
+    for unit in &set.units {
+        counts.delete += unit.delete.len() as u64;
+        for chunk in &unit.chunks {
+            match chunk.source {
+                ChunkSource::Kept => {}
+                ChunkSource::Copy { .. } => counts.copy += 1,
+                ChunkSource::Embed { .. } => counts.embed += 1,
+            }
+        }
+    }
+    let mut text = counts_text(&counts);
+    if set.foreign > 0 {
+        text.push_str(&format!(", {} foreign (never touched)", words::number(set.foreign)));
+    }
+    Line::new(1).part(Role::Faint, "points: ").plain(text)
+}
+
+/// Points as the verdict counts them.
+pub(super) fn counts_text(counts: &VectorCounts) -> String {
+    let VectorCounts { embed, tokens, copy, delete, kept } = counts;
+    let mut text = format!("{} to embed", words::number(*embed));
+    if *embed > 0 {
+        text.push_str(&format!(" ({} tokens)", words::tokens(*tokens)));
+    }
+    if *copy > 0 {
+        text.push_str(&format!(", {} to copy", words::number(*copy)));
+    }
+    text.push_str(&format!(", {} to delete, {} kept", words::number(*delete), words::number(*kept)));
+    text
+}
+
+/// What makes the vectors, and what that costs. BM25 costs nothing.
+fn cost(plan: &SavedPlan, set: &VectorChange) -> Option<Line> {
+    let work = plan.steps.iter().find_map(|step| {
+        let Work::StageVectors(work) = &step.work else { return None };
+        (work.set == set.set).then_some(work)
+    })?;
+    let maker = |(vector, maker): (&String, &VectorMaker)| match maker {
+        VectorMaker::Embedder(name) => match plan.pins.embedders.get(name) {
+            Some(pin) => format!("{vector} by {name} ({} {}, {} dimensions)", pin.kind, pin.model, pin.dimension),
+            None => format!("{vector} by {name}"),
+        },
+        VectorMaker::Bm25(language) => format!("{vector} by BM25 ({language}), free"),
+    };
+    let makers: Vec<String> = work.makers.iter().map(maker).collect();
+    let text = format!("{} tokens; {}", words::tokens(set.tokens), makers.join("; "));
+    Some(Line::new(1).part(Role::Faint, "cost: ").plain(text))
+}
+
+/// What is recorded in the binding's ledger.
+fn ledger(writes: &[LedgerWrite]) -> Option<Line> {
+    let present = writes.iter().filter(|write| write.exists).count() as u64;
+    let gone = writes.len() as u64 - present;
+    let text = format!("{} to record, {} to mark as removed", words::count(present, "point"), words::number(gone));
+    (!writes.is_empty()).then(|| Line::new(1).part(Role::Faint, "ledger: ").plain(text))
+}
+
+fn unit_items(units: &[UnitPoints], detail: Detail) -> Vec<Item> {
+    let mut reasons: BTreeMap<&Reason, Vec<&UnitPoints>> = BTreeMap::new();
+    for unit in units {
+        reasons.entry(&unit.reason).or_default().push(unit);
+    }
+    reasons.into_iter().flat_map(|(reason, units)| reason_items(reason, &units, detail)).collect()
+}
+
+fn reason_items(reason: &Reason, units: &[&UnitPoints], detail: Detail) -> Vec<Item> {
+    let chunks: Vec<&ChunkPlan> = units.iter().flat_map(|unit| &unit.chunks).collect();
+    let deleted = units.iter().map(|unit| unit.delete.len() as u64).sum();
+    let heading = Line::new(1)
+        .part(Role::Strong, words::count(units.len() as u64, "unit"))
+        .plain(format!(": {}: {}", words::reason(reason), chunks_text(&chunks, deleted)));
+    let lines = vec![heading];
+    let mut items = vec![Item { action: Action::Update, things: 0, noun: "unit", destructive: false, lines }];
+    for destructive in [true, false] {
+        let some: Vec<&UnitPoints> =
+            units.iter().filter(|unit| unit.delete.is_empty() != destructive).copied().collect();
+        let most = match (detail.unfold, destructive) {
+            (true, _) => usize::MAX,
+            (false, true) => detail.destructive,
+            (false, false) => UNITS_LISTED,
+        };
+        let shown = if some.len() <= most.saturating_add(2) { some.len() } else { most };
+        items.extend(listed(&some[..shown], detail));
+        items.extend(more_units(&some[shown..]));
+    }
+    items
+}
+
+/// One item for each unit, their parts in columns.
+fn listed(units: &[&UnitPoints], detail: Detail) -> Vec<Item> {
+    let row = |unit: &&UnitPoints| {
+        let title = layout::shorten(&escape::terminal(&unit.title), TITLE_CELLS);
+        let chunks: Vec<&ChunkPlan> = unit.chunks.iter().collect();
+        vec![unit.address.clone(), title, chunks_text(&chunks, unit.delete.len() as u64)]
+    };
+    let rows: Vec<Vec<String>> = units.iter().map(row).collect();
+    let texts = layout::columns(&rows, &[]);
+    units.iter().zip(texts).map(|(unit, text)| unit_item(unit, text, detail)).collect()
+}
+
+fn unit_item(unit: &UnitPoints, text: String, detail: Detail) -> Item {
+    let action = action_of(unit);
+    let mut lines = vec![Line { mark: Some(action), ..Line::new(1) }.plain(text)];
+    if detail.unfold {
+        lines.extend(unit.chunks.iter().map(chunk_line));
+        lines.extend(unit.delete.iter().map(|id| {
+            Line { mark: Some(Action::Delete), ..Line::new(2) }.plain(format!("point {id}"))
+        }));
+    }
+    Item { action, things: 1, noun: "unit", destructive: !unit.delete.is_empty(), lines }
+}
+
+fn action_of(unit: &UnitPoints) -> Action {
+    let kept = unit.chunks.iter().any(|chunk| chunk.source == ChunkSource::Kept);
+    match (unit.chunks.is_empty(), unit.delete.is_empty() && !kept) {
+        (true, _) => Action::Delete,
+        (false, true) => Action::Create,
+        (false, false) => Action::Update,
+    }
+}
+
+fn chunk_line(chunk: &ChunkPlan) -> Line {
+    let source = match &chunk.source {
+        ChunkSource::Kept => "kept".to_owned(),
+        ChunkSource::Copy { from } => format!("vectors of point {from}"),
+        ChunkSource::Embed { tokens } => format!("to embed ({} tokens)", words::tokens(*tokens)),
+    };
+    Line::new(2).part(Role::Faint, format!("chunk {}: {source}, point {}", chunk.ordinal + 1, chunk.id))
+}
+
+/// `3 chunks: 1 to embed, 2 kept; 1 point to delete`.
+fn chunks_text(chunks: &[&ChunkPlan], deleted: u64) -> String {
+    let (mut embed, mut copy, mut kept) = (0, 0, 0);
+    for chunk in chunks {
+        match chunk.source {
+            ChunkSource::Kept => kept += 1,
+            ChunkSource::Copy { .. } => copy += 1,
+            ChunkSource::Embed { .. } => embed += 1,
+        }
+    }
+    let parts: Vec<String> = [(embed, "to embed"), (copy, "to copy"), (kept, "kept")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", words::number(count)))
+        .collect();
+    let gone = format!("{} to delete", words::count(deleted, "point"));
+    match (chunks.len() as u64, deleted) {
+        (0, 0) => "no chunk".to_owned(),
+        (0, _) => gone,
+        (count, 0) => format!("{}: {}", words::count(count, "chunk"), parts.join(", ")),
+        (count, _) => format!("{}: {}; {gone}", words::count(count, "chunk"), parts.join(", ")),
+    }
+}
+
+fn more_units(units: &[&UnitPoints]) -> Option<Item> {
+    let first = units.first()?;
+    let (things, action) = (units.len() as u64, action_of(first));
+    let chunks: Vec<&ChunkPlan> = units.iter().flat_map(|unit| &unit.chunks).collect();
+    let deleted = units.iter().map(|unit| unit.delete.len() as u64).sum();
+    let text = format!("and {} more: {}", words::count(things, "unit"), chunks_text(&chunks, deleted));
+    let lines = vec![Line { mark: Some(action), ..Line::new(1) }.part(Role::Faint, text)];
+    Some(Item { action, things, noun: "unit", destructive: deleted > 0, lines })
+}

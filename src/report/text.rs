@@ -1,0 +1,144 @@
+//! A plan for a terminal: verdict, legend, changes by kind, findings, what runs as whom, verdict.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::action::Action;
+use super::body::{Detail, Section, sections, some_names, tally_text};
+use super::line::Line;
+use super::style::Role;
+use super::verdict::verdict;
+use crate::plan::{Phase, SavedPlan};
+
+/// How a text is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextOptions {
+    /// Whether colours are used.
+    pub color: bool,
+    /// Cells of a line.
+    pub width: usize,
+    /// Whether identical changes, chunks and steps are shown one by one and values whole.
+    pub verbose: bool,
+}
+
+/// Values longer than this are cut when not verbose.
+const VALUE_CHARS: usize = 240;
+/// Deletions of one kind that are shown whole when not verbose.
+const DELETIONS: usize = 20;
+
+/// Writes a plan for a terminal.
+pub fn plan_text(plan: &SavedPlan, options: &TextOptions) -> String {
+    let detail = if options.verbose {
+        Detail { unfold: true, destructive: usize::MAX, value_chars: usize::MAX }
+    } else {
+        Detail { unfold: false, destructive: DELETIONS, value_chars: VALUE_CHARS }
+    };
+    let sections = sections(plan, detail);
+    let mut blocks = vec![verdict_lines(plan), environment(plan, &sections)];
+    blocks.extend(sections.iter().map(section_lines));
+    blocks.push(findings(plan));
+    blocks.push(roles(plan));
+    if options.verbose {
+        blocks.push(steps(plan));
+    }
+    if !sections.is_empty() || !plan.findings.is_empty() {
+        blocks.push(verdict_lines(plan));
+    }
+    let mut out = String::new();
+    for block in blocks.iter().filter(|block| !block.is_empty()) {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        for line in block {
+            line.write(options, &mut out);
+        }
+    }
+    out
+}
+
+fn verdict_lines(plan: &SavedPlan) -> Vec<Line> {
+    verdict(plan).into_iter().map(|text| Line::new(0).part(Role::Strong, text)).collect()
+}
+
+fn environment(plan: &SavedPlan, sections: &[Section]) -> Vec<Line> {
+    let files = some_names(plan.files.iter().map(|file| file.path.as_str()));
+    let from = if files.is_empty() { String::new() } else { format!(" From {files}.") };
+    let pin = &plan.environment;
+    let mut lines = vec![Line::new(0).plain(format!("Environment {}, recorded as {}.{from}", pin.name, pin.actor))];
+    lines.extend(legend(sections));
+    lines
+}
+
+/// The symbols that the plan uses, with their words.
+fn legend(sections: &[Section]) -> Option<Line> {
+    let used: BTreeSet<Action> =
+        sections.iter().flat_map(|s| &s.items).flat_map(|item| &item.lines).filter_map(|line| line.mark).collect();
+    if used.is_empty() {
+        return None;
+    }
+    let mut line = Line::new(0).part(Role::Faint, "Symbols:");
+    for action in Action::ALL.into_iter().filter(|action| used.contains(action)) {
+        line = line.plain("  ").part(action.role(), format!("{} {}", action.symbol(), action.word()));
+    }
+    Some(line)
+}
+
+/// The title line of a section: `Rows of t: 86 rows to create`.
+fn section_lines(section: &Section) -> Vec<Line> {
+    let title = [section.title, section.name.as_str()].join(" ");
+    let heading = Line::new(0).part(Role::Strong, title.trim_end()).plain(": ").plain(tally_text(&section.tally()));
+    let items = section.items.iter().flat_map(|item| item.lines.iter().cloned());
+    std::iter::once(heading).chain(items).collect()
+}
+
+fn findings(plan: &SavedPlan) -> Vec<Line> {
+    let line = |finding: &crate::diff::Finding| {
+        let line = Line::new(1).part(Role::Warn, finding.code.as_str()).plain(" ");
+        match &finding.address {
+            Some(address) => line.part(Role::Strong, address.as_str()).plain(": "),
+            None => line,
+        }
+        .plain(finding.message.as_str())
+    };
+    titled("Findings:", plan.findings.iter().map(line).collect())
+}
+
+/// What runs as whom, where a step runs as another role than the connection's own.
+fn roles(plan: &SavedPlan) -> Vec<Line> {
+    if plan.steps.iter().all(|step| step.run_as.is_none()) {
+        return Vec::new();
+    }
+    let mut roles: BTreeMap<Option<&str>, Vec<&str>> = BTreeMap::new();
+    for step in plan.steps.iter().filter(|step| step.phase == Phase::Transaction) {
+        roles.entry(step.run_as.as_deref()).or_default().push(&step.title);
+    }
+    let line = |(role, titles): (Option<&str>, Vec<&str>)| {
+        let role = role.unwrap_or("the connection's own role");
+        Line::new(1).part(Role::Strong, role).plain(": ").plain(titles.join("; "))
+    };
+    titled("Runs as:", roles.into_iter().map(line).collect())
+}
+
+fn steps(plan: &SavedPlan) -> Vec<Line> {
+    let line = |step: &crate::plan::Step| {
+        let phase = match step.phase {
+            Phase::Stage => "stage",
+            Phase::Transaction => "transaction",
+            Phase::Settle => "settle",
+            Phase::Sweep => "sweep",
+        };
+        let line = Line::new(1).plain(format!("{:>3} ", step.id)).part(Role::Faint, format!("{phase:<11} "));
+        let line = line.plain(step.title.as_str());
+        match &step.run_as {
+            Some(role) => line.part(Role::Faint, format!(" as {role}")),
+            None => line,
+        }
+    };
+    titled("Steps:", plan.steps.iter().map(line).collect())
+}
+
+fn titled(title: &str, lines: Vec<Line>) -> Vec<Line> {
+    if lines.is_empty() {
+        return lines;
+    }
+    std::iter::once(Line::new(0).part(Role::Strong, title)).chain(lines).collect()
+}

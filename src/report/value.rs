@@ -1,0 +1,187 @@
+//! How one value becomes another: JSON by its fields, long text by its words, everything else as `old -> new`.
+//!
+//! Values are the database's own spelling. A text counts as JSON when both sides are objects or arrays; whether they
+//! differ was decided by the comparison already, so a difference of spelling alone is shown as it stands.
+
+use serde_json::Value;
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+use super::action::Action;
+use super::line::Line;
+use super::style::Role;
+use super::words;
+use super::{escape, prose};
+use crate::diff::FieldChange;
+use crate::model::Cell;
+
+/// Texts from this many characters on are compared by words.
+const LONG_TEXT: usize = 60;
+
+/// Writes a cell.
+pub(super) fn cell(cell: &Cell) -> String {
+    match cell {
+        Cell::Null => "NULL".to_owned(),
+        Cell::Text(text) => spelled(text),
+        Cell::ApplyTime => "(time of the apply)".to_owned(),
+    }
+}
+
+/// Writes a live value.
+pub(super) fn live(value: Option<&str>) -> String {
+    value.map_or_else(|| "NULL".to_owned(), spelled)
+}
+
+/// Cuts a value that is too long to be shown whole, and says how long it is.
+pub(super) fn cut(value: &str, limit: usize) -> String {
+    let length = value.chars().count();
+    if length <= limit {
+        return value.to_owned();
+    }
+    let shown: String = value.chars().take(limit).collect();
+    format!("{shown}… ({})", words::count(length as u64, "character"))
+}
+
+/// Writes how a column changes. `limit` is the longest value that is shown whole.
+pub(super) fn field(column: &str, change: &FieldChange, depth: usize, limit: usize) -> Vec<Line> {
+    let FieldChange { before, after } = change;
+    if let (Some(before), Cell::Text(after)) = (before, after) {
+        if let (Some(old), Some(new)) = (composite(before), composite(after)) {
+            let mut lines = vec![Line::new(depth).plain(format!("{column}:"))];
+            compare(&old, &new, &mut String::new(), &mut |path, old, new| {
+                lines.push(json_line(path, old, new, depth + 1, limit));
+            });
+            if lines.len() > 1 {
+                return lines;
+            }
+        } else if before.chars().count().max(after.chars().count()) >= LONG_TEXT {
+            let mut lines = vec![Line::new(depth).plain(format!("{column}:"))];
+            lines.extend(prose::lines(before, after, depth + 1));
+            return lines;
+        }
+    }
+    let (old, new) = (live(before.as_deref()), cell(after));
+    vec![arrow(Line::new(depth).plain(format!("{column}: ")), &cut(&old, limit), &cut(&new, limit))]
+}
+
+fn arrow(line: Line, old: &str, new: &str) -> Line {
+    line.part(Role::Remove, old).plain(" -> ").part(Role::Add, new)
+}
+
+/// Quotes text, and leaves numbers and JSON as they are.
+fn spelled(text: &str) -> String {
+    if is_number(text) || composite(text).is_some() { text.to_owned() } else { escape::quoted(text) }
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty()
+        && digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.ends_with(|c: char| c.is_ascii_digit())
+        && digits.chars().all(|c| c.is_ascii_digit() || c == '.')
+}
+
+/// Parses a text as an object or an array; a plain `1` or `"a"` is no reason to think of JSON.
+fn composite(text: &str) -> Option<Value> {
+    if !text.starts_with(['{', '[']) {
+        return None;
+    }
+    serde_json::from_str::<Value>(text).ok()
+}
+
+fn json_line(path: &str, old: Option<&Value>, new: Option<&Value>, depth: usize, limit: usize) -> Line {
+    let show = |value: &Value| cut(&value.to_string(), limit);
+    let line = |action: Action| Line { mark: Some(action), ..Line::new(depth) }.plain(path).plain(": ");
+    match (old, new) {
+        (Some(old), Some(new)) => arrow(line(Action::Update), &show(old), &show(new)),
+        (Some(old), None) => line(Action::Delete).part(Role::Remove, show(old)),
+        (None, Some(new)) => line(Action::Create).part(Role::Add, show(new)),
+        (None, None) => line(Action::Update),
+    }
+}
+
+/// Hands every difference to `found`, deepest first where both sides have the same structure.
+fn compare(
+    old: &Value, new: &Value, path: &mut String, found: &mut impl FnMut(&str, Option<&Value>, Option<&Value>),
+) {
+    match (old, new) {
+        (Value::Object(before), Value::Object(after)) => {
+            let mut keys: Vec<&String> = before.keys().chain(after.keys()).collect();
+            keys.sort();
+            keys.dedup();
+            for key in keys {
+                within(path, &step(key), |path| pair(before.get(key), after.get(key), path, found));
+            }
+        }
+        (Value::Array(before), Value::Array(after)) => arrays(before, after, path, found),
+        (old, new) if old == new => {}
+        (old, new) => found(path, Some(old), Some(new)),
+    }
+}
+
+fn arrays(
+    before: &[Value], after: &[Value], path: &mut String,
+    found: &mut impl FnMut(&str, Option<&Value>, Option<&Value>),
+) {
+    let spell = |items: &[Value]| items.iter().map(Value::to_string).collect::<Vec<_>>();
+    for op in capture_diff_slices(Algorithm::Myers, &spell(before), &spell(after)) {
+        let (old, new) = (op.old_range(), op.new_range());
+        if matches!(op, DiffOp::Equal { .. }) {
+            continue;
+        }
+        for i in 0..old.len().max(new.len()) {
+            let (was, is) = (old.clone().nth(i), new.clone().nth(i));
+            let Some(index) = is.or(was) else { continue };
+            within(path, &format!("[{index}]"), |path| {
+                pair(was.map(|i| &before[i]), is.map(|i| &after[i]), path, found);
+            });
+        }
+    }
+}
+
+fn pair(
+    old: Option<&Value>, new: Option<&Value>, path: &mut String,
+    found: &mut impl FnMut(&str, Option<&Value>, Option<&Value>),
+) {
+    match (old, new) {
+        (Some(old), Some(new)) => compare(old, new, path, found),
+        (old, new) => found(path, old, new),
+    }
+}
+
+fn within(path: &mut String, step: &str, body: impl FnOnce(&mut String)) {
+    let length = path.len();
+    path.push_str(step);
+    body(path);
+    path.truncate(length);
+}
+
+/// Writes a key as `.key`, or in brackets where it could be read as something else.
+fn step(key: &str) -> String {
+    let simple = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+    if simple { format!(".{key}") } else { format!("[{}]", escape::quoted(key)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(before: &str, after: &str) -> Vec<String> {
+        let change = FieldChange { before: Some(before.to_owned()), after: Cell::Text(after.to_owned()) };
+        field("c", &change, 0, 200).iter().map(Line::safe_text).collect()
+    }
+
+    #[test]
+    fn json_is_compared_by_its_fields() {
+        let before = r#"{"a": 1, "b": {"x": [1, 2, 3]}, "gone": null}"#;
+        let after = r#"{"b": {"x": [1, 3, 4]}, "a": 1, "n w": "y"}"#;
+        assert_eq!(shown(before, after), ["c:", ".b.x[1]: 2", ".b.x[2]: 4", ".gone: null", "[\"n w\"]: \"y\""]);
+    }
+
+    #[test]
+    fn plain_values_are_old_arrow_new() {
+        assert_eq!(shown("draft", "1.5"), ["c: \"draft\" -> 1.5"]);
+        assert_eq!(shown("{}", "{ }"), ["c: {} -> { }"]);
+        let null = FieldChange { before: None, after: Cell::ApplyTime };
+        assert_eq!(field("c", &null, 0, 9)[0].safe_text(), "c: NULL -> (time of the apply)");
+    }
+}

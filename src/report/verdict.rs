@@ -1,0 +1,37 @@
+//! The verdict of a plan, first and last in every rendering.
+
+use super::body_vectors::counts_text;
+use super::words::number;
+use crate::plan::{LifecycleCounts, SavedPlan, Summary};
+
+/// The verdict's lines: what changes, then the digest that an approval names.
+pub fn verdict(plan: &SavedPlan) -> Vec<String> {
+    let digest = format!("Plan digest: {}", plan.digest);
+    if plan.is_empty() && plan.changes.is_empty() {
+        return vec!["No changes. PostgreSQL and Qdrant match the plan.".to_owned(), digest];
+    }
+    let [rows, rest] = counts(&plan.summary);
+    vec![rows, rest, digest]
+}
+
+/// The two lines that count.
+pub fn counts(summary: &Summary) -> [String; 2] {
+    let Summary { add, change, destroy, lifecycle, vectors, forget } = summary;
+    let mut rows =
+        format!("Plan: {} to add, {} to change, {} to destroy", number(*add), number(*change), number(*destroy));
+    if *forget > 0 {
+        rows.push_str(&format!(", {} to forget", number(*forget)));
+    }
+    rows.push('.');
+    [rows, format!("Lifecycle: {}. Vectors: {}.", moves(lifecycle), counts_text(vectors))]
+}
+
+fn moves(lifecycle: &LifecycleCounts) -> String {
+    let LifecycleCounts { promote, to } = lifecycle;
+    let mut text = format!("{} to promote", number(*promote));
+    if to.len() > 1 {
+        let states: Vec<String> = to.iter().map(|(state, units)| format!("{} to {state}", number(*units))).collect();
+        text.push_str(&format!(" ({})", states.join(", ")));
+    }
+    text
+}

@@ -1,0 +1,7 @@
+//! What people see of a plan: golden texts, properties over hostile values, sizes, and the command line's own answers.
+
+mod builder;
+mod command_line;
+mod golden;
+mod properties;
+mod sizes;
