@@ -4,7 +4,7 @@
 //! part that connects resolves it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::diagnostic::Place;
 
@@ -29,6 +29,25 @@ pub struct Environment {
     pub denied_collections: Vec<String>,
     /// How long the old collection stays after a switch, in seconds.
     pub sweep_grace_seconds: u64,
+}
+
+impl Environment {
+    /// The environment of a project without `enact.yaml`: embedded stores under `.enact/` of a directory, the shipped
+    /// model as embedder `default`, and the binding `iu-core`.
+    pub fn local(directory: &Path) -> Environment {
+        let embedder = EmbedderConfig::Static { directory: None, place: None };
+        Environment {
+            name: "local".to_owned(),
+            stores: Stores::Local { directory: directory.join(".enact") },
+            embedders: BTreeMap::from([("default".to_owned(), embedder)]),
+            binding: BindingRef::Shipped("iu-core".to_owned()),
+            roles: Roles::default(),
+            actor: "enact".to_owned(),
+            allowed_collections: Vec::new(),
+            denied_collections: Vec::new(),
+            sweep_grace_seconds: 3_600,
+        }
+    }
 }
 
 /// Where a binding comes from.

@@ -1,0 +1,96 @@
+//! Several plan files become one desired state.
+//!
+//! A name, and a row's key, belongs to one file; references may cross files. The result does not depend on the order of
+//! keys or files.
+
+use std::collections::BTreeMap;
+
+use super::codes;
+use super::plan_file::{PlanFile, Section};
+use super::walk::suggest;
+use crate::model::{Desired, Diagnostic, Diagnostics, Place, RowResource, Spot, TableName, UnitsRef, canonical_json};
+
+/// Merges files, which come sorted by path, and resolves what they refer to.
+pub(super) fn merge(plans: Vec<PlanFile>, out: &mut Diagnostics) -> Desired {
+    let mut all = Desired::default();
+    let mut claims = BTreeMap::<(Section, String), Place>::new();
+    for plan in plans {
+        for ((section, name), place) in plan.claims {
+            match claims.get(&(section, name.clone())) {
+                Some(first) => out.push(taken(section, &name, first, &place)),
+                None => drop(claims.insert((section, name), place)),
+            }
+        }
+        let Desired { files, units, promotions, rows, chunk_policies, vector_sets } = plan.desired;
+        all.files.extend(files);
+        all.units.extend(units);
+        all.promotions.extend(promotions);
+        all.rows.extend(rows);
+        all.chunk_policies.extend(chunk_policies);
+        all.vector_sets.extend(vector_sets);
+    }
+    all.rows = unique_rows(std::mem::take(&mut all.rows), out);
+    resolve(&all, &claims, out);
+    all
+}
+
+fn taken(section: Section, name: &str, first: &Place, second: &Place) -> Diagnostic {
+    let detail = format!("the {} \"{name}\" is already there at {first}", section.noun());
+    Diagnostic::error(codes::NAME_TAKEN, detail).at(second).hint("rename one of the two, or remove it")
+}
+
+/// Sorted by table and key. `1` and `"1"` are the same key, as they are to the database.
+fn unique_rows(rows: Vec<RowResource>, out: &mut Diagnostics) -> Vec<RowResource> {
+    let mut unique = BTreeMap::<(TableName, Vec<(String, String)>), RowResource>::new();
+    for row in rows {
+        let key = row.key.iter().map(|(column, value)| (column.clone(), key_text(&value.value))).collect();
+        let identity = (row.table.value.clone(), key);
+        match unique.get(&identity) {
+            Some(first) => {
+                let detail = format!("this row of \"{}\" is already there at {}", row.table.value, first.place);
+                let diagnostic = Diagnostic::error(codes::ROW_TAKEN, detail).at(&row.place);
+                out.push(diagnostic.hint("put all values of a row into one entry"));
+            }
+            None => drop(unique.insert(identity, row)),
+        }
+    }
+    unique.into_values().collect()
+}
+
+fn key_text(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => canonical_json(other),
+    }
+}
+
+fn resolve(desired: &Desired, claims: &BTreeMap<(Section, String), Place>, out: &mut Diagnostics) {
+    for promotion in desired.promotions.values() {
+        resolve_units(&promotion.units, claims, out);
+    }
+    for set in desired.vector_sets.values() {
+        resolve_units(&set.units, claims, out);
+        resolve_name(Section::ChunkPolicy, &set.chunk_policy, claims, out);
+    }
+}
+
+fn resolve_units(units: &UnitsRef, claims: &BTreeMap<(Section, String), Place>, out: &mut Diagnostics) {
+    match units {
+        UnitsRef::Named(name) => resolve_name(Section::Units, name, claims, out),
+        UnitsRef::Inline(_) => {}
+    }
+}
+
+fn resolve_name(
+    section: Section,
+    name: &Spot<String>,
+    claims: &BTreeMap<(Section, String), Place>,
+    out: &mut Diagnostics,
+) {
+    if claims.contains_key(&(section, name.value.clone())) {
+        return;
+    }
+    let known: Vec<&str> = claims.keys().filter(|(of, _)| *of == section).map(|(_, name)| name.as_str()).collect();
+    let detail = format!("no {} is called \"{}\"", section.noun(), name.value);
+    out.push(Diagnostic::error(codes::UNKNOWN_NAME, detail).at(&name.place).hint(suggest(&name.value, &known)));
+}
