@@ -1,0 +1,125 @@
+//! Every example is read by the code that users run, and says what its README promises.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use enact::model::{BindingRef, Desired, Environment, RowState};
+use enact::report::{Color, render_diagnostics};
+use enact::spec::{load_binding, load_config, load_plans};
+
+#[cfg(unix)]
+#[path = "support/postgres.rs"]
+mod postgres;
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// An example's plans and its default environment, without an error or a warning.
+fn load(example: &str) -> (Desired, Environment) {
+    let dir = repository(example);
+    let (desired, warnings, _) = load_plans(&[dir.join("plans")])
+        .unwrap_or_else(|(errors, sources)| panic!("{}", render_diagnostics(&errors, &sources, Color::Off)));
+    assert_eq!(warnings.0, []);
+    let config = load_config(&dir)
+        .unwrap_or_else(|(errors, sources)| panic!("{}", render_diagnostics(&errors, &sources, Color::Off)))
+        .unwrap_or_else(|| panic!("{example} has no enact.yaml"));
+    assert_eq!(config.warnings().0, []);
+    let environment = config.environment(None).unwrap_or_else(|errors| panic!("{errors:?}"));
+    (desired, environment)
+}
+
+fn names<'a, T: 'a>(map: impl IntoIterator<Item = (&'a String, &'a T)>) -> Vec<&'a str> {
+    map.into_iter().map(|(name, _)| name.as_str()).collect()
+}
+
+#[test]
+fn the_charter_promotes_and_indexes() {
+    let (desired, environment) = load("examples/charter");
+    assert_eq!(names(&desired.promotions), ["charter-2026"]);
+    assert_eq!(names(&desired.vector_sets), ["iu_core_iu_chunks"]);
+    assert_eq!(names(&desired.vector_sets["iu_core_iu_chunks"].vectors), ["dense", "text"]);
+    assert_eq!(environment.binding, BindingRef::Shipped("iu-core".to_owned()));
+    let binding = load_binding(&environment.binding).unwrap_or_else(|(errors, _)| panic!("{errors:?}"));
+    assert_eq!(binding.name, "iu-core");
+}
+
+#[test]
+fn the_handbook_promotes_and_indexes() {
+    let (desired, environment) = load("examples/documents");
+    assert_eq!(names(&desired.promotions), ["spring-edition"]);
+    assert_eq!(names(&desired.vector_sets), ["handbook"]);
+    assert_eq!(environment.binding, BindingRef::Shipped("documents".to_owned()));
+}
+
+#[test]
+fn the_settings_are_rows_to_keep_and_one_to_remove() {
+    let (desired, _) = load("examples/rows");
+    let absent = desired.rows.iter().filter(|row| row.state == RowState::Absent).count();
+    assert_eq!((desired.rows.len(), absent), (5, 1));
+}
+
+#[test]
+fn the_first_line_leads_an_editor_to_the_schema() {
+    for example in ["examples/charter", "examples/documents", "examples/rows"] {
+        let plans = std::fs::read_dir(repository(example).join("plans")).unwrap().map(|entry| entry.unwrap().path());
+        for file in plans.chain([repository(example).join("enact.yaml")]) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let schema = text.lines().next().and_then(|line| line.strip_prefix("# yaml-language-server: $schema="));
+            let schema = schema.unwrap_or_else(|| panic!("{} names no schema", file.display()));
+            assert!(file.with_file_name(schema).is_file(), "{}: there is no {schema}", file.display());
+        }
+    }
+}
+
+/// The header of a unit's file as keys and values, and whether a body follows.
+fn unit(path: &Path) -> (Vec<(String, String)>, bool) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let (header, body) = text
+        .strip_prefix("---\n")
+        .and_then(|rest| rest.split_once("\n---"))
+        .unwrap_or_else(|| panic!("{} has no header", path.display()));
+    let pairs = header.lines().map(|line| {
+        let (key, value) = line.split_once(": ").unwrap_or_else(|| panic!("{}: {line}", path.display()));
+        (key.to_owned(), value.to_owned())
+    });
+    (pairs.collect(), !body.trim().is_empty())
+}
+
+#[test]
+fn the_corpus_is_what_its_readme_says() {
+    const KEYS: [&str; 7] = ["address", "title", "unit_kind", "section_type", "doc_code", "sort_order", "parent"];
+    let walk = walkdir::WalkDir::new(repository("examples/charter/corpus")).into_iter().map(Result::unwrap);
+    let files: Vec<PathBuf> = walk.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect();
+    let units: Vec<_> = files.iter().map(|path| unit(path)).collect();
+    let values = |key: &str| -> Vec<&str> {
+        units.iter().flat_map(|(pairs, _)| pairs).filter(|(k, _)| k == key).map(|(_, value)| value.as_str()).collect()
+    };
+    for (pairs, _) in &units {
+        let keys: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
+        assert!(keys == KEYS || keys == KEYS[..6], "{keys:?}");
+    }
+    let addresses: BTreeSet<&str> = values("address").into_iter().collect();
+    assert_eq!((units.len(), addresses.len()), (189, 189));
+    assert_eq!(values("parent").into_iter().find(|parent| !addresses.contains(parent)), None);
+    let count = |section_type: &str| values("section_type").into_iter().filter(|found| *found == section_type).count();
+    assert_eq!((count("article"), count("principle"), count("section")), (120, 20, 49));
+    assert_eq!(units.iter().filter(|(_, has_body)| !has_body).count(), 6);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_seed_fits_the_table_and_the_plan() {
+    let cluster = postgres::PrivateCluster::start().unwrap();
+    let (client, connection) =
+        tokio_postgres::connect(&cluster.conninfo("postgres"), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    for file in ["schemas/sql/documents.sql", "examples/documents/seed.sql"] {
+        client.batch_execute(&std::fs::read_to_string(repository(file)).unwrap()).await.unwrap();
+    }
+    let (desired, _) = load("examples/documents");
+    let expected = desired.units["new-chapters"].expect.as_ref().and_then(|expect| expect.value.count);
+    let sql = "SELECT count(*) FILTER (WHERE status = 'draft' AND slug LIKE 'handbook/%'), count(*) FROM public.documents";
+    let row = client.query_one(sql, &[]).await.unwrap();
+    assert_eq!((expected, row.get::<_, i64>(1)), (Some(row.get::<_, i64>(0).unsigned_abs()), 12));
+}
