@@ -39,8 +39,12 @@ pub(super) fn optimise_if_due(collection: Arc<Collection>) {
         return;
     }
     tokio::task::spawn_blocking(move || {
-        if let Err(refusal) = collection.optimise() {
-            tracing::warn!(collection = collection.name(), %refusal, "optimising failed");
+        match collection.optimise() {
+            // Deleted in the meantime.
+            Ok(()) | Err(Refusal::NoCollection(_)) => {}
+            Err(refusal) => {
+                tracing::warn!(collection = collection.name(), %refusal, "optimising failed")
+            }
         }
     });
 }
