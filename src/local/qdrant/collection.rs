@@ -9,6 +9,7 @@
 //! time; a collection opened with the marker has its points counted, and is rewritten if some are there twice.
 
 use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -223,8 +224,16 @@ impl Collection {
         self.load(None)
     }
 
+    /// The shard panics when it cannot flush, and would abort the process when that happens as it is dropped. So it is
+    /// flushed first, and leaked if that fails: what no waiting write has flushed before is lost either way.
     fn close(&self) {
-        drop(write(&self.shard).take());
+        let Some(shard) = write(&self.shard).take() else {
+            return;
+        };
+        if catch_unwind(AssertUnwindSafe(|| shard.flush())).is_err() {
+            tracing::error!(collection = self.name, "the last flush failed");
+            std::mem::forget(shard);
+        }
     }
 
     fn load(&self, config: Option<EdgeConfig>) -> Result<(), Refusal> {
@@ -363,6 +372,12 @@ impl Collection {
         }
         drop(new);
         Ok(sync_tree(&path)?)
+    }
+}
+
+impl Drop for Collection {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
