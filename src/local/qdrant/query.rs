@@ -305,7 +305,7 @@ impl<'a> Translation<'a> {
             rescore,
             oversampling,
         } = given;
-        if let Some(factor) = oversampling.filter(|factor| !(*factor >= 1.0)) {
+        if let Some(factor) = oversampling.filter(|factor| factor.is_nan() || *factor < 1.0) {
             return Err(Refusal::bad_input(format!(
                 "Validation error in body: [params.quantization.oversampling: value {factor} invalid, must be 1.0 or larger]"
             )));

@@ -69,7 +69,7 @@ async fn a_collection_echoes_its_configuration_and_its_metadata() {
         .optimizers_config(OptimizersConfigDiffBuilder::default().indexing_threshold(99))
         .quantization_config(ScalarQuantizationBuilder::default())
         .build();
-    request.metadata = payload_of(serde_json::json!({ "generation": 7, "by": "enact" })).into();
+    request.metadata = stored(serde_json::json!({ "generation": 7, "by": "enact" }));
     let asked = request.clone();
     fixture
         .client
@@ -108,7 +108,7 @@ async fn metadata_and_parameters_can_be_updated() {
     let mut update = UpdateCollectionBuilder::new("docs")
         .hnsw_config(HnswConfigDiffBuilder::default().ef_construct(64))
         .build();
-    update.metadata = payload_of(serde_json::json!({ "state": "ready" })).into();
+    update.metadata = stored(serde_json::json!({ "state": "ready" }));
     assert!(
         fixture
             .client

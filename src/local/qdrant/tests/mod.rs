@@ -2,6 +2,7 @@
 
 mod catalog;
 mod durability;
+mod filters;
 mod points;
 mod queries;
 mod volume;
@@ -122,6 +123,11 @@ fn payload_of(json: serde_json::Value) -> Payload {
         .into()
 }
 
+/// The payload in the form the protocol has it.
+fn stored(json: serde_json::Value) -> std::collections::HashMap<String, Value> {
+    payload_of(json).into()
+}
+
 fn value_of(json: serde_json::Value) -> Value {
     match json {
         serde_json::Value::String(text) => text.into(),
@@ -139,7 +145,7 @@ fn value_of(json: serde_json::Value) -> Value {
         serde_json::Value::Object(_) => Value {
             kind: Some(qdrant_client::qdrant::value::Kind::StructValue(
                 qdrant_client::qdrant::Struct {
-                    fields: payload_of(json).into(),
+                    fields: stored(json),
                 },
             )),
         },

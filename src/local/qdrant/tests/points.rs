@@ -1,54 +1,18 @@
 //! Points: writing, reading, filtering, counting.
 
 use qdrant_client::qdrant::{
-    ClearPayloadPointsBuilder, Condition, CountPointsBuilder, CreateCollectionBuilder,
-    CreateFieldIndexCollectionBuilder, DeletePayloadPointsBuilder, DeletePointVectorsBuilder,
-    DeletePointsBuilder, Distance, FacetCountsBuilder, FieldType, Filter, GetPointsBuilder,
-    PointVectors, PointsIdsList, PointsUpdateOperation, Range, ScrollPointsBuilder,
+    ClearPayloadPointsBuilder, Condition, CreateCollectionBuilder, DeletePayloadPointsBuilder,
+    DeletePointVectorsBuilder, DeletePointsBuilder, Distance, Filter, GetPointsBuilder,
+    PointVectors, PointsIdsList, PointsUpdateOperation, ScrollPointsBuilder,
     SetPayloadPointsBuilder, UpdateBatchPointsBuilder, UpdatePointVectorsBuilder, UpdateStatus,
-    VectorParamsBuilder, facet_value::Variant, points_selector::PointsSelectorOneOf,
-    points_update_operation as batch,
+    VectorParamsBuilder, points_selector::PointsSelectorOneOf, points_update_operation as batch,
 };
 use serde_json::json;
 use tonic::Code;
 
 use super::*;
 
-const NAME: &str = "docs";
-
-async fn filled() -> Fixture {
-    let fixture = Fixture::with_hybrid(NAME).await;
-    let points = vec![
-        point(
-            1,
-            [1.0, 0.0, 0.0, 0.0],
-            &[(1, 1.0)],
-            json!({ "kind": "law", "page": 1, "tags": ["a", "b"],
-            "uid": "550e8400-e29b-41d4-a716-446655440000", "parts": [{ "n": 1, "ok": true }, { "n": 2, "ok": false }] }),
-        ),
-        point(
-            2,
-            [0.0, 2.0, 0.0, 0.0],
-            &[(2, 1.0)],
-            json!({ "kind": "law", "page": 2, "tags": [],
-            "parts": [{ "n": 1, "ok": false }] }),
-        ),
-        point(
-            3,
-            [0.0, 0.0, 3.0, 0.0],
-            &[(3, 1.0)],
-            json!({ "kind": "note", "page": 3, "score": 0.5, "open": true }),
-        ),
-    ];
-    fixture.upsert(NAME, points).await;
-    fixture
-}
-
-async fn matching(fixture: &Fixture, filter: Filter) -> Vec<u64> {
-    let scroll = ScrollPointsBuilder::new(NAME).filter(filter);
-    let page = fixture.client.scroll(scroll).await.expect("a scroll");
-    numbers(page.result.into_iter().map(|point| point.id))
-}
+use super::filters::{LIBRARY as NAME, filled, matching};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn points_come_back_as_they_went_in() {
@@ -123,167 +87,6 @@ async fn a_scroll_goes_by_id_and_says_where_it_goes_on() {
     assert_eq!(last, "550e8400-e29b-41d4-a716-446655440000".into());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn filters_select_by_payload_and_by_id() {
-    let fixture = filled().await;
-    let cases: Vec<(&str, Filter, &[u64])> = vec![
-        (
-            "keyword",
-            Filter::must([Condition::matches("kind", "law".to_owned())]),
-            &[1, 2],
-        ),
-        (
-            "integer",
-            Filter::must([Condition::matches("page", 2)]),
-            &[2],
-        ),
-        (
-            "bool",
-            Filter::must([Condition::matches("open", true)]),
-            &[3],
-        ),
-        (
-            "any",
-            Filter::must([Condition::matches("page", vec![1, 3])]),
-            &[1, 3],
-        ),
-        (
-            "uuid",
-            Filter::must([Condition::matches(
-                "uid",
-                "550e8400-e29b-41d4-a716-446655440000".to_owned(),
-            )]),
-            &[1],
-        ),
-        ("has id", Filter::must([Condition::has_id([2, 3])]), &[2, 3]),
-        (
-            "array",
-            Filter::must([Condition::matches("tags", "b".to_owned())]),
-            &[1],
-        ),
-        (
-            "range",
-            Filter::must([Condition::range(
-                "page",
-                Range {
-                    gte: Some(2.0),
-                    ..Range::default()
-                },
-            )]),
-            &[2, 3],
-        ),
-        (
-            "path",
-            Filter::must([Condition::matches("parts[].ok", true)]),
-            &[1],
-        ),
-        (
-            "nested",
-            Filter::must([Condition::nested(
-                "parts",
-                Filter::must([Condition::matches("n", 1), Condition::matches("ok", true)]),
-            )]),
-            &[1],
-        ),
-        (
-            "is empty",
-            Filter::must([Condition::is_empty("tags")]),
-            &[2, 3],
-        ),
-        (
-            "must not",
-            Filter::must_not([Condition::matches("kind", "law".to_owned())]),
-            &[3],
-        ),
-        (
-            "should",
-            Filter::should([Condition::matches("page", 1), Condition::matches("page", 2)]),
-            &[1, 2],
-        ),
-    ];
-    for (name, filter, expected) in &cases {
-        assert_eq!(
-            matching(&fixture, filter.clone()).await,
-            *expected,
-            "{name}"
-        );
-    }
-    for (field, kind) in [
-        ("kind", FieldType::Keyword),
-        ("page", FieldType::Integer),
-        ("uid", FieldType::Uuid),
-    ] {
-        let index = CreateFieldIndexCollectionBuilder::new(NAME, field, kind).wait(true);
-        fixture
-            .client
-            .create_field_index(index)
-            .await
-            .expect("an index");
-    }
-    let fixture = fixture.restart().await;
-    for (name, filter, expected) in cases {
-        let counted = CountPointsBuilder::new(NAME)
-            .filter(filter.clone())
-            .exact(true);
-        let counted = fixture
-            .client
-            .count(counted)
-            .await
-            .expect("a count")
-            .result
-            .expect("a result");
-        assert_eq!(counted.count, expected.len() as u64, "{name}");
-        assert_eq!(
-            matching(&fixture, filter).await,
-            expected,
-            "{name}, indexed"
-        );
-    }
-    let info = fixture
-        .client
-        .collection_info(NAME)
-        .await
-        .expect("info")
-        .result
-        .expect("a result");
-    assert_eq!(info.payload_schema.len(), 3);
-    assert_eq!(
-        (info.points_count, info.payload_schema["kind"].points),
-        (Some(3), Some(3))
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_facet_counts_the_values_of_an_indexed_field() {
-    let fixture = filled().await;
-    let facet = FacetCountsBuilder::new(NAME, "kind").exact(true);
-    let refused = refusal(fixture.client.facet(facet.clone()).await);
-    assert_eq!(refused.0, Code::InvalidArgument);
-    let index = CreateFieldIndexCollectionBuilder::new(NAME, "kind", FieldType::Keyword).wait(true);
-    fixture
-        .client
-        .create_field_index(index)
-        .await
-        .expect("an index");
-    let hits = fixture.client.facet(facet).await.expect("a facet").hits;
-    let hits: Vec<_> = hits
-        .into_iter()
-        .map(|hit| {
-            (
-                hit.value.and_then(|value| value.variant).expect("a value"),
-                hit.count,
-            )
-        })
-        .collect();
-    assert_eq!(
-        hits,
-        [
-            (Variant::StringValue("law".into()), 2),
-            (Variant::StringValue("note".into()), 1)
-        ]
-    );
-}
-
 async fn payload_of_one(fixture: &Fixture) -> std::collections::HashMap<String, Value> {
     let get = GetPointsBuilder::new(NAME, vec![1.into()]).with_payload(true);
     let mut found = fixture.client.get_points(get).await.expect("points").result;
@@ -309,7 +112,7 @@ async fn payloads_are_set_overwritten_and_removed() {
         .expect("a change");
     assert_eq!(
         payload_of_one(&fixture).await,
-        payload_of(json!({ "kind": "law", "page": 9 })).into()
+        stored(json!({ "kind": "law", "page": 9 }))
     );
     let over = SetPayloadPointsBuilder::new(NAME, payload_of(json!({ "x": true })))
         .points_selector(one())
@@ -319,15 +122,12 @@ async fn payloads_are_set_overwritten_and_removed() {
         .overwrite_payload(over)
         .await
         .expect("a change");
-    assert_eq!(
-        payload_of_one(&fixture).await,
-        payload_of(json!({ "x": true })).into()
-    );
+    assert_eq!(payload_of_one(&fixture).await, stored(json!({ "x": true })));
     let clear = ClearPayloadPointsBuilder::new(NAME)
         .points(one())
         .wait(true);
     fixture.client.clear_payload(clear).await.expect("a change");
-    assert_eq!(payload_of_one(&fixture).await, payload_of(json!({})).into());
+    assert_eq!(payload_of_one(&fixture).await, stored(json!({})));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -69,10 +69,7 @@ async fn the_nearest_come_first_and_limits_hold() {
     .await;
     assert_eq!(numbers(found.iter().map(|hit| hit.id.clone())), [1, 2]);
     assert!((found[0].score - 1.0).abs() < 1e-5 && found[1].score < found[0].score);
-    assert_eq!(
-        found[0].payload,
-        payload_of(json!({ "kind": "law" })).into()
-    );
+    assert_eq!(found[0].payload, stored(json!({ "kind": "law" })));
     assert!(found[0].vectors.is_some());
     assert_eq!(ids(&fixture, dense().limit(2).offset(1)).await[..1], [2]);
     assert_eq!(ids(&fixture, dense().score_threshold(0.5)).await, [1, 2]);
@@ -149,10 +146,7 @@ async fn a_hybrid_query_fuses_its_prefetches() {
     };
     let fused = hits(&fixture, hybrid(Fusion::Rrf)).await;
     assert_eq!(fused[0].id, Some(2.into()), "second in both");
-    assert_eq!(
-        fused[0].payload,
-        payload_of(json!({ "kind": "note" })).into()
-    );
+    assert_eq!(fused[0].payload, stored(json!({ "kind": "note" })));
     assert!(
         (fused[0].score - 2.0 / 3.0).abs() < 1e-5,
         "{}",
