@@ -16,6 +16,9 @@ use super::*;
 const CHILD_DIRECTORY: &str = "ENACT_TEST_QDRANT_DIRECTORY";
 const KILLED_WRITER: &str = "local::qdrant::tests::durability::acknowledged_writes_survive_a_kill";
 
+/// Points in one write of `write_until_killed`.
+const BATCH: u64 = 2000;
+
 struct Killed {
     child: Child,
     url: String,
@@ -270,8 +273,8 @@ async fn points_left_twice_by_a_crash_while_optimising_are_made_one() {
 async fn write_until_killed(client: Qdrant, first: u64) -> u64 {
     let mut acknowledged = 0;
     loop {
-        let batch = (first + acknowledged) * 100;
-        let points = (batch..batch + 100)
+        let batch = (first + acknowledged) * BATCH;
+        let points = (batch..batch + BATCH)
             .map(|n| point(n, [n as f32, 1.0, 0.0, 0.0], &[(7, 1.0)], json!({ "n": n })))
             .collect::<Vec<_>>();
         let upsert = UpsertPointsBuilder::new("docs", points).wait(true);
@@ -288,7 +291,7 @@ async fn a_kill_while_segments_are_replaced_loses_and_doubles_nothing() {
         return serve_until_killed(Path::new(&directory)).await;
     }
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let mut batches = 0;
+    let (mut batches, mut interrupted) = (0, 0);
     for round in 0..6u64 {
         let mut killed = spawn_server(
             directory.path(),
@@ -312,7 +315,7 @@ async fn a_kill_while_segments_are_replaced_loses_and_doubles_nothing() {
             let counted = counted.result.expect("a result").count;
             // A batch that was not acknowledged may be there, in part too.
             assert!(
-                (batches * 100..=(batches + 1) * 100).contains(&counted),
+                (batches * BATCH..=(batches + 1) * BATCH).contains(&counted),
                 "{round}: {counted} of {batches}"
             );
         }
@@ -320,23 +323,26 @@ async fn a_kill_while_segments_are_replaced_loses_and_doubles_nothing() {
         let marker = directory.path().join("collections/docs/optimising");
         let deadline = Instant::now() + Duration::from_secs(30);
         // The kill is to fall while segments are replaced, at another moment each time.
-        for _ in 0..=round * 3 {
-            while !marker.exists() && Instant::now() < deadline {
-                tokio::task::yield_now().await;
-            }
+        while !marker.exists() && Instant::now() < deadline {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..round * 2000 {
+            tokio::task::yield_now().await;
         }
         killed.child.kill().expect("a kill");
         killed.child.wait().expect("its end");
         batches += writing.await.expect("the writer");
+        interrupted += u64::from(marker.exists());
     }
+    assert!(interrupted > 0, "no kill fell while segments were replaced");
     let (server, client) = serve(directory.path()).await;
-    let ids = (0..batches * 100).map(Into::into).collect::<Vec<_>>();
+    let ids = (0..batches * BATCH).map(Into::into).collect::<Vec<_>>();
     let found = client
         .get_points(GetPointsBuilder::new("docs", ids).with_vectors(true))
         .await
         .expect("points")
         .result;
-    assert_eq!(found.len() as u64, batches * 100);
+    assert_eq!(found.len() as u64, batches * BATCH);
     assert!(found.iter().all(|point| point.vectors.is_some()));
     server.shutdown().await.expect("an orderly stop");
 }
