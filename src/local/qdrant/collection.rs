@@ -9,8 +9,9 @@
 //! time; a collection opened with the marker has its points counted, and is rewritten if some are there twice.
 
 use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use prost::Message;
@@ -26,8 +27,10 @@ use super::index::edge_schema;
 use super::refusal::Refusal;
 use super::values::json_path;
 
-/// After this many changed points the shard is looked over for work, which is cheap when there is none.
+/// After this many changed points the shard is looked over for work, when writes pause; cheap when there is none.
 const OPTIMISE_AFTER: u64 = 1000;
+/// After this many it is done without waiting for writes to pause.
+const OPTIMISE_AT_ONCE: u64 = 20_000;
 const INFO_FILE: &str = "collection.json";
 const SHARD_DIRECTORY: &str = "shard";
 const OPTIMISING_MARKER: &str = "optimising";
@@ -42,6 +45,7 @@ pub(super) struct Collection {
     info: RwLock<CollectionInfo>,
     operations: AtomicU64,
     changed: AtomicU64,
+    claimed: AtomicBool,
 }
 
 /// One change of the shard, and how many points it may touch.
@@ -84,6 +88,7 @@ impl Collection {
             info: RwLock::new(info),
             operations: AtomicU64::new(0),
             changed: AtomicU64::new(0),
+            claimed: AtomicBool::new(false),
         };
         collection.finish_repair()?;
         collection.trim_log()?;
@@ -183,17 +188,26 @@ impl Collection {
         self.replace_info(info)
     }
 
-    /// Whether enough has changed for `optimise` to be worth calling.
-    pub(super) fn wants_optimising(&self) -> bool {
+    /// Whether the caller is to see to a call of `optimise`: enough has changed, and nobody else does.
+    pub(super) fn claim_optimising(&self) -> bool {
         self.changed.load(Ordering::Relaxed) >= OPTIMISE_AFTER
+            && !self.claimed.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether so much has changed that optimising should not wait for a pause.
+    pub(super) fn overdue(&self) -> bool {
+        self.changed.load(Ordering::Relaxed) >= OPTIMISE_AT_ONCE
+    }
+
+    /// How many writes there have been since the start.
+    pub(super) fn operations(&self) -> u64 {
+        self.operations.load(Ordering::Relaxed)
     }
 
     /// Builds indexes and clears deleted points, if the shard finds that due. Writes wait meanwhile.
     pub(super) fn optimise(&self) -> Result<(), Refusal> {
         let _one_at_a_time = lock(&self.writes);
-        if !self.wants_optimising() {
-            return Ok(());
-        }
+        self.claimed.store(false, Ordering::Relaxed);
         self.changed.store(0, Ordering::Relaxed);
         self.read(|shard| {
             shard.flush();
@@ -219,8 +233,16 @@ impl Collection {
         self.load(None)
     }
 
+    /// The shard panics when it cannot flush, and would abort the process when that happens as it is dropped. So it is
+    /// flushed first, and leaked if that fails: what no waiting write has flushed before is lost either way.
     fn close(&self) {
-        drop(write(&self.shard).take());
+        let Some(shard) = write(&self.shard).take() else {
+            return;
+        };
+        if catch_unwind(AssertUnwindSafe(|| shard.flush())).is_err() {
+            tracing::error!(collection = self.name, "the last flush failed");
+            std::mem::forget(shard);
+        }
     }
 
     fn load(&self, config: Option<EdgeConfig>) -> Result<(), Refusal> {
@@ -337,6 +359,12 @@ impl Collection {
         }
         drop(new);
         Ok(sync_tree(&path)?)
+    }
+}
+
+impl Drop for Collection {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

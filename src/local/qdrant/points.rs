@@ -2,7 +2,7 @@
 //! the result.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use qdrant_client::qdrant::points_server::Points;
 use qdrant_client::qdrant::{
@@ -31,14 +31,30 @@ use super::writes::{self, PayloadWrite};
 
 type Answer<T> = Result<Response<T>, Status>;
 
-/// Looks the collection's shard over in the background, if enough has changed.
+/// How long no write must have come before a shard is looked over: it cannot be written to meanwhile, and a bulk load
+/// is served better by one look at its end.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Looks the collection's shard over in the background, once enough has changed and writes pause.
 pub(super) fn optimise_if_due(collection: Arc<Collection>) {
-    if !collection.wants_optimising() {
+    if !collection.claim_optimising() {
         return;
     }
-    tokio::task::spawn_blocking(move || {
-        if let Err(refusal) = collection.optimise() {
-            tracing::warn!(collection = collection.name(), %refusal, "optimising failed");
+    tokio::spawn(async move {
+        let mut seen = collection.operations();
+        while !collection.overdue() {
+            tokio::time::sleep(QUIET).await;
+            let operations = collection.operations();
+            if operations == seen {
+                break;
+            }
+            seen = operations;
+        }
+        let name = collection.name().to_owned();
+        match blocking(move || collection.optimise()).await {
+            // Without a collection: it was deleted in the meantime.
+            Ok(()) | Err(Refusal::NoCollection(_)) => {}
+            Err(refusal) => tracing::warn!(collection = name, %refusal, "optimising failed"),
         }
     });
 }

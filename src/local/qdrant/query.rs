@@ -213,9 +213,22 @@ impl<'a> Translation<'a> {
         })
     }
 
+<<<<<<< HEAD
     fn quantization(&self, given: QuantizationSearchParams) -> Result<edge::QuantizationSearchParams, Refusal> {
         let QuantizationSearchParams { ignore, rescore, oversampling } = given;
         if let Some(factor) = oversampling.filter(|factor| !(*factor >= 1.0)) {
+=======
+    fn quantization(
+        &self,
+        given: QuantizationSearchParams,
+    ) -> Result<edge::QuantizationSearchParams, Refusal> {
+        let QuantizationSearchParams {
+            ignore,
+            rescore,
+            oversampling,
+        } = given;
+        if let Some(factor) = oversampling.filter(|factor| factor.is_nan() || *factor < 1.0) {
+>>>>>>> qdrant
             return Err(Refusal::bad_input(format!(
                 "Validation error in body: [params.quantization.oversampling: value {factor} invalid, must be 1.0 or larger]"
             )));

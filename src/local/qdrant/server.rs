@@ -30,12 +30,12 @@ const LARGEST_MESSAGE: usize = 64 * 1024 * 1024;
 /// How long a stop waits for calls under way; a client that never hangs up must not hold it for ever.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A running Qdrant-compatible server. Dropping it without `shutdown` stops serving but may lose what no waiting
-/// write has flushed.
+/// A running Qdrant-compatible server. Dropping it without `shutdown` cuts off calls under way and then flushes and
+/// closes the collections, blocking the thread that drops it meanwhile.
 pub struct QdrantServer {
     address: SocketAddr,
     services: Arc<Services>,
-    stop: oneshot::Sender<()>,
+    stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     /// Held, not read: the lock on the data directory ends with it.
     _lock: File,
@@ -92,7 +92,17 @@ impl QdrantServer {
         let services = Arc::new(Services { catalog: Arc::new(catalog) });
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(serve(services.clone(), listener, stopped));
+<<<<<<< HEAD
         Ok(QdrantServer { address, services, stop, serving, _lock: lock })
+=======
+        Ok(QdrantServer {
+            address,
+            services,
+            stop: Some(stop),
+            serving,
+            _lock: lock,
+        })
+>>>>>>> qdrant
     }
 
     /// Returns the address clients connect to.
@@ -104,18 +114,16 @@ impl QdrantServer {
     ///
     /// # Errors
     /// When serving had failed before. The collections are closed all the same.
-    pub async fn shutdown(self) -> Result<(), QdrantServerError> {
-        // The receiver is gone only when serving has ended by itself.
-        let _ = self.stop.send(());
-        let mut serving = self.serving;
-        let served = match tokio::time::timeout(PATIENCE, &mut serving).await {
+    pub async fn shutdown(mut self) -> Result<(), QdrantServerError> {
+        drop(self.stop.take());
+        let served = match tokio::time::timeout(PATIENCE, &mut self.serving).await {
             Ok(served) => served,
             Err(_) => {
-                serving.abort();
-                serving.await
+                self.serving.abort();
+                (&mut self.serving).await
             }
         };
-        let services = self.services;
+        let services = Arc::clone(&self.services);
         let closed = tokio::task::spawn_blocking(move || services.catalog.close()).await;
         closed.map_err(QdrantServerError::Panicked)?;
         match served {
@@ -123,6 +131,14 @@ impl QdrantServer {
             Err(error) if error.is_cancelled() => Ok(()),
             Err(error) => Err(QdrantServerError::Panicked(error)),
         }
+    }
+}
+
+impl Drop for QdrantServer {
+    fn drop(&mut self) {
+        self.serving.abort();
+        // After `shutdown` the collections are closed already.
+        self.services.catalog.close();
     }
 }
 
@@ -170,7 +186,7 @@ async fn serve(
         )
         .add_service(SnapshotsServer::from_arc(services))
         .serve_with_incoming_shutdown(TcpIncoming::from(listener), async {
-            // A dropped sender means the same as a sent one: stop.
+            // The sender is dropped, never used: that is the sign to stop.
             let _ = stopped.await;
         })
         .await

@@ -103,8 +103,15 @@ fn edge_vector(vector: Vector) -> Result<VectorInternal, Refusal> {
 
 fn flat_multi(data: Vec<f32>, rows: u32) -> Result<VectorInternal, Refusal> {
     let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+<<<<<<< HEAD
     if rows == 0 || data.is_empty() || data.len() % rows != 0 {
         return Err(Refusal::bad_input("multivector data does not divide into its number of vectors"));
+=======
+    if rows == 0 || data.is_empty() || !data.len().is_multiple_of(rows) {
+        return Err(Refusal::bad_input(
+            "multivector data does not divide into its number of vectors",
+        ));
+>>>>>>> qdrant
     }
     let width = data.len() / rows;
     edge_multi(MultiDenseVector {
