@@ -5,12 +5,12 @@
 pub mod model;
 pub mod spec;
 pub mod graph;
-pub mod observe;
-pub mod diff;
-pub mod plan;
 pub mod store;
-pub mod embed;
 pub mod chunk;
+pub mod embed;
+pub mod diff;
+pub mod observe;
+pub mod plan;
 pub mod apply;
 pub mod verify;
 pub mod report;

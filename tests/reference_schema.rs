@@ -46,7 +46,10 @@ async fn the_counts_are_the_fields(client: &Client) {
         ("SELECT count(*) FROM information_unit WHERE lifecycle_status = 'deprecated'", 12),
         ("SELECT count(*) FROM information_unit WHERE doc_code IN ('DIEU-28','DIEU-32','DIEU-35')", 86),
         ("SELECT count(*) FROM unit_version WHERE body = ''", 5),
-        ("SELECT count(*) FROM information_unit WHERE NOT (fn_iu_verify_invariants(canonical_address)->>'all_pass')::boolean", 0),
+        (
+            "SELECT count(*) FROM information_unit WHERE NOT (fn_iu_verify_invariants(canonical_address)->>'all_pass')::boolean",
+            0,
+        ),
         ("SELECT count(*) FROM iu_vector_sync_point", 0),
         ("SELECT count(*) FROM iu_lifecycle_log", 0),
         ("SELECT count(*) FROM dot_config", 14),
@@ -68,21 +71,28 @@ const REVIEW: &str = "
       '[]', 'sovereign', '{}', 'low', now(), 'test', false, '1.0.0', now(), now());";
 
 async fn amending_keeps_every_invariant(client: &Client) {
-    let amend = |title: &str, body: &str| format!("SELECT fn_iu_amend('ICX-CONST/DIEU-2', '{title}', '{body}', 'tester')");
+    let amend =
+        |title: &str, body: &str| format!("SELECT fn_iu_amend('ICX-CONST/DIEU-2', '{title}', '{body}', 'tester')");
     let state = "SELECT jsonb_build_array(u.lifecycle_status, v.lifecycle_status, v.version_seq, u.identity_profile->>'title', v.body,
                    v.content_hash = fn_content_hash(v.body), v.enacted_at IS NOT NULL, u.content_anchor_ref = v.id::text, u.updated_by)
                  FROM information_unit u JOIN unit_version v ON v.id = u.version_anchor_ref WHERE canonical_address = 'ICX-CONST/DIEU-2'";
 
     assert_eq!(status(client, &amend("Article 2", "one")).await, "amended");
     assert_eq!(status(client, &amend("Article 2", "one")).await, "unchanged");
-    assert_eq!(answer(client, state).await, json!(["draft", "draft", 2, "Article 2", "one", true, false, true, "tester"]));
+    assert_eq!(
+        answer(client, state).await,
+        json!(["draft", "draft", 2, "Article 2", "one", true, false, true, "tester"])
+    );
 
     client.batch_execute(REVIEW).await.unwrap();
     let enact = "SELECT fn_iu_enact('ICX-CONST/DIEU-2', 'tester', '00000000-0000-0000-0000-000000000002')";
     assert_eq!(status(client, enact).await, "enacted");
     assert_eq!(status(client, &amend("Article 2", "two")).await, "amended");
     assert_eq!(status(client, &amend("Article Two", "two")).await, "amended");
-    assert_eq!(answer(client, state).await, json!(["enacted", "enacted", 4, "Article Two", "two", true, true, true, "tester"]));
+    assert_eq!(
+        answer(client, state).await,
+        json!(["enacted", "enacted", 4, "Article Two", "two", true, true, true, "tester"])
+    );
     let retire = "SELECT fn_iu_retire('ICX-CONST/DIEU-2', 'tester', '00000000-0000-0000-0000-000000000002')";
     assert_eq!(status(client, retire).await, "retired");
 
@@ -94,7 +104,8 @@ async fn amending_keeps_every_invariant(client: &Client) {
 }
 
 async fn the_guards_hold_after_the_tooling(client: &Client) {
-    let place = |address: &str, parent: &str| format!("SELECT fn_iu_place('{address}', 'DOC', 7, 's1', {parent}, 'tester')");
+    let place =
+        |address: &str, parent: &str| format!("SELECT fn_iu_place('{address}', 'DOC', 7, 's1', {parent}, 'tester')");
     for (sql, expected) in [
         (place("ICX-CONST/DIEU-3", "'ICX-CONST/DIEU-4'"), "placed"),
         (place("ICX-CONST/DIEU-3", "'ICX-CONST/DIEU-4'"), "unchanged"),

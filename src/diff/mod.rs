@@ -1,1 +1,32 @@
 //! Compares desired with observed state. Pure.
+//!
+//! ```text
+//! Desired + Binding + units + managed ── resolve ──▶ Resolved   (promotions expanded, selections pinned, ids derived)
+//! Resolved + Observed ───────────────── compare ──▶ Comparison (changes, findings, what was compared)
+//! ```
+//!
+//! Selections are evaluated against the state that the plan will produce: `resolve` first finds what promotions will move,
+//! and a vector set then sees each unit in the state it will have.
+
+mod change;
+pub mod codes;
+mod compare;
+mod ids;
+mod resolve;
+mod rows;
+mod scope;
+mod vectors;
+
+pub use change::{
+    Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, FieldChange, Finding, LedgerWrite, Reason,
+    RowChange, UnitPoints, VectorChange,
+};
+pub use compare::{Comparison, compare};
+pub use ids::{derive_id, set_hash};
+pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, ResolvedRow, RowValue, resolve};
+pub use rows::{check_rows, reference_targets};
+pub use scope::APPLY_TIME;
+pub use vectors::{
+    ChunkView, GENERATION_KEY, OwnedChunk, Ownership, Recipe, SetRecord, ledger_key, live_collection, payload, recipe,
+    units_needing_text,
+};

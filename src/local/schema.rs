@@ -42,10 +42,8 @@ mod tests {
     #[test]
     fn every_file_of_the_schema_is_compiled_in_and_in_order() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/sql/iu_core");
-        let mut on_disk: Vec<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut on_disk: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         on_disk.sort();
         let mut compiled: Vec<_> = iu_core_sql().iter().map(|(name, _)| (*name).to_owned()).collect();
         compiled.push(fixture_sql().0.to_owned());

@@ -200,8 +200,7 @@ async fn shared_endpoints(dir: &DataDir) -> Result<Option<Endpoints>, LocalError
         return Ok(None);
     };
     let qdrant_answers = tokio::time::timeout(ANSWER_LIMIT, tokio::net::TcpStream::connect(qdrant_at));
-    let (postgres_answers, qdrant_answers) =
-        tokio::join!(postgres::answers(postgres_at, ANSWER_LIMIT), qdrant_answers);
+    let (postgres_answers, qdrant_answers) = tokio::join!(postgres::answers(postgres_at, ANSWER_LIMIT), qdrant_answers);
     let both = postgres_answers && matches!(qdrant_answers, Ok(Ok(_)));
     Ok(both.then_some(Endpoints { postgres, qdrant, pid }))
 }

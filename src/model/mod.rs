@@ -1,1 +1,45 @@
-//! Plain data shared by every part: names, desired state, observed state, changes, canonical encoding and digests.
+//! Plain data shared by every part.
+//!
+//! Nothing here does I/O, reads a clock or draws a random number, and every map is ordered, so that the same input
+//! gives the same bytes on every machine.
+//!
+//! *Not here:* parsing (`spec`), comparing (`diff`), deciding (`plan`, `apply::machine`).
+
+mod binding;
+mod canonical;
+mod chunk_policy;
+mod closest;
+mod desired;
+mod diagnostic;
+mod environment;
+mod name;
+mod observed;
+mod placeholder;
+mod points;
+mod selection;
+
+pub use binding::{
+    Argument, Binding, FunctionCall, Gate, IdScheme, Ledger, LifecycleBinding, PromotionBinding, Refresh, RowTemplate,
+    SetHash, SoftReference, StatusCheck, TableUpdate, TemplateScope, Transition, TransitionWork, UnitSource,
+};
+pub use canonical::{Digest, canonical_json, digest_of};
+pub use chunk_policy::{ChunkPolicy, ChunkTemplate, EmptyBody, Splitter, TemplateError};
+pub use closest::{closest, name_hint};
+pub use desired::{
+    Cell, Desired, Distance, Expectation, IdChoice, NamedSelection, PayloadIndex, Promotion, Review, Rollout,
+    RowResource, RowState, SourceFile, VectorSet, VectorSpec,
+};
+pub use diagnostic::{Code, Diagnostic, Diagnostics, Place, Severity, Spot};
+pub use environment::{
+    BindingRef, EmbedderConfig, Environment, PostgresConfig, QdrantConfig, Roles, SecretSource, Stores, Tls,
+};
+pub use name::{Address, NameError, TableName};
+pub use observed::{
+    Column, ForeignKey, FunctionFacts, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget, RowKey,
+    TableFacts, UnitFacts,
+};
+pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
+pub use points::{
+    ChunkFacts, CollectionFacts, EmbedderIdentity, Identities, IndexFacts, PointId, PointIdentity, VectorParams,
+};
+pub use selection::{Condition, Selection, UnitsRef};

@@ -1,1 +1,26 @@
 //! Expands changes into ordered steps, lint findings and the saved plan. Pure.
+//!
+//! The saved plan says everything: an apply reads it and the journal, never the YAML, and makes no choice of its own. Its
+//! bytes depend on its input alone, so it holds no time, no random number and no path of the machine.
+
+mod baseline;
+mod build;
+mod calls;
+mod order;
+mod pretty;
+mod saved;
+mod step;
+mod summary;
+
+pub use baseline::{collection_ids_digest, managed_under, relevant_units};
+pub use build::{BuildInput, Built, build};
+pub use calls::{call_columns, check_functions};
+pub use saved::{
+    Baseline, CollectionBaseline, EnvironmentPin, FORMAT_MAJOR, FORMAT_VERSION, LoadError, Pins, RowBaseline,
+    SavedPlan, SelectionPin,
+};
+pub use step::{
+    CallsWork, GateWork, ManagedWrite, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy, TransitionsWork,
+    UpdateWork, VectorMaker, VectorWork, Work,
+};
+pub use summary::{LifecycleCounts, Summary, VectorCounts};

@@ -22,7 +22,9 @@ const PROGRAMS: [&str; 4] = ["initdb", "postgres", "pg_ctl", "createdb"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
-    #[error("no PostgreSQL found: no directory of /usr/lib/postgresql/*/bin, /usr/pgsql-*/bin or PATH holds all of {PROGRAMS:?}")]
+    #[error(
+        "no PostgreSQL found: no directory of /usr/lib/postgresql/*/bin, /usr/pgsql-*/bin or PATH holds all of {PROGRAMS:?}"
+    )]
     NoPostgres,
     #[error("running as root, and neither the user \"postgres\" nor \"nobody\" exists to run PostgreSQL as")]
     NoUser,
@@ -72,7 +74,15 @@ impl PrivateCluster {
         let temp = temp_dir(user)?;
         let mut cluster = Self { bin, user, durability, postmaster: None, temp };
         let mut initdb = cluster.command("initdb");
-        initdb.args(["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions", "-U", SUPERUSER]);
+        initdb.args([
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--no-locale",
+            "--no-sync",
+            "--no-instructions",
+            "-U",
+            SUPERUSER,
+        ]);
         run("initdb", initdb.arg("-D").arg(cluster.data()))?;
         cluster.restart()?;
         Ok(cluster)
@@ -229,7 +239,8 @@ fn unprivileged_user() -> Result<Option<User>, ClusterError> {
 /// A directory that the user owns, under one that everybody may enter, with a name short enough for a socket (107 bytes).
 fn temp_dir(user: Option<User>) -> Result<TempDir, ClusterError> {
     let usual = std::env::temp_dir();
-    let open_to_all = |path: &Path| path.ancestors().all(|part| fs::metadata(part).is_ok_and(|meta| meta.mode() & 0o001 != 0));
+    let open_to_all =
+        |path: &Path| path.ancestors().all(|part| fs::metadata(part).is_ok_and(|meta| meta.mode() & 0o001 != 0));
     let fits = usual.as_os_str().len() <= 60 && (user.is_none() || open_to_all(&usual));
     let base = if fits { usual } else { PathBuf::from("/tmp") };
     let failed = |path: &Path| {

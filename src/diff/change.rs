@@ -1,0 +1,265 @@
+//! Changes: a resource, what will happen to it, and why.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Address, Cell, Digest, LiveRow, PointId, RowKey, TableName, UnitFacts};
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// The resource.
+    pub address: Address,
+    /// `plans/x.yaml:12:5`, where it is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_at: Option<String>,
+    /// Why, most important first. Never empty.
+    pub reasons: Vec<Reason>,
+    /// What exactly.
+    pub detail: ChangeDetail,
+}
+
+/// What will happen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeDetail {
+    /// A row is created, updated or deleted.
+    Row {
+        /// The table.
+        table: TableName,
+        /// The key, as the database spells it.
+        key: RowKey,
+        /// What people call this kind of row, where a binding names it (`manifest_unit_block`).
+        kind: Option<String>,
+        /// What changes.
+        change: RowChange,
+    },
+    /// A unit moves to another state.
+    Lifecycle {
+        /// The unit as it was reviewed.
+        unit: UnitFacts,
+        /// The state it moves to.
+        to: String,
+        /// The promotion that moves it.
+        promotion: String,
+    },
+    /// A promotion is recorded as applied.
+    Promotion {
+        /// Its name.
+        name: String,
+        /// How many units it covers.
+        units: u64,
+        /// The hash of the set.
+        set_hash: Option<String>,
+        /// What later plans need to know of it.
+        record: Box<PromotionRecordDetail>,
+    },
+    /// A cache is refreshed.
+    Refresh {
+        /// The binding's name for it.
+        name: String,
+        /// Units whose change makes it stale.
+        units: u64,
+    },
+    /// A vector set changes.
+    VectorSet(Box<VectorChange>),
+    /// A resource left the plan files; what it made stays, Enact no longer manages it.
+    Forget,
+}
+
+/// The body of a promotion's record.
+pub type PromotionRecordDetail = super::resolve::PromotionRecord;
+
+/// What happens to a row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowChange {
+    /// It is inserted with these values.
+    Create {
+        /// Column to value.
+        values: BTreeMap<String, Cell>,
+    },
+    /// Some columns change.
+    Update {
+        /// The whole live row, for the baseline.
+        live: LiveRow,
+        /// What changes.
+        fields: BTreeMap<String, FieldChange>,
+    },
+    /// It is deleted.
+    Delete {
+        /// The row that goes.
+        before: LiveRow,
+    },
+}
+
+/// One column's change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// The live value.
+    pub before: Option<String>,
+    /// The value to be.
+    pub after: Cell,
+}
+
+/// Why something changes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// A plan file declares it and it is not there.
+    NotThere,
+    /// A plan file declares other values.
+    ValuesDiffer,
+    /// A plan file says that it should be absent.
+    DeclaredAbsent,
+    /// A promotion needs it.
+    Promotion(String),
+    /// It depends on lifecycle states that change.
+    LifecycleChanges,
+    /// A unit comes into the selection.
+    UnitJoins,
+    /// A unit leaves the selection.
+    UnitLeaves,
+    /// A unit's content is another one.
+    ContentChanged,
+    /// Values that go into the text or the payload are others.
+    PayloadChanged,
+    /// The chunk policy or an embedder is another one.
+    RecipeChanged,
+    /// Points that should exist do not.
+    PointsMissing(u64),
+    /// The collection's shape is another one.
+    ShapeChanged(String),
+    /// The database's epoch is not the one the set was written under.
+    EpochChanged,
+    /// It is no longer in the plan files.
+    NoLongerDeclared,
+}
+
+/// How a vector set changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VectorChange {
+    /// The set: the alias or collection that applications query.
+    pub set: String,
+    /// Digest of policy, embedders, shape and payload fields.
+    pub recipe: Digest,
+    /// What becomes of the collection.
+    pub collection: CollectionChange,
+    /// Units whose points change, by address.
+    pub units: Vec<UnitPoints>,
+    /// Points that stay as they are.
+    pub kept: u64,
+    /// Points that Enact does not own; never touched.
+    pub foreign: u64,
+    /// Estimated tokens of the texts to embed.
+    pub tokens: u64,
+    /// What the ledger has to say, where the set has one.
+    pub ledger: Vec<LedgerWrite>,
+    /// Addresses of units without a body, which have no chunk.
+    pub skipped_empty: Vec<String>,
+}
+
+/// What becomes of the collection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CollectionChange {
+    /// A new collection under the alias; nothing was there.
+    New,
+    /// A new collection takes the place of this one by one alias switch.
+    Replace {
+        /// The live collection.
+        live: String,
+        /// Why not in place.
+        why: String,
+    },
+    /// Points are written into the live collection.
+    InPlace {
+        /// The live collection.
+        live: String,
+        /// Why in place.
+        why: String,
+    },
+}
+
+/// The points of one unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnitPoints {
+    /// The unit's id.
+    pub unit: String,
+    /// Its address.
+    pub address: String,
+    /// Its title.
+    pub title: String,
+    /// Digest of what its points are made from, empty when it leaves.
+    pub input: Option<Digest>,
+    /// Why.
+    pub reason: Reason,
+    /// The chunks it will have.
+    pub chunks: Vec<ChunkPlan>,
+    /// Points that go.
+    pub delete: Vec<PointId>,
+}
+
+/// One row of the ledger to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerWrite {
+    /// The unit's id.
+    pub unit: String,
+    /// The point's key.
+    pub key: String,
+    /// The point's id.
+    pub id: PointId,
+    /// The chunk's place, from 0.
+    pub ordinal: u32,
+    /// How many chunks the unit has.
+    pub count: u32,
+    /// SHA-256 of the chunk's own text.
+    pub sha256: String,
+    /// Whether the point exists afterwards.
+    pub exists: bool,
+}
+
+/// One chunk as it will be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChunkPlan {
+    /// Its place, from 0.
+    pub ordinal: u32,
+    /// The point's id.
+    pub id: PointId,
+    /// Digest of the text as embedded.
+    pub text: Digest,
+    /// SHA-256 of the chunk's own text.
+    pub sha256: String,
+    /// Where its vectors come from.
+    pub source: ChunkSource,
+}
+
+/// Where a point's vectors come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChunkSource {
+    /// The point is there already.
+    Kept,
+    /// Another point has the same text and embedders: its vectors are taken.
+    Copy {
+        /// That point.
+        from: PointId,
+    },
+    /// The text is embedded.
+    Embed {
+        /// Estimated tokens.
+        tokens: u64,
+    },
+}
+
+/// Something a reviewer should know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Finding {
+    /// A stable code such as `W101`.
+    pub code: String,
+    /// What it is about.
+    pub address: Option<Address>,
+    /// One sentence.
+    pub message: String,
+}

@@ -1,0 +1,235 @@
+//! Compares everything and collects the changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::change::{Change, ChangeDetail, CollectionChange, Finding, Reason};
+use super::codes;
+use super::resolve::{Resolved, some_of};
+use super::rows::compare_rows;
+use super::vectors::{Recipe, SetInput, compare_set, live_collection};
+use crate::model::{Address, Binding, Desired, Diagnostic, Diagnostics, EmptyBody, Environment, Observed, Rollout};
+
+/// The result of comparing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Comparison {
+    /// What differs, by kind and address.
+    pub changes: Vec<Change>,
+    /// What reviewers should know.
+    pub findings: Vec<Finding>,
+    /// Points that stay in sets without a change.
+    pub kept: u64,
+}
+
+/// Compares desired with observed state.
+///
+/// # Errors
+/// Everything that makes the desired state impossible, all in one go.
+pub fn compare(
+    desired: &Desired,
+    binding: &Binding,
+    environment: &Environment,
+    resolved: &Resolved,
+    observed: &Observed,
+    recipes: &BTreeMap<String, Recipe>,
+) -> Result<Comparison, Diagnostics> {
+    let mut errors = Diagnostics::default();
+    let mut out = Comparison { findings: resolved.findings.clone(), ..Comparison::default() };
+    out.changes.extend(compare_rows(resolved, observed, binding, &mut errors));
+    lifecycle_changes(resolved, observed, &mut out);
+    refresh_changes(binding, resolved, observed, &mut out);
+    vector_changes(&VectorsInput { desired, binding, environment, resolved, observed, recipes }, &mut out, &mut errors);
+    forgotten(desired, observed, &mut out);
+    data_loss(&mut out);
+    out.findings.sort();
+    errors.into_result(out).map(|(out, _)| out)
+}
+
+fn lifecycle_changes(resolved: &Resolved, observed: &Observed, out: &mut Comparison) {
+    for (name, promotion) in &resolved.promotions {
+        let declared_at = Some(promotion.place.to_string());
+        let mut moves: Vec<_> = promotion.pending.iter().filter_map(|id| observed.units.get(id)).collect();
+        moves.sort_by(|a, b| a.address.cmp(&b.address));
+        for unit in moves {
+            out.changes.push(Change {
+                address: Address::lifecycle(&unit.address),
+                declared_at: declared_at.clone(),
+                reasons: vec![Reason::Promotion(name.clone())],
+                detail: ChangeDetail::Lifecycle {
+                    unit: unit.clone(),
+                    to: promotion.record.to.clone(),
+                    promotion: name.clone(),
+                },
+            });
+        }
+        if !promotion.recorded && !promotion.record.units.is_empty() {
+            out.changes.push(Change {
+                address: Address::promotion(name),
+                declared_at,
+                reasons: vec![Reason::NotThere],
+                detail: ChangeDetail::Promotion {
+                    name: name.clone(),
+                    units: promotion.record.units.len() as u64,
+                    set_hash: promotion.record.set_hash.clone(),
+                    record: Box::new(promotion.record.clone()),
+                },
+            });
+        }
+    }
+}
+
+fn refresh_changes(binding: &Binding, resolved: &Resolved, observed: &Observed, out: &mut Comparison) {
+    if resolved.overlay.is_empty() {
+        return;
+    }
+    for refresh in &binding.refresh {
+        let open = binding.gates.as_ref().map(|gates| gates.open.clone());
+        let automatic = refresh.gate.as_ref().is_some_and(|gate| observed.gates.get(gate).cloned().flatten() == open);
+        if !automatic {
+            out.changes.push(Change {
+                address: Address::refresh(&refresh.name),
+                declared_at: None,
+                reasons: vec![Reason::LifecycleChanges],
+                detail: ChangeDetail::Refresh { name: refresh.name.clone(), units: resolved.overlay.len() as u64 },
+            });
+        }
+    }
+}
+
+struct VectorsInput<'a> {
+    desired: &'a Desired,
+    binding: &'a Binding,
+    environment: &'a Environment,
+    resolved: &'a Resolved,
+    observed: &'a Observed,
+    recipes: &'a BTreeMap<String, Recipe>,
+}
+
+fn vector_changes(input: &VectorsInput<'_>, out: &mut Comparison, errors: &mut Diagnostics) {
+    for set in input.desired.vector_sets.values() {
+        let (Some(recipe), Some(policy)) =
+            (input.recipes.get(&set.name), input.desired.chunk_policies.get(&set.chunk_policy.value))
+        else {
+            continue;
+        };
+        let units = input.resolved.sets.get(&set.name).map_or(&[][..], Vec::as_slice);
+        check_set(set, input, units, policy.value.empty_body, errors);
+        let set_input = SetInput { set, policy: &policy.value, recipe, binding: input.binding, units };
+        let (kept, change) = compare_set(&set_input, input.observed);
+        out.kept += kept;
+        let Some((change, reasons)) = change else { continue };
+        let address = Address::vector_set(&set.name);
+        if change.foreign > 0 {
+            let message = format!("the collection holds {} points that Enact does not own; they stay", change.foreign);
+            out.findings.push(Finding {
+                code: codes::FOREIGN_POINTS.id.to_owned(),
+                address: Some(address.clone()),
+                message,
+            });
+        }
+        if reasons.contains(&Reason::RecipeChanged) && change.kept == 0 && change.collection != CollectionChange::New {
+            let message = format!("every chunk is embedded again (~{} tokens)", change.tokens);
+            out.findings.push(Finding {
+                code: codes::RE_EMBEDDING.id.to_owned(),
+                address: Some(address.clone()),
+                message,
+            });
+        }
+        let detail = ChangeDetail::VectorSet(Box::new(change));
+        out.changes.push(Change { address, declared_at: Some(set.place.to_string()), reasons, detail });
+    }
+}
+
+fn check_set(
+    set: &crate::model::VectorSet,
+    input: &VectorsInput<'_>,
+    units: &[String],
+    empty: Option<EmptyBody>,
+    errors: &mut Diagnostics,
+) {
+    let environment = input.environment;
+    let denied = environment.denied_collections.contains(&set.name);
+    let not_allowed =
+        !environment.allowed_collections.is_empty() && !environment.allowed_collections.contains(&set.name);
+    if denied || not_allowed {
+        errors.push(
+            Diagnostic::error(
+                codes::DENIED_COLLECTION,
+                format!("environment \"{}\" does not allow writing \"{}\"", environment.name, set.name),
+            )
+            .at(&set.place)
+            .hint("see collections.allow and collections.deny in enact.yaml"),
+        );
+    }
+    if let Some((live, false)) = live_collection(&set.name, input.observed) {
+        errors.push(
+            Diagnostic::error(
+                codes::PLAIN_COLLECTION,
+                format!("\"{live}\" is a collection, and a new one cannot take its name"),
+            )
+            .at(&set.place)
+            .hint(format!("give the set the name of an alias, for example \"{live}_live\", and point readers at it")),
+        );
+    }
+    if set.rollout == Rollout::InPlace {
+        errors.push(
+            Diagnostic::error(codes::PLAIN_COLLECTION, "rollout in_place is not served by this version".to_owned())
+                .at(&set.place)
+                .hint("write rollout: auto or rollout: blue_green"),
+        );
+    }
+    let empties: Vec<&str> = units
+        .iter()
+        .filter_map(|id| input.observed.units.get(id))
+        .filter(|unit| unit.empty_body)
+        .map(|unit| unit.address.as_str())
+        .collect();
+    let policy = &set.chunk_policy;
+    if !empties.is_empty() && matches!(empty, None | Some(EmptyBody::Error)) {
+        let what = if empty.is_none() {
+            "and the chunk policy does not say what becomes of them"
+        } else {
+            "and the chunk policy refuses them"
+        };
+        errors.push(
+            Diagnostic::error(
+                codes::EMPTY_BODIES,
+                format!("{} of the set have no body, {what}: {}", empties.len(), some_of(&empties)),
+            )
+            .at(&policy.place)
+            .hint(format!("set empty_body of \"{}\" to skip or title", policy.value)),
+        );
+    }
+}
+
+/// Records of promotions and sets that no plan file declares any more. What they made stays: removing history or an index
+/// that readers use is never a side effect of deleting a line.
+fn forgotten(desired: &Desired, observed: &Observed, out: &mut Comparison) {
+    let declared: BTreeSet<Address> = desired
+        .promotions
+        .keys()
+        .map(|name| Address::promotion(name))
+        .chain(desired.vector_sets.keys().map(|name| Address::vector_set(name)))
+        .collect();
+    for address in observed.managed.keys().filter(|address| !address.as_str().contains('[')) {
+        if !declared.contains(address) {
+            out.changes.push(Change {
+                address: address.clone(),
+                declared_at: None,
+                reasons: vec![Reason::NoLongerDeclared],
+                detail: ChangeDetail::Forget,
+            });
+        }
+    }
+}
+
+fn data_loss(out: &mut Comparison) {
+    let deletes = out
+        .changes
+        .iter()
+        .filter(|change| matches!(&change.detail, ChangeDetail::Row { change: super::RowChange::Delete { .. }, .. }))
+        .count();
+    if deletes > 0 {
+        let message = format!("{deletes} rows are deleted");
+        out.findings.push(Finding { code: codes::DATA_LOSS.id.to_owned(), address: None, message });
+    }
+}

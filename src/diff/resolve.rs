@@ -1,0 +1,546 @@
+//! Resolves desired state against the units that live: promotions become rows and moves, selections become lists.
+//!
+//! A promotion is authored once. When it was applied before, its record says which units it covered, and those stay its
+//! set whatever matches now: a recorded decision covers exactly what was reviewed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::change::Finding;
+use super::codes;
+use super::ids::{derive_id, set_hash};
+use super::scope::{APPLY_TIME, Names, fill_row_value};
+use crate::model::{
+    Address, Binding, Desired, Diagnostic, Diagnostics, Managed, Place, Promotion, RowState, RowTemplate, Selection,
+    TableName, TemplateScope, UnitFacts, UnitsRef,
+};
+
+/// Desired state with nothing left to look up but rows and points.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Resolved {
+    /// Promotions by name.
+    pub promotions: BTreeMap<String, ResolvedPromotion>,
+    /// Rows of promotions and of `rows`.
+    pub rows: Vec<ResolvedRow>,
+    /// States that units will have, by unit id.
+    pub overlay: BTreeMap<String, String>,
+    /// Unit ids by vector set, by address.
+    pub sets: BTreeMap<String, Vec<String>>,
+    /// What reviewers should know.
+    pub findings: Vec<Finding>,
+}
+
+/// A promotion with its set pinned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResolvedPromotion {
+    /// What will be, or was, written down.
+    pub record: PromotionRecord,
+    /// Whether it was applied before.
+    pub recorded: bool,
+    /// Ids of the units that still have to move.
+    pub pending: Vec<String>,
+    /// Values that templates may name.
+    pub names: BTreeMap<String, Value>,
+    /// Where it is declared.
+    pub place: Place,
+}
+
+/// What is remembered about an applied promotion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PromotionRecord {
+    /// The state the units moved to.
+    pub to: String,
+    /// The namespace of its ids.
+    pub namespace: String,
+    /// The scheme of its ids.
+    pub scheme: Option<String>,
+    /// The hash of its set.
+    pub set_hash: Option<String>,
+    /// Its units as they were reviewed, by address.
+    pub units: Vec<UnitFacts>,
+}
+
+/// A row to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResolvedRow {
+    /// The table.
+    pub table: TableName,
+    /// What a binding calls this kind of row.
+    pub kind: Option<String>,
+    /// The key columns, in order.
+    pub key: Vec<String>,
+    /// Values including the key's; for an absent row the key's alone.
+    pub values: BTreeMap<String, RowValue>,
+    /// Whether it should be there.
+    pub present: bool,
+    /// The promotion that writes it.
+    pub promotion: Option<String>,
+    /// Whether only its existence matters, because it was authored before.
+    pub existence_only: bool,
+    /// Where it, or its promotion, is declared.
+    pub place: Place,
+}
+
+/// A value before the database has spelled it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RowValue {
+    /// A JSON value.
+    Json(Value),
+    /// The time of the deciding transaction.
+    ApplyTime,
+}
+
+/// Resolves.
+///
+/// # Errors
+/// Everything that a plan refers to and that does not hold: expectations, transitions, claims, templates.
+pub fn resolve(
+    desired: &Desired,
+    binding: &Binding,
+    units: &BTreeMap<String, UnitFacts>,
+    managed: &BTreeMap<Address, Managed>,
+    actor: &str,
+) -> Result<Resolved, Diagnostics> {
+    let mut resolver =
+        Resolver { desired, binding, units, managed, actor, out: Resolved::default(), errors: Diagnostics::default() };
+    for promotion in desired.promotions.values() {
+        resolver.promotion(promotion);
+    }
+    resolver.check_claims();
+    resolver.rows();
+    resolver.sets();
+    resolver.unused_expectations();
+    let Resolver { mut out, errors, .. } = resolver;
+    out.findings.sort();
+    errors.into_result(out).map(|(out, _)| out)
+}
+
+struct Resolver<'a> {
+    desired: &'a Desired,
+    binding: &'a Binding,
+    units: &'a BTreeMap<String, UnitFacts>,
+    managed: &'a BTreeMap<Address, Managed>,
+    actor: &'a str,
+    out: Resolved,
+    errors: Diagnostics,
+}
+
+impl<'a> Resolver<'a> {
+    fn selection(&self, units: &'a UnitsRef) -> (&'a Selection, Option<&'a str>, &'a Place) {
+        match units {
+            UnitsRef::Inline(spot) => (&spot.value, None, &spot.place),
+            UnitsRef::Named(spot) => match self.desired.units.get(&spot.value) {
+                Some(named) => (&named.selection, Some(spot.value.as_str()), &spot.place),
+                None => panic!("BUG: spec let an unknown selection \"{}\" through", spot.value),
+            },
+        }
+    }
+
+    /// Units by address that a selection chooses, seen with these states.
+    fn select(&self, selection: &Selection, overlay: &BTreeMap<String, String>) -> Vec<&'a UnitFacts> {
+        let mut chosen: Vec<&UnitFacts> =
+            self.units.values().filter(|unit| selected(selection, unit, overlay)).collect();
+        chosen.sort_by(|a, b| a.address.cmp(&b.address));
+        chosen
+    }
+
+    fn promotion(&mut self, promotion: &'a Promotion) {
+        let (selection, named, _) = self.selection(&promotion.units);
+        let matched = self.select(selection, &BTreeMap::new());
+        let recorded: Option<PromotionRecord> = self
+            .managed
+            .get(&Address::promotion(&promotion.name))
+            .and_then(|managed| serde_json::from_value(managed.attributes.clone()).ok());
+        let resolved = match recorded {
+            Some(record) => self.recorded_promotion(promotion, record, &matched),
+            None => self.new_promotion(promotion, &matched),
+        };
+        let Some(resolved) = resolved else { return };
+        if let Some(name) = named {
+            self.expect(name, &resolved.record.units, resolved.record.set_hash.as_deref());
+        }
+        for id in &resolved.pending {
+            self.out.overlay.insert(id.clone(), resolved.record.to.clone());
+        }
+        self.out.promotions.insert(promotion.name.clone(), resolved);
+    }
+
+    fn recorded_promotion(
+        &mut self,
+        promotion: &Promotion,
+        record: PromotionRecord,
+        matched: &[&UnitFacts],
+    ) -> Option<ResolvedPromotion> {
+        let covered: BTreeSet<&str> = record.units.iter().map(|unit| unit.id.as_str()).collect();
+        let more: Vec<&str> = matched
+            .iter()
+            .filter(|unit| !covered.contains(unit.id.as_str()) && unit.lifecycle != record.to)
+            .map(|unit| unit.address.as_str())
+            .collect();
+        if !more.is_empty() {
+            let message = format!(
+                "{} recorded for {} and {} now: {}; a recorded decision covers exactly its set, so write another promotion for {}",
+                units_are(record.units.len()),
+                promotion.to.value,
+                count_matches(more.len()),
+                some_of(&more),
+                if more.len() == 1 { "it" } else { "them" }
+            );
+            self.find(codes::MORE_UNITS.id, Address::promotion(&promotion.name), message);
+        }
+        let mut pending = Vec::new();
+        for unit in &record.units {
+            let Some(live) = self.units.get(&unit.id) else { continue };
+            if live.lifecycle != unit.lifecycle || live.lifecycle == record.to {
+                continue;
+            }
+            if live.content_hash != unit.content_hash {
+                self.errors.push(
+                    Diagnostic::error(
+                        codes::CONTENT_MOVED,
+                        format!("\"{}\" was reviewed with another content", unit.address),
+                    )
+                    .at(&promotion.place)
+                    .hint("write another promotion, so that the new content is reviewed"),
+                );
+            }
+            pending.push(unit.id.clone());
+        }
+        let names = self.promotion_names(promotion, &record)?;
+        Some(ResolvedPromotion { record, recorded: true, pending, names, place: promotion.place.clone() })
+    }
+
+    fn new_promotion(&mut self, promotion: &Promotion, matched: &[&UnitFacts]) -> Option<ResolvedPromotion> {
+        let to = &promotion.to.value;
+        let moving: Vec<&UnitFacts> = matched.iter().filter(|unit| unit.lifecycle != *to).copied().collect();
+        if moving.is_empty() {
+            let message = format!("it selects no unit that has to move to {to}");
+            self.find(codes::NO_UNITS.id, Address::promotion(&promotion.name), message);
+        }
+        self.check_transitions(promotion, &moving);
+        let scheme = promotion
+            .ids
+            .scheme
+            .as_ref()
+            .map(|spot| spot.value.clone())
+            .or_else(|| self.binding.promotion.default_scheme.clone());
+        let hash = match &self.binding.promotion.set_hash {
+            None => None,
+            Some(recipe) => match set_hash(recipe, moving.iter().copied()) {
+                Ok(hash) => Some(hash),
+                Err(error) => return self.template_error(promotion, "set_hash", &error),
+            },
+        };
+        let record = PromotionRecord {
+            to: to.clone(),
+            namespace: promotion.ids.namespace.clone().unwrap_or_else(|| promotion.name.clone()),
+            scheme,
+            set_hash: hash,
+            units: moving.iter().map(|unit| (*unit).clone()).collect(),
+        };
+        let pending = moving.iter().map(|unit| unit.id.clone()).collect();
+        let names = self.promotion_names(promotion, &record)?;
+        Some(ResolvedPromotion { record, recorded: false, pending, names, place: promotion.place.clone() })
+    }
+
+    fn check_transitions(&mut self, promotion: &Promotion, moving: &[&UnitFacts]) {
+        let mut stuck: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for unit in moving {
+            let legal = self
+                .binding
+                .lifecycle
+                .transitions
+                .iter()
+                .any(|t| t.from == unit.lifecycle && t.to == promotion.to.value);
+            if !legal {
+                stuck.entry(&unit.lifecycle).or_default().push(&unit.address);
+            }
+        }
+        for (from, addresses) in stuck {
+            let ways: Vec<&str> =
+                self.binding.lifecycle.transitions.iter().filter(|t| t.from == from).map(|t| t.to.as_str()).collect();
+            let hint = if ways.is_empty() {
+                format!("nothing leads out of {from}; narrow the selection")
+            } else {
+                format!("from {from} there is: {}; or narrow the selection", ways.join(", "))
+            };
+            self.errors.push(
+                Diagnostic::error(
+                    codes::ILLEGAL_TRANSITION,
+                    format!(
+                        "no transition from \"{from}\" to \"{}\", needed by {}",
+                        promotion.to.value,
+                        some_of(&addresses)
+                    ),
+                )
+                .at(&promotion.to.place)
+                .hint(hint),
+            );
+        }
+    }
+
+    fn promotion_names(&mut self, promotion: &Promotion, record: &PromotionRecord) -> Option<BTreeMap<String, Value>> {
+        let mut names = Names::default();
+        let plan =
+            self.desired.files.iter().find(|file| file.path == *promotion.place.file).map_or("", |file| &file.plan);
+        names.set("plan.name", plan);
+        names.set("promotion.name", promotion.name.as_str());
+        names.set("promotion.to", record.to.as_str());
+        names.set("to", record.to.as_str());
+        names.set("actor", self.actor);
+        names.set("tool.revision", concat!("enact/", env!("CARGO_PKG_VERSION")));
+        names.set("set.hash", record.set_hash.clone().map_or(Value::Null, Value::from));
+        names.set("set.count", record.units.len() as u64);
+        names.set("namespace", record.namespace.as_str());
+        names.set("apply.time", APPLY_TIME);
+        names.set("review.decision", promotion.review.decision.as_str());
+        names.set("review.reviewer", promotion.review.reviewer.as_str());
+        names.set("review.rationale", promotion.review.rationale.as_str());
+        names.set("review.at", promotion.review.at.as_deref().unwrap_or(APPLY_TIME));
+        for (key, value) in &promotion.review.more {
+            names.set(&format!("review.{key}"), value.clone());
+        }
+        self.derived_ids(promotion, record, &mut names)?;
+        names.values.remove("kind");
+        Some(names.values)
+    }
+
+    fn derived_ids(&mut self, promotion: &Promotion, record: &PromotionRecord, names: &mut Names<'_>) -> Option<()> {
+        if self.binding.promotion.ids.is_empty() {
+            return Some(());
+        }
+        let place = promotion.ids.scheme.as_ref().map_or(&promotion.place, |spot| &spot.place);
+        let name = record.scheme.clone().unwrap_or_default();
+        let Some(scheme) = self.binding.id_schemes.get(&name) else {
+            let known: Vec<&str> = self.binding.id_schemes.keys().map(String::as_str).collect();
+            self.errors.push(
+                Diagnostic::error(
+                    codes::UNKNOWN_SCHEME,
+                    format!("the binding \"{}\" has no id scheme \"{name}\"", self.binding.name),
+                )
+                .at(place)
+                .hint(format!("it has: {}", known.join(", "))),
+            );
+            return None;
+        };
+        for (id_name, kind) in &self.binding.promotion.ids {
+            names.set("kind", kind.as_str());
+            match derive_id(scheme, names) {
+                Ok(id) => names.set(&format!("id.{id_name}"), id),
+                Err(error) => return self.template_error(promotion, id_name, &error),
+            }
+        }
+        Some(())
+    }
+
+    fn check_claims(&mut self) {
+        let mut owner: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut errors = Vec::new();
+        for (name, promotion) in &self.out.promotions {
+            for id in &promotion.pending {
+                if let Some(first) = owner.insert(id, name) {
+                    let address = self.units.get(id).map_or(id.as_str(), |unit| unit.address.as_str());
+                    errors.push(
+                        Diagnostic::error(
+                            codes::CLAIMED_TWICE,
+                            format!("\"{address}\" is moved by \"{first}\" and by \"{name}\""),
+                        )
+                        .at(&promotion.place)
+                        .hint("narrow one of the selections"),
+                    );
+                }
+            }
+        }
+        self.errors.0.extend(errors.into_iter().take(20));
+    }
+
+    fn rows(&mut self) {
+        let promotions = self.out.promotions.clone();
+        for (name, promotion) in &promotions {
+            if promotion.record.units.is_empty() {
+                continue;
+            }
+            for template in &self.binding.promotion.rows {
+                self.template_rows(name, promotion, template);
+            }
+        }
+        for row in &self.desired.rows {
+            let mut values: BTreeMap<String, RowValue> =
+                row.key.iter().map(|(column, spot)| (column.clone(), RowValue::Json(spot.value.clone()))).collect();
+            let present = match &row.state {
+                RowState::Present(more) => {
+                    values.extend(more.iter().map(|(c, spot)| (c.clone(), RowValue::Json(spot.value.clone()))));
+                    true
+                }
+                RowState::Absent => false,
+            };
+            self.out.rows.push(ResolvedRow {
+                table: row.table.value.clone(),
+                kind: None,
+                key: row.key.keys().cloned().collect(),
+                values,
+                present,
+                promotion: None,
+                existence_only: false,
+                place: row.place.clone(),
+            });
+        }
+    }
+
+    fn template_rows(&mut self, name: &str, promotion: &ResolvedPromotion, template: &RowTemplate) {
+        let units: Vec<Option<(&UnitFacts, u64)>> = match template.per {
+            TemplateScope::Promotion => vec![None],
+            TemplateScope::Unit => promotion.record.units.iter().zip(1..).map(Some).collect(),
+        };
+        for unit in units {
+            let names = Names { values: promotion.names.clone(), unit };
+            let mut values = BTreeMap::new();
+            for (column, value) in &template.values {
+                match fill_row_value(value, &names) {
+                    Ok(value) => {
+                        values.insert(column.clone(), value);
+                    }
+                    Err(error) => {
+                        self.errors.push(
+                            Diagnostic::error(
+                                codes::TEMPLATE,
+                                format!("row \"{}\", column \"{column}\": {error}", template.name),
+                            )
+                            .at(&promotion.place)
+                            .hint(format!(
+                                "add it under the promotion's review, or change the binding \"{}\"",
+                                self.binding.name
+                            )),
+                        );
+                        return;
+                    }
+                }
+            }
+            self.out.rows.push(ResolvedRow {
+                table: template.table.clone(),
+                kind: Some(template.name.clone()),
+                key: template.key.clone(),
+                values,
+                present: true,
+                promotion: Some(name.to_owned()),
+                existence_only: promotion.recorded,
+                place: promotion.place.clone(),
+            });
+        }
+    }
+
+    fn sets(&mut self) {
+        let overlay = self.out.overlay.clone();
+        for set in self.desired.vector_sets.values() {
+            let (selection, named, _) = self.selection(&set.units);
+            let chosen = self.select(selection, &overlay);
+            if chosen.is_empty() {
+                let message = "it selects no unit".to_owned();
+                self.find(codes::NO_UNITS.id, Address::vector_set(&set.name), message);
+            }
+            if let Some(name) =
+                named.filter(|name| self.desired.promotions.values().all(|p| !names_selection(&p.units, name)))
+            {
+                let facts: Vec<UnitFacts> = chosen.iter().map(|unit| (*unit).clone()).collect();
+                self.expect(name, &facts, None);
+            }
+            self.out.sets.insert(set.name.clone(), chosen.iter().map(|unit| unit.id.clone()).collect());
+        }
+    }
+
+    /// Expectations of selections that nothing uses still hold: an author wrote them to be checked.
+    fn unused_expectations(&mut self) {
+        for (name, named) in &self.desired.units {
+            let used = self.desired.promotions.values().any(|p| names_selection(&p.units, name))
+                || self.desired.vector_sets.values().any(|s| names_selection(&s.units, name));
+            if !used && named.expect.is_some() {
+                let chosen: Vec<UnitFacts> =
+                    self.select(&named.selection, &BTreeMap::new()).into_iter().cloned().collect();
+                self.expect(name, &chosen, None);
+            }
+        }
+    }
+
+    fn expect(&mut self, name: &str, units: &[UnitFacts], hash: Option<&str>) {
+        let Some(expect) = self.desired.units.get(name).and_then(|named| named.expect.as_ref()) else { return };
+        if let Some(count) = expect.value.count.filter(|count| *count != units.len() as u64) {
+            let addresses: Vec<&str> = units.iter().map(|unit| unit.address.as_str()).collect();
+            self.errors.push(
+                Diagnostic::error(
+                    codes::UNEXPECTED_UNITS,
+                    format!(
+                        "\"{name}\" should choose {count} units and chooses {}: {}",
+                        units.len(),
+                        some_of(&addresses)
+                    ),
+                )
+                .at(&expect.place)
+                .hint("review the set again, then change the count"),
+            );
+        }
+        let Some(wanted) = &expect.value.hash else { return };
+        let live = match (hash, &self.binding.promotion.set_hash) {
+            (Some(hash), _) => hash.to_owned(),
+            (None, Some(recipe)) => set_hash(recipe, units.iter()).unwrap_or_default(),
+            (None, None) => String::new(),
+        };
+        if live.is_empty() || !live.starts_with(wanted.trim_end_matches('…')) {
+            self.errors.push(
+                Diagnostic::error(
+                    codes::UNEXPECTED_UNITS,
+                    format!("\"{name}\" should have the hash {wanted} and has {live}"),
+                )
+                .at(&expect.place)
+                .hint("a unit was added, removed or given another version since the review"),
+            );
+        }
+    }
+
+    fn template_error<T>(
+        &mut self,
+        promotion: &Promotion,
+        what: &str,
+        error: &crate::model::PlaceholderError,
+    ) -> Option<T> {
+        self.errors.push(
+            Diagnostic::error(codes::TEMPLATE, format!("\"{what}\" of the binding \"{}\": {error}", self.binding.name))
+                .at(&promotion.place),
+        );
+        None
+    }
+
+    fn find(&mut self, code: &str, address: Address, message: String) {
+        self.out.findings.push(Finding { code: code.to_owned(), address: Some(address), message });
+    }
+}
+
+/// Whether a selection chooses a unit that is seen with these states.
+pub(super) fn selected(selection: &Selection, unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> bool {
+    selection.matches(|field| match field {
+        "lifecycle" => Some(overlay.get(&unit.id).unwrap_or(&unit.lifecycle).clone()),
+        other => unit.field(other),
+    })
+}
+
+fn names_selection(units: &UnitsRef, name: &str) -> bool {
+    matches!(units, UnitsRef::Named(spot) if spot.value == name)
+}
+
+/// The first five names, then how many more.
+pub(super) fn some_of(names: &[&str]) -> String {
+    let shown: Vec<String> = names.iter().take(5).map(|name| format!("\"{name}\"")).collect();
+    match names.len().saturating_sub(5) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+fn units_are(count: usize) -> String {
+    if count == 1 { "1 unit is".to_owned() } else { format!("{count} units are") }
+}
+
+fn count_matches(count: usize) -> String {
+    if count == 1 { "1 more matches".to_owned() } else { format!("{count} more match") }
+}

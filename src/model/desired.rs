@@ -1,0 +1,249 @@
+//! Desired state: what the plan files say, with a place for everything.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::canonical::Digest;
+use super::chunk_policy::ChunkPolicy;
+use super::diagnostic::{Place, Spot};
+use super::name::TableName;
+use super::selection::{Selection, UnitsRef};
+
+/// All plan files of one run together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Desired {
+    /// The files, sorted by path.
+    pub files: Vec<SourceFile>,
+    /// Named selections.
+    pub units: BTreeMap<String, NamedSelection>,
+    /// Promotions by name.
+    pub promotions: BTreeMap<String, Promotion>,
+    /// Rows, sorted by table and place.
+    pub rows: Vec<RowResource>,
+    /// Chunk policies by name.
+    pub chunk_policies: BTreeMap<String, Spot<ChunkPolicy>>,
+    /// Vector sets by name.
+    pub vector_sets: BTreeMap<String, VectorSet>,
+}
+
+/// One plan file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFile {
+    /// The path as given.
+    pub path: String,
+    /// The name under `plan:`.
+    pub plan: String,
+    /// Digest of its bytes.
+    pub digest: Digest,
+}
+
+/// A named selection with what the author expects of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedSelection {
+    /// The selection.
+    pub selection: Selection,
+    /// What the author expects.
+    pub expect: Option<Spot<Expectation>>,
+    /// Where it is named.
+    pub place: Place,
+}
+
+/// What a selection must give, or the plan is refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expectation {
+    /// How many units.
+    pub count: Option<u64>,
+    /// The set hash by the binding's recipe, or a prefix of at least 8 digits.
+    pub hash: Option<String>,
+}
+
+/// A promotion: a set of units moves to a state under recorded review.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Promotion {
+    /// The name.
+    pub name: String,
+    /// Which units.
+    pub units: UnitsRef,
+    /// The state they move to.
+    pub to: Spot<String>,
+    /// The review that allows it.
+    pub review: Review,
+    /// How ids are derived.
+    pub ids: IdChoice,
+    /// Where it is named.
+    pub place: Place,
+}
+
+/// The review behind a promotion. `at` makes the recorded times constant; without it they are the time of the apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Review {
+    /// The verdict, such as `approve`.
+    pub decision: String,
+    /// Who decided.
+    pub reviewer: String,
+    /// Why.
+    pub rationale: String,
+    /// When, as the database reads a timestamp.
+    pub at: Option<String>,
+    /// More values that the binding's templates may name as `review.<key>`.
+    pub more: BTreeMap<String, Value>,
+    /// Where it stands.
+    pub place: Option<Place>,
+}
+
+/// How ids are derived.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IdChoice {
+    /// The scheme's name; the binding's default otherwise.
+    pub scheme: Option<Spot<String>>,
+    /// The namespace; the promotion's name otherwise.
+    pub namespace: Option<String>,
+}
+
+/// One row of any table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowResource {
+    /// The table.
+    pub table: Spot<TableName>,
+    /// The key columns and their values.
+    pub key: BTreeMap<String, Spot<Value>>,
+    /// What should be there.
+    pub state: RowState,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What should be there under a key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RowState {
+    /// A row with these values; columns not named are left as they are.
+    Present(BTreeMap<String, Spot<Value>>),
+    /// No row.
+    Absent,
+}
+
+/// One value of a row in a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cell {
+    /// NULL.
+    Null,
+    /// A value as the database spells it.
+    Text(String),
+    /// The time of the deciding transaction.
+    ApplyTime,
+}
+
+/// A vector set: the collection, or the alias, that applications query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VectorSet {
+    /// The name.
+    pub name: String,
+    /// Which units.
+    pub units: UnitsRef,
+    /// The chunk policy's name.
+    pub chunk_policy: Spot<String>,
+    /// The vectors by name.
+    pub vectors: BTreeMap<String, Spot<VectorSpec>>,
+    /// Payload fields beside the ones that Enact always writes.
+    pub payload: Vec<Spot<String>>,
+    /// Payload indexes.
+    pub payload_indexes: BTreeMap<String, Spot<PayloadIndex>>,
+    /// How changes reach readers.
+    pub rollout: Rollout,
+    /// Where it is named.
+    pub place: Place,
+}
+
+/// One vector of a set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VectorSpec {
+    /// From an embedder.
+    Dense {
+        /// The embedder's name.
+        embedder: String,
+        /// The distance.
+        distance: Distance,
+    },
+    /// BM25 with IDF on the server.
+    Bm25 {
+        /// Language of the stemmer and the stop words, `none` for neither.
+        language: String,
+    },
+}
+
+/// A distance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Distance {
+    /// Cosine.
+    Cosine,
+    /// Dot product.
+    Dot,
+    /// Euclidean.
+    Euclid,
+    /// Manhattan.
+    Manhattan,
+}
+
+/// The type of a payload index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PayloadIndex {
+    /// Exact text.
+    Keyword,
+    /// Uuid.
+    Uuid,
+    /// Integer.
+    Integer,
+    /// Float.
+    Float,
+    /// Boolean.
+    Bool,
+    /// Datetime.
+    Datetime,
+    /// Full text.
+    Text,
+}
+
+/// How changes of a vector set reach its readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rollout {
+    /// Chosen by the plan, which says why.
+    Auto,
+    /// Written into the live collection.
+    InPlace,
+    /// A new collection, then one alias switch.
+    BlueGreen,
+}
+
+impl Distance {
+    /// The name as plans write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Distance::Cosine => "cosine",
+            Distance::Dot => "dot",
+            Distance::Euclid => "euclid",
+            Distance::Manhattan => "manhattan",
+        }
+    }
+}
+
+impl PayloadIndex {
+    /// The name as plans write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PayloadIndex::Keyword => "keyword",
+            PayloadIndex::Uuid => "uuid",
+            PayloadIndex::Integer => "integer",
+            PayloadIndex::Float => "float",
+            PayloadIndex::Bool => "bool",
+            PayloadIndex::Datetime => "datetime",
+            PayloadIndex::Text => "text",
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Environments: where the stores are, as whom, and with which embedders.
+//!
+//! An environment holds references to secrets, never a secret: `SecretSource` says where the text comes from, and the
+//! part that connects resolves it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::diagnostic::Place;
+
+/// One environment of `enact.yaml`, or the built-in `local`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// The name.
+    pub name: String,
+    /// The stores.
+    pub stores: Stores,
+    /// Embedders by name; `default` is used where a vector names none.
+    pub embedders: BTreeMap<String, EmbedderConfig>,
+    /// The binding: a shipped one's name or a file.
+    pub binding: BindingRef,
+    /// Database roles by kind of step.
+    pub roles: Roles,
+    /// Who is recorded as having made a change.
+    pub actor: String,
+    /// Collections that may be written; empty means any that a plan names and that is not denied.
+    pub allowed_collections: Vec<String>,
+    /// Collections that must never be written.
+    pub denied_collections: Vec<String>,
+    /// How long the old collection stays after a switch, in seconds.
+    pub sweep_grace_seconds: u64,
+}
+
+/// Where a binding comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BindingRef {
+    /// Shipped with Enact.
+    Shipped(String),
+    /// A file of the project.
+    File {
+        /// Its path, relative to `enact.yaml` already resolved.
+        path: PathBuf,
+        /// Where it is named.
+        place: Place,
+    },
+}
+
+/// The two stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stores {
+    /// The embedded servers, with their data under a directory.
+    Local {
+        /// The data directory.
+        directory: PathBuf,
+    },
+    /// Servers elsewhere.
+    Remote {
+        /// PostgreSQL.
+        postgres: PostgresConfig,
+        /// Qdrant.
+        qdrant: QdrantConfig,
+    },
+}
+
+/// Where a secret's text comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// Written in place. Only for what is not secret, such as a user name; a literal password draws a warning.
+    Literal(String),
+    /// A text with `${VAR}` placeholders, taken from the environment or the env file.
+    Variables {
+        /// The text.
+        template: String,
+        /// Where it stands.
+        place: Place,
+    },
+    /// The contents of a file, without the final newline.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Where it is named.
+        place: Place,
+    },
+    /// The output of a command, without the final newline.
+    Command {
+        /// The program and its arguments; no shell.
+        arguments: Vec<String>,
+        /// Where it is named.
+        place: Place,
+    },
+}
+
+/// How to reach PostgreSQL. What is absent falls back as libpq does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresConfig {
+    /// A libpq connection string (`key=value` or `postgresql://`).
+    pub conninfo: SecretSource,
+    /// A password kept apart from it.
+    pub password: Option<SecretSource>,
+    /// Where it is configured.
+    pub place: Place,
+}
+
+/// How to reach Qdrant over gRPC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QdrantConfig {
+    /// `http://host:6334` or `https://…`.
+    pub url: SecretSource,
+    /// The API key.
+    pub api_key: Option<SecretSource>,
+    /// How TLS is checked.
+    pub tls: Tls,
+    /// The deadline of one request, in milliseconds.
+    pub timeout_ms: u64,
+    /// Where it is configured.
+    pub place: Place,
+}
+
+/// Which authorities are trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// The machine's own.
+    System,
+    /// Those in a PEM file.
+    Authority(PathBuf),
+}
+
+/// An embedder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EmbedderConfig {
+    /// Static token embeddings: the shipped model, or one in a directory.
+    Static {
+        /// The directory, `None` for the shipped one.
+        directory: Option<PathBuf>,
+        /// Where it is configured; `None` for the built-in environment.
+        place: Option<Place>,
+    },
+    /// Any server with an OpenAI-compatible `/v1/embeddings`.
+    OpenAi {
+        /// The URL up to and including `/v1`.
+        base_url: String,
+        /// The model.
+        model: String,
+        /// Components of a vector.
+        dimensions: u32,
+        /// The API key.
+        api_key: Option<SecretSource>,
+        /// Texts in one request.
+        max_texts: u32,
+        /// Tokens in one request, by estimate.
+        max_tokens: u32,
+        /// Requests at once.
+        concurrency: u32,
+        /// The deadline of one request, in milliseconds.
+        timeout_ms: u64,
+        /// Price of a million tokens, for the plan's cost line.
+        price_per_million_tokens: Option<String>,
+        /// Where it is configured.
+        place: Place,
+    },
+}
+
+/// Database roles by kind of step: `SET LOCAL ROLE` before it. Absent means the connection's own role.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// Writes governance and other rows.
+    pub rows: Option<String>,
+    /// Calls transition functions.
+    pub lifecycle: Option<String>,
+    /// Calls refresh functions.
+    pub refresh: Option<String>,
+    /// Calls the ledger's writer.
+    pub ledger: Option<String>,
+    /// Opens and shuts gates.
+    pub gates: Option<String>,
+}

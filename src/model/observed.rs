@@ -1,0 +1,187 @@
+//! Observed state: what both stores said when they were read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::canonical::Digest;
+use super::name::{Address, TableName};
+use super::points::{ChunkFacts, CollectionFacts, PointId};
+
+/// Everything that was read for one plan.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Observed {
+    /// The random uuid stamped into the database by `init`.
+    pub epoch: Option<String>,
+    /// Catalog facts of every table a plan names.
+    pub tables: BTreeMap<TableName, TableFacts>,
+    /// Catalog facts of every function a plan names.
+    pub functions: BTreeMap<TableName, FunctionFacts>,
+    /// Units by id: those that a selection could choose whatever their lifecycle, and those that Enact already manages.
+    pub units: BTreeMap<String, UnitFacts>,
+    /// Live rows by table and key.
+    pub rows: BTreeMap<TableName, BTreeMap<RowKey, LiveRow>>,
+    /// What earlier applies own.
+    pub managed: BTreeMap<Address, Managed>,
+    /// Values of the desired rows as the database spells them, in the order of the resolved rows.
+    pub normalised: Vec<BTreeMap<String, Option<String>>>,
+    /// Referred rows that are no rows of the plan: whether they live.
+    pub references: BTreeMap<ReferenceTarget, bool>,
+    /// Chunks of the units whose text had to be read, by vector set and unit id.
+    pub chunks: BTreeMap<String, BTreeMap<String, Vec<ChunkFacts>>>,
+    /// Gate values; `None` where the gate has no row.
+    pub gates: BTreeMap<String, Option<String>>,
+    /// Live collections by their own name.
+    pub collections: BTreeMap<String, CollectionFacts>,
+    /// Alias to collection.
+    pub aliases: BTreeMap<String, String>,
+    /// Ids of the live points by vector set.
+    pub points: BTreeMap<String, BTreeSet<PointId>>,
+    /// Ledger rows by vector set and point key: status and digest.
+    pub ledger: BTreeMap<String, BTreeMap<String, LedgerRow>>,
+}
+
+/// A row that another one refers to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ReferenceTarget {
+    /// The table.
+    pub table: TableName,
+    /// The columns referred to.
+    pub columns: Vec<String>,
+    /// Their values, as the database spells them.
+    pub values: Vec<String>,
+}
+
+/// One row of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerRow {
+    /// The status.
+    pub status: String,
+    /// The digest of the chunk.
+    pub digest: Option<String>,
+    /// The unit, as text.
+    pub unit: Option<String>,
+}
+
+/// Key values as the database spells them, in key-column order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RowKey(pub Vec<String>);
+
+/// A live row: every column as the database spells it, `None` for NULL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LiveRow(pub BTreeMap<String, Option<String>>);
+
+/// One unit without its body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitFacts {
+    /// The id, as text.
+    pub id: String,
+    /// The address.
+    pub address: String,
+    /// The title; empty where there is none.
+    pub title: String,
+    /// The lifecycle state.
+    pub lifecycle: String,
+    /// The content hash.
+    pub content_hash: String,
+    /// The version under review.
+    pub anchor: Option<String>,
+    /// Whether the body is empty or white space alone.
+    pub empty_body: bool,
+    /// The binding's own fields.
+    pub fields: BTreeMap<String, Option<String>>,
+}
+
+impl UnitFacts {
+    /// The value of a field that a selection may name.
+    pub fn field(&self, name: &str) -> Option<String> {
+        match name {
+            "id" => Some(self.id.clone()),
+            "address" => Some(self.address.clone()),
+            "title" => Some(self.title.clone()),
+            "lifecycle" => Some(self.lifecycle.clone()),
+            "content_hash" => Some(self.content_hash.clone()),
+            "anchor" => self.anchor.clone(),
+            other => self.fields.get(other).cloned().flatten(),
+        }
+    }
+
+    /// The digest that an apply compares: every fact that a plan may have used.
+    pub fn digest(&self) -> Digest {
+        super::digest_of(self)
+    }
+}
+
+/// What an earlier apply wrote down about one resource.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Managed {
+    /// Digest of the resource as applied.
+    pub digest: Digest,
+    /// What later plans need of it.
+    pub attributes: serde_json::Value,
+}
+
+/// Catalog facts of a table or view.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableFacts {
+    /// Columns by name.
+    pub columns: BTreeMap<String, Column>,
+    /// The primary key's columns, in order.
+    pub primary_key: Vec<String>,
+    /// Other unique keys.
+    pub unique_keys: Vec<Vec<String>>,
+    /// Foreign keys from this table.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Privileges of the role that will use it: any of `SELECT INSERT UPDATE DELETE`.
+    pub privileges: BTreeSet<String>,
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// The type with its modifiers, quoted by the database.
+    pub type_name: String,
+    /// Whether NULL is refused.
+    pub not_null: bool,
+    /// Whether the database fills it when it is left out.
+    pub has_default: bool,
+    /// Whether it can never be written (generated columns).
+    pub generated: bool,
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    /// The constraint's name.
+    pub name: String,
+    /// Referring columns.
+    pub columns: Vec<String>,
+    /// The table referred to.
+    pub to: TableName,
+    /// The columns referred to.
+    pub to_columns: Vec<String>,
+}
+
+/// One overload of a function.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionFacts {
+    /// Input parameters: name, type, whether it has a default.
+    pub parameters: Vec<Parameter>,
+    /// Whether the role that will call it may.
+    pub executable: bool,
+    /// The type of its answer.
+    pub returns: String,
+}
+
+/// An input parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// The name.
+    pub name: String,
+    /// The type, quoted by the database.
+    pub type_name: String,
+    /// Whether it may be left out.
+    pub has_default: bool,
+}

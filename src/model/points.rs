@@ -1,0 +1,138 @@
+//! Points, collections and what identifies them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The id of a point: a uuid in hyphenated form or a number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PointId {
+    /// An unsigned number.
+    Number(u64),
+    /// A uuid.
+    Uuid(String),
+}
+
+impl fmt::Display for PointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PointId::Number(number) => write!(f, "{number}"),
+            PointId::Uuid(uuid) => f.write_str(uuid),
+        }
+    }
+}
+
+/// What a point of the id scheme `content` is made of. Its id is derived from the digest of this, so that a point never
+/// changes under its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointIdentity {
+    /// The vector set.
+    pub set: String,
+    /// The unit's id.
+    pub unit: String,
+    /// The chunk's place in its unit, from 0.
+    pub ordinal: u32,
+    /// Digest of the chunk's text as embedded.
+    pub text: super::Digest,
+    /// Digest of the payload an author asked for.
+    pub payload: super::Digest,
+    /// Digest of the chunk policy with the splitter's version.
+    pub policy: super::Digest,
+    /// Digest of the embedders' identities and the sparse parameters.
+    pub embedders: super::Digest,
+}
+
+impl PointIdentity {
+    /// The point's id: a UUID version 8 (RFC 9562 section 5.8) of the first 128 bits of the identity's digest.
+    pub fn id(&self) -> PointId {
+        let hash = blake3::hash(super::canonical_json(self).as_bytes());
+        let mut bytes = [0u8; 16];
+        bytes.copy_from_slice(&hash.as_bytes()[..16]);
+        PointId::Uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid().hyphenated().to_string())
+    }
+}
+
+/// What a store says of one collection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CollectionFacts {
+    /// The collection's own name, never an alias.
+    pub name: String,
+    /// Its vectors by name; the unnamed one is `""`.
+    pub vectors: BTreeMap<String, VectorParams>,
+    /// Payload indexes by field.
+    pub payload_indexes: BTreeMap<String, String>,
+    /// Number of points, counted exactly.
+    pub points: u64,
+    /// Shards; more than one makes some reads inexact while they move.
+    pub shards: u32,
+    /// Whether strict mode is on.
+    pub strict: bool,
+    /// Texts of the collection's metadata that Enact reads and writes.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// The shape of one vector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VectorParams {
+    /// A dense vector.
+    Dense {
+        /// Number of components.
+        dimension: u64,
+        /// `cosine`, `dot`, `euclid` or `manhattan`.
+        distance: String,
+    },
+    /// A sparse vector.
+    Sparse {
+        /// Whether the server weighs by inverse document frequency.
+        idf: bool,
+    },
+}
+
+/// What a splitter made of one unit's body at one place, without the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChunkFacts {
+    /// Its place, from 0.
+    pub ordinal: u32,
+    /// Digest of the text as embedded.
+    pub text: super::Digest,
+    /// SHA-256 of the chunk's own text, in hex.
+    pub sha256: String,
+    /// Estimated tokens of the text as embedded.
+    pub tokens: u64,
+}
+
+/// What an embedder is: another identity means other vectors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmbedderIdentity {
+    /// `static` or `openai`.
+    pub kind: String,
+    /// The model.
+    pub model: String,
+    /// Components of a vector.
+    pub dimension: u32,
+    /// Digest of the model file, where there is one.
+    pub revision: Option<String>,
+}
+
+/// Identities of everything that makes points: they go into digests, so that a change of any of them means other points.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Identities {
+    /// Chunk policies by name: splitter, its version and its parameters.
+    pub policies: BTreeMap<String, serde_json::Value>,
+    /// Embedders by name.
+    pub embedders: BTreeMap<String, EmbedderIdentity>,
+    /// BM25 parameters by language.
+    pub sparse: BTreeMap<String, serde_json::Value>,
+}
+
+/// One payload index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexFacts {
+    /// The payload field.
+    pub field: String,
+    /// `keyword`, `uuid`, `integer`, `float`, `bool`, `datetime` or `text`.
+    pub kind: String,
+}

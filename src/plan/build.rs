@@ -1,0 +1,664 @@
+//! From changes to ordered steps.
+//!
+//! ```text
+//! stage        fill a new collection for each changed vector set
+//! transaction  insert and update rows by level of need, move units, refresh caches, record points in the ledger inside a
+//!              gate window, delete rows, write down what is managed
+//! settle       switch each alias
+//! sweep        drop each old collection
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::baseline::baseline;
+use super::calls::{empty_calls, fill_cells, ledger_names};
+use super::order::graph_of;
+use super::saved::{EnvironmentPin, FORMAT_VERSION, Pins, SavedPlan, SelectionPin};
+use super::step::{
+    CallsWork, GateWork, ManagedWrite, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy, TransitionsWork,
+    UpdateWork, VectorMaker, VectorWork, Work,
+};
+use super::summary::Summary;
+use crate::diff::{
+    Change, ChangeDetail, CollectionChange, Comparison, Finding, OwnedChunk, Ownership, Recipe, Resolved, RowChange,
+    SetRecord, VectorChange, codes,
+};
+use crate::graph::Graph;
+use crate::model::{
+    Address, Binding, Cell, Desired, Diagnostic, Diagnostics, Digest, Environment, Gate, Identities, Observed,
+    Promotion, Refresh, Selection, TableName, TransitionWork, UnitFacts, UnitsRef, VectorSpec, digest_of,
+};
+
+/// Everything that a plan is built from.
+pub struct BuildInput<'a> {
+    /// The plan files.
+    pub desired: &'a Desired,
+    /// The binding.
+    pub binding: &'a Binding,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// Promotions and selections resolved.
+    pub resolved: &'a Resolved,
+    /// What was read.
+    pub observed: &'a Observed,
+    /// What differs.
+    pub comparison: &'a Comparison,
+    /// How the points of each set are made.
+    pub recipes: &'a BTreeMap<String, Recipe>,
+    /// What makes them.
+    pub identities: &'a Identities,
+}
+
+/// A plan and the graph behind it.
+pub struct Built {
+    /// The plan.
+    pub plan: SavedPlan,
+    /// The graph of its changes.
+    pub graph: Graph,
+}
+
+/// Builds the plan.
+///
+/// # Errors
+/// A circle of needs, a gate that is not there, a binding whose templates cannot be filled.
+pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
+    let graph = graph_of(input);
+    let levels = graph.levels().map_err(|cycle| {
+        Diagnostics::from(
+            Diagnostic::error(codes::CYCLE, cycle.to_string())
+                .hint("make one of the columns nullable and set it in a later plan"),
+        )
+    })?;
+    let mut builder = Builder { input, levels, steps: Vec::new(), errors: Diagnostics::default() };
+    builder.stage();
+    builder.rows();
+    builder.transitions();
+    builder.refreshes();
+    builder.ledgers();
+    builder.deletes();
+    builder.managed();
+    builder.settle_and_sweep();
+    let Builder { steps, errors, .. } = builder;
+    if errors.has_errors() {
+        return Err(errors);
+    }
+    let selections = selections(input.desired);
+    let mut findings = input.comparison.findings.clone();
+    findings.extend(no_way_back(input));
+    findings.sort();
+    let mut plan = SavedPlan {
+        format_version: FORMAT_VERSION.to_owned(),
+        digest: Digest::from_text(""),
+        made_by: concat!("enact ", env!("CARGO_PKG_VERSION")).to_owned(),
+        summary: Summary::of(&input.comparison.changes, input.comparison.kept),
+        environment: environment_pin(input.environment),
+        files: input.desired.files.clone(),
+        changes: input.comparison.changes.clone(),
+        findings,
+        steps,
+        baseline: baseline(input, &selections),
+        pins: pins(input, selections),
+    };
+    plan.digest = plan.content_digest();
+    Ok(Built { plan, graph })
+}
+
+fn environment_pin(environment: &Environment) -> EnvironmentPin {
+    EnvironmentPin {
+        name: environment.name.clone(),
+        actor: environment.actor.clone(),
+        sweep_grace_seconds: environment.sweep_grace_seconds,
+        allowed_collections: environment.allowed_collections.clone(),
+        denied_collections: environment.denied_collections.clone(),
+    }
+}
+
+fn pins(input: &BuildInput<'_>, selections: Vec<SelectionPin>) -> Pins {
+    let used: BTreeSet<&str> = input.desired.vector_sets.values().map(|set| set.chunk_policy.value.as_str()).collect();
+    let policies = input.desired.chunk_policies.iter().filter(|(name, _)| used.contains(name.as_str()));
+    let embedders: BTreeSet<&str> = input
+        .desired
+        .vector_sets
+        .values()
+        .flat_map(|set| set.vectors.values())
+        .filter_map(|spec| match &spec.value {
+            VectorSpec::Dense { embedder, .. } => Some(embedder.as_str()),
+            VectorSpec::Bm25 { .. } => None,
+        })
+        .collect();
+    Pins {
+        binding: input.binding.clone(),
+        selections,
+        overlay: input.resolved.overlay.clone(),
+        chunk_policies: policies.map(|(name, spot)| (name.clone(), spot.value.clone())).collect(),
+        embedders: input
+            .identities
+            .embedders
+            .iter()
+            .filter(|(name, _)| embedders.contains(name.as_str()))
+            .map(|(name, identity)| (name.clone(), identity.clone()))
+            .collect(),
+    }
+}
+
+/// The selections of a plan with what uses them.
+fn selections(desired: &Desired) -> Vec<SelectionPin> {
+    let of = |units: &UnitsRef| -> Selection {
+        match units {
+            UnitsRef::Inline(spot) => spot.value.clone(),
+            UnitsRef::Named(spot) => {
+                desired.units.get(&spot.value).map(|named| named.selection.clone()).unwrap_or_default()
+            }
+        }
+    };
+    let promotions = desired.promotions.values().map(|promotion: &Promotion| SelectionPin {
+        of: Address::promotion(&promotion.name),
+        selection: of(&promotion.units),
+        after: false,
+    });
+    let sets = desired.vector_sets.values().map(|set| SelectionPin {
+        of: Address::vector_set(&set.name),
+        selection: of(&set.units),
+        after: true,
+    });
+    promotions.chain(sets).collect()
+}
+
+fn no_way_back(input: &BuildInput<'_>) -> Vec<Finding> {
+    let transitions = &input.binding.lifecycle.transitions;
+    let mut ways: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for change in &input.comparison.changes {
+        if let ChangeDetail::Lifecycle { unit, to, .. } = &change.detail {
+            *ways.entry((unit.lifecycle.as_str(), to.as_str())).or_default() += 1;
+        }
+    }
+    ways.into_iter()
+        .filter(|((from, to), _)| !transitions.iter().any(|t| t.from == *to && t.to == *from))
+        .map(|((from, to), count)| Finding {
+            code: codes::NO_WAY_BACK.id.to_owned(),
+            address: None,
+            message: format!("{from} -> {to} ({count} units) has no way back to {from}"),
+        })
+        .collect()
+}
+
+struct Builder<'a> {
+    input: &'a BuildInput<'a>,
+    levels: BTreeMap<Address, u32>,
+    steps: Vec<Step>,
+    errors: Diagnostics,
+}
+
+impl<'a> Builder<'a> {
+    fn step(&mut self, phase: Phase, title: String, run_as: Option<&String>, addresses: Vec<Address>, work: Work) {
+        let id = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
+        let needs = if id > 1 { vec![id - 1] } else { Vec::new() };
+        let addresses = match addresses.as_slice() {
+            [first, .., last] => vec![first.clone(), last.clone()],
+            few => few.to_vec(),
+        };
+        self.steps.push(Step { id, phase, title, run_as: run_as.cloned(), needs, addresses, work });
+    }
+
+    fn vector_changes(&self) -> Vec<(&'a Change, &'a VectorChange)> {
+        self.input
+            .comparison
+            .changes
+            .iter()
+            .filter_map(|change| match &change.detail {
+                ChangeDetail::VectorSet(set) => Some((change, set.as_ref())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn stage(&mut self) {
+        for (change, vector) in self.vector_changes() {
+            let Some(set) = self.input.desired.vector_sets.get(&vector.set) else { continue };
+            let Some(recipe) = self.input.recipes.get(&vector.set) else { continue };
+            let makers = set
+                .vectors
+                .iter()
+                .map(|(name, spec)| {
+                    let maker = match &spec.value {
+                        VectorSpec::Dense { embedder, .. } => VectorMaker::Embedder(embedder.clone()),
+                        VectorSpec::Bm25 { language } => VectorMaker::Bm25(language.clone()),
+                    };
+                    (name.clone(), maker)
+                })
+                .collect();
+            let live = match &vector.collection {
+                CollectionChange::New => None,
+                CollectionChange::Replace { live, .. } | CollectionChange::InPlace { live, .. } => Some(live.clone()),
+            };
+            let ledger = self.input.binding.ledger.as_ref().filter(|ledger| ledger.sets.contains(&vector.set));
+            let work = VectorWork {
+                set: vector.set.clone(),
+                live,
+                new_collection: true,
+                vectors: recipe.vectors.clone(),
+                payload_indexes: recipe.payload_indexes.clone(),
+                makers,
+                chunk_policy: set.chunk_policy.value.clone(),
+                payload: set.payload.iter().map(|field| field.value.clone()).collect(),
+                policy_digest: recipe.policy.clone(),
+                embedders_digest: recipe.embedders.clone(),
+                units: vector.units.clone(),
+                kept: vector.kept,
+                ledger_key: ledger.map(|ledger| ledger.key.clone()),
+            };
+            let title = format!("fill a new collection for {}", vector.set);
+            self.step(Phase::Stage, title, None, vec![change.address.clone()], Work::StageVectors(Box::new(work)));
+        }
+    }
+
+    /// Inserts and updates by level of need; within a level by table and columns, so that each batch is one statement.
+    fn rows(&mut self) {
+        type Batch<'a> = Vec<(&'a Address, &'a Change)>;
+        let mut batches: BTreeMap<(u32, TableName, bool, Vec<String>), Batch<'a>> = BTreeMap::new();
+        for change in &self.input.comparison.changes {
+            let ChangeDetail::Row { table, change: row, .. } = &change.detail else { continue };
+            let level = self.levels.get(&change.address).copied().unwrap_or(0);
+            let (update, columns) = match row {
+                RowChange::Create { values } => (false, values.keys().cloned().collect()),
+                RowChange::Update { fields, .. } => (true, fields.keys().cloned().collect()),
+                RowChange::Delete { .. } => continue,
+            };
+            batches.entry((level, table.clone(), update, columns)).or_default().push((&change.address, change));
+        }
+        for ((_, table, update, columns), batch) in batches {
+            let addresses = batch.iter().map(|(address, _)| (*address).clone()).collect();
+            let title = format!("{} {} of {table}", if update { "update" } else { "insert" }, rows_text(batch.len()));
+            let work = if update {
+                let key = self.key_of(batch[0].1);
+                Work::UpdateRows(UpdateWork {
+                    key: self.columns(&table, &key),
+                    set: self.columns(&table, &columns),
+                    rows: batch.iter().map(|(_, change)| update_cells(change)).collect(),
+                    table: table.clone(),
+                })
+            } else {
+                Work::InsertRows(RowsWork {
+                    columns: self.columns(&table, &columns),
+                    rows: batch.iter().map(|(_, change)| insert_cells(change)).collect(),
+                    table: table.clone(),
+                })
+            };
+            let role = self.input.environment.roles.rows.as_ref();
+            self.step(Phase::Transaction, title, role, addresses, work);
+        }
+    }
+
+    fn deletes(&mut self) {
+        let mut batches: BTreeMap<(u32, TableName, Vec<String>), Vec<&'a Change>> = BTreeMap::new();
+        for change in &self.input.comparison.changes {
+            if let ChangeDetail::Row { table, change: RowChange::Delete { .. }, .. } = &change.detail {
+                let level = self.levels.get(&change.address).copied().unwrap_or(0);
+                batches.entry((u32::MAX - level, table.clone(), self.key_of(change))).or_default().push(change);
+            }
+        }
+        for ((_, table, key), batch) in batches {
+            let rows = batch
+                .iter()
+                .map(|change| match &change.detail {
+                    ChangeDetail::Row { key, .. } => key.0.iter().map(|value| Cell::Text(value.clone())).collect(),
+                    _ => Vec::new(),
+                })
+                .collect();
+            let title = format!("delete {} of {table}", rows_text(batch.len()));
+            let work = Work::DeleteRows(RowsWork { columns: self.columns(&table, &key), rows, table: table.clone() });
+            let role = self.input.environment.roles.rows.as_ref();
+            self.step(Phase::Transaction, title, role, batch.iter().map(|c| c.address.clone()).collect(), work);
+        }
+    }
+
+    /// The key columns of a changed row: those under which it was declared.
+    fn key_of(&self, change: &Change) -> Vec<String> {
+        let observed = self.input.observed;
+        self.input
+            .resolved
+            .rows
+            .iter()
+            .zip(&observed.normalised)
+            .find(|(row, values)| {
+                let key: Vec<String> =
+                    row.key.iter().map(|c| values.get(c).cloned().flatten().unwrap_or_default()).collect();
+                Address::row(&row.table, &key) == change.address
+            })
+            .map(|(row, _)| row.key.clone())
+            .unwrap_or_default()
+    }
+
+    fn columns(&self, table: &TableName, names: &[String]) -> Vec<Parameter> {
+        let facts = self.input.observed.tables.get(table);
+        names
+            .iter()
+            .map(|name| {
+                let found = facts.and_then(|facts| facts.columns.get(name));
+                Parameter { name: name.clone(), type_name: found.map_or("text", |c| c.type_name.as_str()).to_owned() }
+            })
+            .collect()
+    }
+
+    fn transitions(&mut self) {
+        let mut batches: BTreeMap<(String, String, String), Vec<&'a UnitFacts>> = BTreeMap::new();
+        for change in &self.input.comparison.changes {
+            if let ChangeDetail::Lifecycle { unit, to, promotion } = &change.detail {
+                let key = (promotion.clone(), unit.lifecycle.clone(), to.clone());
+                batches.entry(key).or_default().push(unit);
+            }
+        }
+        for ((promotion, from, to), units) in batches {
+            let Some(transition) =
+                self.input.binding.lifecycle.transitions.iter().find(|t| t.from == from && t.to == to)
+            else {
+                continue;
+            };
+            let Some(names) = self.input.resolved.promotions.get(&promotion).map(|p| p.names.clone()) else { continue };
+            let by = match &transition.work {
+                TransitionWork::Call(call) => {
+                    let mut work = empty_calls(call, self.input.observed);
+                    work.calls = self.fill_units(&units, &names, &from, call.arguments.values());
+                    TransitionBy::Calls(work)
+                }
+                TransitionWork::Update(update) => {
+                    let (key, set): (Vec<String>, Vec<String>) =
+                        (update.key.keys().cloned().collect(), update.set.keys().cloned().collect());
+                    let values: Vec<&Value> = update.key.values().chain(update.set.values()).collect();
+                    TransitionBy::Updates(UpdateWork {
+                        table: update.table.clone(),
+                        key: self.columns(&update.table, &key),
+                        set: self.columns(&update.table, &set),
+                        rows: self.fill_units(&units, &names, &from, values.into_iter()),
+                    })
+                }
+            };
+            let work = Work::Transitions(TransitionsWork {
+                units: units.iter().map(|unit| unit.address.clone()).collect(),
+                unit_ids: units.iter().map(|unit| unit.id.clone()).collect(),
+                from: from.clone(),
+                to: to.clone(),
+                by,
+            });
+            let addresses = units.iter().map(|unit| Address::lifecycle(&unit.address)).collect();
+            let role = self.input.environment.roles.lifecycle.as_ref();
+            self.step(Phase::Transaction, format!("move {} units: {from} -> {to}", units.len()), role, addresses, work);
+        }
+    }
+
+    fn fill_units<'v>(
+        &mut self,
+        units: &[&UnitFacts],
+        names: &BTreeMap<String, Value>,
+        from: &str,
+        values: impl Iterator<Item = &'v Value> + Clone,
+    ) -> Vec<Vec<Cell>> {
+        let mut rows = Vec::with_capacity(units.len());
+        for (unit, ordinal) in units.iter().zip(1u64..) {
+            let scope = |name: &str| unit_scope(name, unit, ordinal, names, from);
+            match fill_cells(values.clone(), &scope) {
+                Ok(cells) => rows.push(cells),
+                Err(error) => {
+                    self.template_error("a transition", &error.to_string());
+                    return rows;
+                }
+            }
+        }
+        rows
+    }
+
+    fn refreshes(&mut self) {
+        for change in &self.input.comparison.changes {
+            let ChangeDetail::Refresh { name, .. } = &change.detail else { continue };
+            let Some(refresh) = self.input.binding.refresh.iter().find(|refresh| refresh.name == *name) else {
+                continue;
+            };
+            let Some(call) = self.refresh_call(refresh) else { continue };
+            let work = Work::Refresh { call, status: refresh.status.clone() };
+            let role = self.input.environment.roles.refresh.as_ref();
+            self.step(Phase::Transaction, format!("refresh {name}"), role, vec![change.address.clone()], work);
+        }
+    }
+
+    fn refresh_call(&mut self, refresh: &Refresh) -> Option<CallsWork> {
+        let names = self.base_names();
+        let mut work = empty_calls(&refresh.call, self.input.observed);
+        let scope = |name: &str| names.get(name).cloned();
+        match fill_cells(refresh.call.arguments.values(), &scope) {
+            Ok(cells) => work.calls.push(cells),
+            Err(error) => {
+                self.template_error(&refresh.name, &error.to_string());
+                return None;
+            }
+        }
+        Some(work)
+    }
+
+    fn base_names(&self) -> BTreeMap<String, Value> {
+        let mut names = BTreeMap::new();
+        names.insert("actor".to_owned(), Value::from(self.input.environment.actor.as_str()));
+        names.insert("tool.revision".to_owned(), Value::from(concat!("enact/", env!("CARGO_PKG_VERSION"))));
+        names.insert("apply.time".to_owned(), Value::from(crate::diff::APPLY_TIME));
+        names
+    }
+
+    fn ledgers(&mut self) {
+        let Some(ledger) = &self.input.binding.ledger else { return };
+        for (change, vector) in self.vector_changes() {
+            if vector.ledger.is_empty() {
+                continue;
+            }
+            let mut work = empty_calls(&ledger.record, self.input.observed);
+            let base = self.base_names();
+            for write in &vector.ledger {
+                let status = if write.exists { &ledger.indexed } else { &ledger.removed };
+                let names = ledger_names(write, status, &base);
+                let unit = self.input.observed.units.get(&write.unit);
+                let scope = |name: &str| {
+                    names
+                        .get(name)
+                        .cloned()
+                        .or_else(|| unit.and_then(|unit| unit_field(unit, name.strip_prefix("unit.")?)))
+                };
+                match fill_cells(ledger.record.arguments.values(), &scope) {
+                    Ok(cells) => work.calls.push(cells),
+                    Err(error) => return self.template_error("the ledger", &error.to_string()),
+                }
+            }
+            let window = self.gate_window(ledger.gate.as_deref());
+            if let Some((open, _)) = &window {
+                let role = self.input.environment.roles.gates.as_ref();
+                self.step(
+                    Phase::Transaction,
+                    format!("open gate {}", open.gate),
+                    role,
+                    Vec::new(),
+                    Work::OpenGate(open.clone()),
+                );
+            }
+            let title = format!("record {} in {}", points_text(vector.ledger.len()), ledger.table);
+            let role = self.input.environment.roles.ledger.as_ref();
+            self.step(Phase::Transaction, title, role, vec![change.address.clone()], Work::Calls(work));
+            if let Some((_, shut)) = window {
+                let role = self.input.environment.roles.gates.as_ref();
+                self.step(
+                    Phase::Transaction,
+                    format!("shut gate {}", shut.gate),
+                    role,
+                    Vec::new(),
+                    Work::ShutGate(shut),
+                );
+            }
+        }
+    }
+
+    /// The two ends of a gate window, or nothing when the gate stands open anyway.
+    fn gate_window(&mut self, gate: Option<&str>) -> Option<(GateWork, GateWork)> {
+        let (gate, gates): (&str, &Gate) = (gate?, self.input.binding.gates.as_ref()?);
+        match self.input.observed.gates.get(gate).cloned().flatten() {
+            Some(value) if value == gates.open => None,
+            Some(value) => {
+                let work = |value: &str, expect: &str| GateWork {
+                    gate: gate.to_owned(),
+                    table: gates.table.clone(),
+                    key_column: gates.key.clone(),
+                    value_column: gates.value.clone(),
+                    value: value.to_owned(),
+                    expect: expect.to_owned(),
+                };
+                Some((work(&gates.open, &value), work(&value, &gates.open)))
+            }
+            None => {
+                self.errors.push(Diagnostic::error(
+                    codes::NOT_IN_BINDING,
+                    format!("gate \"{gate}\" has no row in \"{}\"", gates.table),
+                ));
+                None
+            }
+        }
+    }
+
+    fn managed(&mut self) {
+        let mut write = Vec::new();
+        let mut forget = Vec::new();
+        for change in &self.input.comparison.changes {
+            match &change.detail {
+                ChangeDetail::Promotion { record, .. } => write.push(ManagedWrite {
+                    address: change.address.clone(),
+                    digest: digest_of(record),
+                    attributes: json!(record),
+                }),
+                ChangeDetail::VectorSet(set) => self.managed_set(change, set, &mut write, &mut forget),
+                ChangeDetail::Forget => {
+                    let prefix = format!("{}[", change.address);
+                    let under = self.input.observed.managed.keys().filter(|a| a.as_str().starts_with(&prefix));
+                    forget.extend(under.cloned());
+                    forget.push(change.address.clone());
+                }
+                ChangeDetail::Row { .. } | ChangeDetail::Lifecycle { .. } | ChangeDetail::Refresh { .. } => {}
+            }
+        }
+        if !write.is_empty() || !forget.is_empty() {
+            let addresses = write.iter().map(|w| w.address.clone()).chain(forget.iter().cloned()).collect();
+            let work = Work::RecordManaged { write, forget };
+            self.step(Phase::Transaction, "write down what is managed".to_owned(), None, addresses, work);
+        }
+    }
+
+    fn managed_set(
+        &self,
+        change: &Change,
+        set: &VectorChange,
+        write: &mut Vec<ManagedWrite>,
+        forget: &mut Vec<Address>,
+    ) {
+        let Some(recipe) = self.input.recipes.get(&set.set) else { return };
+        let record = SetRecord { embedders: recipe.embedders.clone(), generation: RUN_MARKER.to_owned() };
+        write.push(ManagedWrite {
+            address: change.address.clone(),
+            digest: recipe.whole.clone(),
+            attributes: json!(record),
+        });
+        for unit in &set.units {
+            let address = Address::vector_unit(&set.set, &unit.unit);
+            let Some(digest) = &unit.input else {
+                forget.push(address);
+                continue;
+            };
+            let chunks = unit
+                .chunks
+                .iter()
+                .map(|chunk| OwnedChunk {
+                    id: chunk.id.clone(),
+                    text: chunk.text.clone(),
+                    sha256: chunk.sha256.clone(),
+                })
+                .collect();
+            let owned = Ownership { address: unit.address.clone(), chunks };
+            write.push(ManagedWrite { address, digest: digest.clone(), attributes: json!(owned) });
+        }
+    }
+
+    fn settle_and_sweep(&mut self) {
+        for (change, vector) in self.vector_changes() {
+            let title = format!("point the alias {} at the new collection", vector.set);
+            self.step(
+                Phase::Settle,
+                title,
+                None,
+                vec![change.address.clone()],
+                Work::SwitchAlias { set: vector.set.clone() },
+            );
+        }
+        for (change, vector) in self.vector_changes() {
+            if let CollectionChange::Replace { live, .. } = &vector.collection {
+                let work = Work::DropCollection { set: vector.set.clone(), collection: live.clone() };
+                self.step(
+                    Phase::Sweep,
+                    format!("remove the old collection {live}"),
+                    None,
+                    vec![change.address.clone()],
+                    work,
+                );
+            }
+        }
+    }
+
+    fn template_error(&mut self, what: &str, error: &str) {
+        self.errors.push(Diagnostic::error(
+            codes::TEMPLATE,
+            format!("{what} of the binding \"{}\": {error}", self.input.binding.name),
+        ));
+    }
+}
+
+fn unit_scope(
+    name: &str,
+    unit: &UnitFacts,
+    ordinal: u64,
+    names: &BTreeMap<String, Value>,
+    from: &str,
+) -> Option<Value> {
+    match name {
+        "from" => Some(Value::from(from)),
+        "unit.ordinal" => Some(Value::from(ordinal)),
+        other => names.get(other).cloned().or_else(|| unit_field(unit, other.strip_prefix("unit.")?)),
+    }
+}
+
+fn unit_field(unit: &UnitFacts, field: &str) -> Option<Value> {
+    match field {
+        "anchor" => Some(unit.anchor.clone().map_or(Value::Null, Value::from)),
+        "id" | "address" | "title" | "lifecycle" | "content_hash" => unit.field(field).map(Value::from),
+        other => unit.fields.get(other).map(|value| value.clone().map_or(Value::Null, Value::from)),
+    }
+}
+
+fn insert_cells(change: &Change) -> Vec<Cell> {
+    match &change.detail {
+        ChangeDetail::Row { change: RowChange::Create { values }, .. } => values.values().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn update_cells(change: &Change) -> Vec<Cell> {
+    match &change.detail {
+        ChangeDetail::Row { key, change: RowChange::Update { fields, .. }, .. } => key
+            .0
+            .iter()
+            .map(|value| Cell::Text(value.clone()))
+            .chain(fields.values().map(|f| f.after.clone()))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn rows_text(count: usize) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
+}
+
+fn points_text(count: usize) -> String {
+    if count == 1 { "1 point".to_owned() } else { format!("{count} points") }
+}

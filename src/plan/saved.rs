@@ -1,0 +1,210 @@
+//! The saved plan: one JSON file that a person can read.
+//!
+//! The file is pretty-printed canonical JSON. `digest` is the blake3 digest of the canonical JSON of everything else, so a
+//! file edited by hand is refused. `format_version` is `MAJOR.MINOR`: a reader refuses a newer major.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::step::Step;
+use super::summary::Summary;
+use crate::diff::{Change, Finding};
+use crate::model::{
+    Address, Binding, ChunkPolicy, Digest, EmbedderIdentity, ReferenceTarget, RowKey, Selection, SourceFile, TableName,
+    canonical_json, digest_of,
+};
+
+/// The major version of the format.
+pub const FORMAT_MAJOR: u32 = 1;
+/// The version of the format.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// A plan that was saved, or is about to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedPlan {
+    /// `MAJOR.MINOR`.
+    pub format_version: String,
+    /// Digest of all the rest.
+    pub digest: Digest,
+    /// The version of Enact that made it.
+    pub made_by: String,
+    /// What the verdict counts.
+    pub summary: Summary,
+    /// The environment it is for.
+    pub environment: EnvironmentPin,
+    /// The plan files.
+    pub files: Vec<SourceFile>,
+    /// What will change.
+    pub changes: Vec<Change>,
+    /// What reviewers should know.
+    pub findings: Vec<Finding>,
+    /// What will be done, in order.
+    pub steps: Vec<Step>,
+    /// What was observed.
+    pub baseline: Baseline,
+    /// What the steps stand on.
+    pub pins: Pins,
+}
+
+/// The environment a plan is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvironmentPin {
+    /// Its name.
+    pub name: String,
+    /// Who is recorded as having made the change.
+    pub actor: String,
+    /// Seconds that an old collection stays after a switch.
+    pub sweep_grace_seconds: u64,
+    /// Collections that may be written; empty for any that is not denied.
+    pub allowed_collections: Vec<String>,
+    /// Collections that must never be written.
+    pub denied_collections: Vec<String>,
+}
+
+/// What was observed, as digests: the apply compares.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// The database's epoch.
+    pub epoch: Option<String>,
+    /// Units by address: every unit that a selection of this plan chose before or chooses after.
+    pub units: BTreeMap<String, Digest>,
+    /// Rows that will be written.
+    pub rows: Vec<RowBaseline>,
+    /// Rows that are referred to and have to live.
+    pub references: Vec<ReferenceTarget>,
+    /// Gates that were read.
+    pub gates: BTreeMap<String, Option<String>>,
+    /// What earlier applies own, digested under each promotion and vector set.
+    pub managed: BTreeMap<Address, Digest>,
+    /// Collections by vector set.
+    pub collections: BTreeMap<String, CollectionBaseline>,
+    /// Ledgers by vector set.
+    pub ledgers: BTreeMap<String, Digest>,
+}
+
+/// One row that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowBaseline {
+    /// The table.
+    pub table: TableName,
+    /// The key columns.
+    pub key_columns: Vec<String>,
+    /// The key, as the database spells it.
+    pub key: RowKey,
+    /// Digest of the whole row, `None` when there was none.
+    pub digest: Option<Digest>,
+}
+
+/// One collection that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionBaseline {
+    /// The collection behind the name, `None` when there was none.
+    pub collection: Option<String>,
+    /// Whether the name is an alias.
+    pub alias: bool,
+    /// Number of points.
+    pub points: u64,
+    /// Digest over the sorted ids.
+    pub ids: Digest,
+}
+
+/// What the steps stand on, so that the apply needs neither YAML nor binding file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pins {
+    /// The binding.
+    pub binding: Binding,
+    /// Selections, evaluated again by the apply.
+    pub selections: Vec<SelectionPin>,
+    /// States that units will have, by unit id; for the selections.
+    pub overlay: BTreeMap<String, String>,
+    /// Chunk policies by name.
+    pub chunk_policies: BTreeMap<String, ChunkPolicy>,
+    /// Embedders by name.
+    pub embedders: BTreeMap<String, EmbedderIdentity>,
+}
+
+/// One selection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelectionPin {
+    /// What uses it.
+    pub of: Address,
+    /// The selection.
+    pub selection: Selection,
+    /// Whether it sees the states after the plan (vector sets) or the live ones (promotions).
+    pub after: bool,
+}
+
+/// Why a saved plan cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// Not JSON, or not a plan.
+    #[error("not a saved plan: {0}")]
+    NotAPlan(String),
+    /// Made by a newer Enact.
+    #[error("the plan has format {found}, and this Enact reads {FORMAT_VERSION}")]
+    NewerFormat {
+        /// Its version.
+        found: String,
+    },
+    /// Changed after it was saved.
+    #[error("the plan says digest {said} but its content has {real}: it was changed after it was saved")]
+    Edited {
+        /// What it says.
+        said: String,
+        /// What its content has.
+        real: String,
+    },
+}
+
+impl SavedPlan {
+    /// Whether nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Digests everything but `digest` itself.
+    pub fn content_digest(&self) -> Digest {
+        let Ok(mut value) = serde_json::to_value(self) else { panic!("BUG: a plan does not serialise") };
+        if let Some(map) = value.as_object_mut() {
+            map.remove("digest");
+        }
+        digest_of(&value)
+    }
+
+    /// The file's text.
+    pub fn to_text(&self) -> String {
+        let Ok(value) = serde_json::to_value(self) else { panic!("BUG: a plan does not serialise") };
+        let mut out = String::new();
+        super::pretty::write(&value, 0, &mut out);
+        out.push('\n');
+        out
+    }
+
+    /// Reads a file's text and checks format and digest.
+    ///
+    /// # Errors
+    /// When it is not a plan, is of a newer format, or was edited.
+    pub fn from_text(text: &str) -> Result<SavedPlan, LoadError> {
+        let value: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| LoadError::NotAPlan(error.to_string()))?;
+        let found = value.get("format_version").and_then(|v| v.as_str()).unwrap_or("").to_owned();
+        match found.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
+            None => return Err(LoadError::NotAPlan("it has no format_version".to_owned())),
+            Some(major) if major > FORMAT_MAJOR => return Err(LoadError::NewerFormat { found }),
+            Some(_) => {}
+        }
+        let plan: SavedPlan = serde_json::from_value(value).map_err(|error| LoadError::NotAPlan(error.to_string()))?;
+        let real = plan.content_digest();
+        if real != plan.digest {
+            return Err(LoadError::Edited { said: plan.digest.to_string(), real: real.to_string() });
+        }
+        Ok(plan)
+    }
+
+    /// The plan as canonical JSON on one line.
+    pub fn canonical(&self) -> String {
+        canonical_json(self)
+    }
+}

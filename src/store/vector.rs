@@ -1,0 +1,158 @@
+//! The vector side.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::error::StoreError;
+use crate::model::{CollectionFacts, PointId, VectorParams};
+
+/// What a server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerFacts {
+    /// Its version, such as `1.16.3`.
+    pub version: String,
+}
+
+/// A collection to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CollectionSpec {
+    /// Its name.
+    pub name: String,
+    /// Vectors by name.
+    pub vectors: BTreeMap<String, VectorParams>,
+    /// Payload indexes: field to kind.
+    pub payload_indexes: BTreeMap<String, String>,
+    /// Texts for the collection's metadata.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A sparse vector: indices ascending, one value each.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SparseVector {
+    /// Indices.
+    pub indices: Vec<u32>,
+    /// Values.
+    pub values: Vec<f32>,
+}
+
+/// One vector of a point.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NamedVector {
+    /// Dense.
+    Dense(Vec<f32>),
+    /// Sparse.
+    Sparse(SparseVector),
+}
+
+/// A point.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Its id.
+    pub id: PointId,
+    /// Vectors by name; the unnamed one is `""`.
+    pub vectors: BTreeMap<String, NamedVector>,
+    /// Its payload: a JSON object.
+    pub payload: serde_json::Map<String, Value>,
+}
+
+/// One page of a scroll.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PointPage {
+    /// The points, by ascending id.
+    pub points: Vec<Point>,
+    /// Where the next page begins, `None` after the last.
+    pub next: Option<PointId>,
+}
+
+/// A search: every vector given is searched, several are fused by reciprocal rank.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchQuery {
+    /// Query vectors by vector name.
+    pub vectors: BTreeMap<String, NamedVector>,
+    /// How many results.
+    pub limit: u64,
+}
+
+/// One result of a search.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scored {
+    /// The point's id.
+    pub id: PointId,
+    /// Its score; larger is nearer.
+    pub score: f32,
+    /// Its payload.
+    pub payload: serde_json::Map<String, Value>,
+}
+
+/// A vector store. Where `collection` is taken, an alias does as well, except in `ensure_collection` and
+/// `ensure_collection_absent`.
+#[async_trait]
+pub trait VectorStore: Send + Sync {
+    /// Asks the server for its version.
+    async fn server(&self) -> Result<ServerFacts, StoreError>;
+
+    /// The names of all collections, sorted.
+    async fn collections(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Facts of one collection, `None` when there is none. Counts exactly.
+    async fn collection(&self, name: &str) -> Result<Option<CollectionFacts>, StoreError>;
+
+    /// All aliases: alias to collection.
+    async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError>;
+
+    /// One page of ids alone, by ascending id.
+    async fn point_ids(
+        &self,
+        collection: &str,
+        from: Option<&PointId>,
+        limit: u32,
+    ) -> Result<(Vec<PointId>, Option<PointId>), StoreError>;
+
+    /// One page of points with payload, and with vectors if asked.
+    async fn points(
+        &self,
+        collection: &str,
+        from: Option<&PointId>,
+        limit: u32,
+        with: WithVectors,
+    ) -> Result<PointPage, StoreError>;
+
+    /// The points with these ids that exist, in no order.
+    async fn retrieve(&self, collection: &str, ids: &[PointId], with: WithVectors) -> Result<Vec<Point>, StoreError>;
+
+    /// Searches.
+    async fn search(&self, collection: &str, query: &SearchQuery) -> Result<Vec<Scored>, StoreError>;
+
+    /// Makes a collection with its payload indexes; one of the same shape that exists already is success, another shape is
+    /// [`Fault::Conflict`](super::Fault::Conflict).
+    async fn ensure_collection(&self, spec: &CollectionSpec) -> Result<(), StoreError>;
+
+    /// Removes a collection; success when there is none.
+    async fn ensure_collection_absent(&self, name: &str) -> Result<(), StoreError>;
+
+    /// Writes points and waits until they are durable.
+    async fn ensure_points(&self, collection: &str, points: &[Point]) -> Result<(), StoreError>;
+
+    /// Removes points by id and waits until that is durable.
+    async fn ensure_points_absent(&self, collection: &str, ids: &[PointId]) -> Result<(), StoreError>;
+
+    /// Makes the alias name this collection, overwriting in one action.
+    async fn ensure_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError>;
+
+    /// Removes an alias; success when there is none.
+    async fn ensure_alias_absent(&self, alias: &str) -> Result<(), StoreError>;
+
+    /// Makes the payload index exist.
+    async fn ensure_payload_index(&self, collection: &str, field: &str, kind: &str) -> Result<(), StoreError>;
+}
+
+/// Whether vectors come with points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithVectors {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+}
