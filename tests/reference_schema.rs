@@ -19,7 +19,7 @@ async fn connect(conninfo: &str) -> Client {
 
 async fn load_all(client: &mut Client) {
     let transaction = client.transaction().await.unwrap();
-    let all = schema::iu_core_sql().iter().chain([&schema::fixture_sql(), &schema::documents_sql()]);
+    let all = schema::iu_core_sql().iter().copied().chain([schema::fixture_sql(), schema::documents_sql()]);
     for (name, sql) in all {
         transaction.batch_execute(sql).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
     }

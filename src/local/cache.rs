@@ -26,3 +26,17 @@ fn writable(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)?;
     tempfile::tempfile_in(path).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_that_cannot_be_written_is_found_before_the_engine_starts() {
+        let temp = tempfile::tempdir().unwrap();
+        writable(&temp.path().join("made/when/missing")).unwrap();
+        let file = temp.path().join("file");
+        fs::write(&file, "").unwrap();
+        writable(&file.join("inside")).unwrap_err();
+    }
+}

@@ -7,8 +7,9 @@
 //! - Its listening thread *ends* with the first connection that breaks (a reset, a packet that is not the protocol), and
 //!   everybody after that is refused. So no client ever reaches it: the doorkeeper (`postgres`) talks to it, always in
 //!   whole start-ups and orderly goodbyes, and [`Engine::connect`] starts it again where it ended all the same.
-//! - It runs with `fsync` off unless told; told it is, so that a committed row outlives the machine, too.
-//! - It unpacks its runtime (about 60 MB, once for each user, under a file lock) below
+//! - It runs with `fsync` off and cannot do otherwise: with it on, a directory cannot be synced through its file system
+//!   and the server panics. A committed row is in the hands of the kernel: it outlives this process, not the machine.
+//! - It unpacks its runtime (about 100 MB, once for each user, under a file lock) below
 //!   `$XDG_CACHE_HOME/pglite-oxide`, else `~/.cache/pglite-oxide`, home being `HOME` or the entry of the user database.
 //!   The data directory refers to that cache but does not need it: it is made anew when it is gone.
 
@@ -99,7 +100,6 @@ fn open(root: &Path) -> Result<PgliteServer, EngineError> {
         .tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
         .username(super::postgres::USER)
         .database(super::postgres::DATABASE)
-        .postgres_config("fsync", "on")
         .start()
         .map_err(failed)
 }

@@ -10,7 +10,7 @@
 //! - What is not the PostgreSQL protocol never reaches the engine. Requests to cancel are dropped: the one session could
 //!   not be interrupted.
 //! - `connect as role R` means `SET ROLE R` for the session, as the engine does it; `postgres` is the superuser.
-//! - Committed rows survive SIGKILL of this process, and (`fsync` is on) of the machine.
+//! - Committed rows survive SIGKILL of this process. They may not survive a power failure: the engine cannot sync files.
 //! - There is no password: whoever may open a port on loopback of this machine may read and write.
 
 use std::io;

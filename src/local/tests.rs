@@ -39,14 +39,25 @@ fn port(conninfo: &str) -> u16 {
     conninfo.split("port=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap()
 }
 
+/// A process that does not outlive its test.
+struct Other(Child);
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Runs one test of this file in a process of its own, over the given directory.
-fn child(test: &str, dir: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+fn child(test: &str, dir: &Path) -> Other {
+    let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &format!("local::tests::{test}"), "--nocapture"])
         .env(CHILD_DIR, dir)
         .stdout(Stdio::null())
         .spawn()
-        .unwrap()
+        .unwrap();
+    Other(child)
 }
 
 fn child_dir() -> Option<PathBuf> {
@@ -70,8 +81,8 @@ async fn committed_rows_survive_sigkill_and_open_ones_do_not() {
     let temp = tempfile::tempdir().unwrap();
     let mut child = child("child_commits_and_hangs", temp.path());
     poll("the commit", async || temp.path().join("committed").exists().then_some(())).await;
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
     let server = PostgresServer::start(&temp.path().join("postgres"), ANY).await.unwrap();
     assert_eq!(count(&server.conninfo()).await, 1000);
     server.shutdown().await.unwrap();
@@ -168,23 +179,23 @@ async fn running_servers_are_shared_and_stopped_from_outside() {
     poll("the lock", async || holds(&dir).then_some(())).await;
     let attached = attach(&dir).await;
     let servers = shared(&dir).await;
-    assert_eq!(servers.pid, up.id());
+    assert_eq!(servers.pid, up.0.id());
     match attached.unwrap() {
         Attached::Running(endpoints) => {
-            assert_eq!(endpoints, Endpoints { postgres: servers.postgres, qdrant: servers.qdrant, pid: up.id() });
+            assert_eq!(endpoints, Endpoints { postgres: servers.postgres, qdrant: servers.qdrant, pid: up.0.id() });
             connect(&endpoints.postgres).await.batch_execute("CREATE TABLE kept (n int)").await.unwrap();
         }
         Attached::Started(_) => panic!("started a second time"),
     }
-    assert!(matches!(reset(&dir), Err(LocalError::Locked { pid: Some(pid), .. }) if pid == up.id()));
+    assert!(matches!(reset(&dir), Err(LocalError::Locked { pid: Some(pid), .. }) if pid == up.0.id()));
     assert!(matches!(LocalServers::start(&dir).await, Err(LocalError::Locked { .. })));
 
     let stopped = tokio::task::spawn_blocking({
         let dir = dir.clone();
         move || stop_running(&dir)
     });
-    assert_eq!(stopped.await.unwrap().unwrap(), Stopped::Stopped { pid: up.id() });
-    assert!(up.wait().unwrap().success());
+    assert_eq!(stopped.await.unwrap().unwrap(), Stopped::Stopped { pid: up.0.id() });
+    assert!(up.0.wait().unwrap().success());
     assert_eq!(status(&dir).unwrap(), LocalStatus::Stopped { left_behind: false });
 }
 
@@ -194,8 +205,8 @@ async fn what_a_killed_process_left_is_not_believed() {
     let dir = temp.path().join(".enact");
     let mut up = child("child_serves_until_it_is_told_to_stop", &dir);
     let left = shared(&dir).await;
-    up.kill().unwrap();
-    up.wait().unwrap();
+    up.0.kill().unwrap();
+    up.0.wait().unwrap();
     assert_eq!(status(&dir).unwrap(), LocalStatus::Stopped { left_behind: true });
     assert_eq!(stop_running(&dir).unwrap(), Stopped::NothingRan);
 
