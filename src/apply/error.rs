@@ -5,7 +5,7 @@ use crate::observe::ObserveError;
 use crate::store::StoreError;
 
 /// Why an apply stopped.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// A store did not answer, or said no.
     #[error(transparent)]

@@ -80,7 +80,7 @@ pub enum Event {
 pub type Events<'a> = dyn Fn(Event) + Send + Sync + 'a;
 
 /// How a run ended.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum RunEnd {
     /// All of it is true.
     Applied {

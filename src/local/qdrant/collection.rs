@@ -17,8 +17,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 use prost::Message;
 use qdrant_client::qdrant::{CollectionInfo, PayloadSchemaInfo, UpdateResult, UpdateStatus};
 use qdrant_edge::{
-    CountRequest, CreateIndex, EdgeConfig, EdgeShard, FieldIndexOperations, PointInsertOperations, PointOperations,
-    PointStructPersisted, ScrollRequest, UpdateOperation, VectorStructPersisted, WithPayloadInterface, WithVector,
+    CountRequest, CreateIndex, EdgeConfig, EdgeShard, FieldIndexOperations, PointInsertOperations,
+    PointOperations, PointStructPersisted, ScrollRequest, UpdateOperation, VectorStructPersisted,
+    WithPayloadInterface, WithVector,
 };
 use serde::{Deserialize, Serialize};
 
@@ -112,7 +113,10 @@ impl Collection {
     }
 
     /// Reads from the shard, beside other readers and a writer.
-    pub(super) fn read<T>(&self, work: impl FnOnce(&EdgeShard) -> Result<T, Refusal>) -> Result<T, Refusal> {
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&EdgeShard) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
         match read(&self.shard).as_ref() {
             Some(shard) => work(shard),
             None => Err(Refusal::NoCollection(self.name.clone())),
@@ -252,9 +256,16 @@ impl Collection {
     }
 
     fn result(&self, wait: bool) -> UpdateResult {
-        let status = if wait { UpdateStatus::Completed } else { UpdateStatus::Acknowledged };
+        let status = if wait {
+            UpdateStatus::Completed
+        } else {
+            UpdateStatus::Acknowledged
+        };
         let operation_id = self.operations.fetch_add(1, Ordering::Relaxed);
-        UpdateResult { operation_id: Some(operation_id), status: status.into() }
+        UpdateResult {
+            operation_id: Some(operation_id),
+            status: status.into(),
+        }
     }
 
     fn replace_info(&self, info: CollectionInfo) -> Result<(), Refusal> {
@@ -266,7 +277,9 @@ impl Collection {
     /// New segments do not always take over the indexes of the ones they replace; making one again is harmless.
     fn restore_indexes(&self, shard: &EdgeShard) -> Result<(), Refusal> {
         for (field, schema) in &read(&self.info).payload_schema {
-            shard.update(UpdateOperation::FieldIndexOperation(create_index(field, schema)?))?;
+            shard.update(UpdateOperation::FieldIndexOperation(create_index(
+                field, schema,
+            )?))?;
         }
         Ok(())
     }
@@ -281,14 +294,19 @@ impl Collection {
         let mut closed = Vec::new();
         for entry in fs::read_dir(self.directory.join(SHARD_DIRECTORY).join("wal"))? {
             let path = entry?.path();
-            let start = path.file_name().and_then(|name| name.to_str()).and_then(|n| n.strip_prefix("closed-"));
+            let start = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .and_then(|n| n.strip_prefix("closed-"));
             if let Some(start) = start.and_then(|digits| digits.parse::<u64>().ok()) {
                 closed.push((start, path));
             }
         }
         closed.sort_unstable();
         closed.pop();
-        closed.iter().try_for_each(|(_, path)| fs::remove_file(path))?;
+        closed
+            .iter()
+            .try_for_each(|(_, path)| fs::remove_file(path))?;
         Ok(())
     }
 
@@ -298,7 +316,11 @@ impl Collection {
 
     /// Ends a rewrite that was interrupted: the new shard is complete from the moment the old one is moved away.
     fn finish_repair(&self) -> Result<(), Refusal> {
-        let (current, new, old) = (self.shard_path(""), self.shard_path(".new"), self.shard_path(".old"));
+        let (current, new, old) = (
+            self.shard_path(""),
+            self.shard_path(".new"),
+            self.shard_path(".old"),
+        );
         if !current.exists() && old.exists() && new.exists() {
             rename_directory(&new, &current)?;
         }
@@ -312,7 +334,10 @@ impl Collection {
 
     fn repair(&self) -> Result<(), Refusal> {
         let twice = self.read(|shard| {
-            let counted = shard.count(CountRequest { filter: None, exact: true })?;
+            let counted = shard.count(CountRequest {
+                filter: None,
+                exact: true,
+            })?;
             Ok(counted != count_distinct(shard)?)
         })?;
         if twice {
@@ -344,9 +369,10 @@ impl Collection {
                 .into_iter()
                 .map(|record| PointStructPersisted {
                     id: record.id,
-                    vector: record
-                        .vector
-                        .map_or_else(|| VectorStructPersisted::Named(Default::default()), VectorStructPersisted::from),
+                    vector: record.vector.map_or_else(
+                        || VectorStructPersisted::Named(Default::default()),
+                        VectorStructPersisted::from,
+                    ),
                     payload: record.payload,
                 })
                 .collect();
@@ -393,8 +419,12 @@ fn count_distinct(shard: &EdgeShard) -> Result<usize, Refusal> {
 }
 
 fn write_info(directory: &Path, name: &str, info: &CollectionInfo) -> Result<(), Refusal> {
-    let file = InfoFile { name: name.to_owned(), info: hex::encode(info.encode_to_vec()) };
-    let text = serde_json::to_vec_pretty(&file).map_err(|error| Refusal::Internal(error.to_string()))?;
+    let file = InfoFile {
+        name: name.to_owned(),
+        info: hex::encode(info.encode_to_vec()),
+    };
+    let text =
+        serde_json::to_vec_pretty(&file).map_err(|error| Refusal::Internal(error.to_string()))?;
     Ok(replace_file(&directory.join(INFO_FILE), &text)?)
 }
 
@@ -402,9 +432,11 @@ fn read_info(directory: &Path) -> Result<(String, CollectionInfo), Refusal> {
     let path = directory.join(INFO_FILE);
     let unreadable = |reason: String| Refusal::Internal(format!("{}: {reason}", path.display()));
     let file = File::open(&path).map_err(|error| unreadable(error.to_string()))?;
-    let file: InfoFile = serde_json::from_reader(file).map_err(|error| unreadable(error.to_string()))?;
+    let file: InfoFile =
+        serde_json::from_reader(file).map_err(|error| unreadable(error.to_string()))?;
     let bytes = hex::decode(&file.info).map_err(|error| unreadable(error.to_string()))?;
-    let info = CollectionInfo::decode(bytes.as_slice()).map_err(|error| unreadable(error.to_string()))?;
+    let info =
+        CollectionInfo::decode(bytes.as_slice()).map_err(|error| unreadable(error.to_string()))?;
     Ok((file.name, info))
 }
 

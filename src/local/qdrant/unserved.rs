@@ -3,9 +3,9 @@
 
 use qdrant_client::qdrant::snapshots_server::Snapshots;
 use qdrant_client::qdrant::{
-    CreateFullSnapshotRequest, CreateSnapshotRequest, CreateSnapshotResponse, DeleteFullSnapshotRequest,
-    DeleteSnapshotRequest, DeleteSnapshotResponse, ListFullSnapshotsRequest, ListSnapshotsRequest,
-    ListSnapshotsResponse,
+    CreateFullSnapshotRequest, CreateSnapshotRequest, CreateSnapshotResponse,
+    DeleteFullSnapshotRequest, DeleteSnapshotRequest, DeleteSnapshotResponse,
+    ListFullSnapshotsRequest, ListSnapshotsRequest, ListSnapshotsResponse,
 };
 use tonic::{Request, Response, Status};
 
@@ -13,7 +13,6 @@ use super::refusal::Refusal;
 use super::server::Services;
 
 /// The answer to a call that is not served.
-#[expect(clippy::result_large_err, reason = "the service traits want a Status")]
 pub(super) fn unserved<T>(call: &str) -> Result<Response<T>, Status> {
     Err(Refusal::unserved(call).into())
 }
@@ -27,7 +26,10 @@ impl Snapshots for Services {
         unserved("CreateSnapshot")
     }
 
-    async fn list(&self, _request: Request<ListSnapshotsRequest>) -> Result<Response<ListSnapshotsResponse>, Status> {
+    async fn list(
+        &self,
+        _request: Request<ListSnapshotsRequest>,
+    ) -> Result<Response<ListSnapshotsResponse>, Status> {
         unserved("ListSnapshots")
     }
 

@@ -16,7 +16,7 @@ use super::*;
 const CHILD_DIRECTORY: &str = "ENACT_TEST_QDRANT_DIRECTORY";
 const KILLED_WRITER: &str = "local::qdrant::tests::durability::acknowledged_writes_survive_a_kill";
 
-/// Points in one write of `write_until_killed`.
+/// Points written before each kill while segments are replaced.
 const BATCH: u64 = 2000;
 
 struct Killed {
@@ -269,20 +269,14 @@ async fn points_left_twice_by_a_crash_while_optimising_are_made_one() {
     server.shutdown().await.expect("an orderly stop");
 }
 
-/// Writes until the server is killed and returns how many batches were acknowledged.
-async fn write_until_killed(client: Qdrant, first: u64) -> u64 {
-    let mut acknowledged = 0;
-    loop {
-        let batch = (first + acknowledged) * BATCH;
-        let points = (batch..batch + BATCH)
-            .map(|n| point(n, [n as f32, 1.0, 0.0, 0.0], &[(7, 1.0)], json!({ "n": n })))
-            .collect::<Vec<_>>();
-        let upsert = UpsertPointsBuilder::new("docs", points).wait(true);
-        if client.upsert_points(upsert).await.is_err() {
-            return acknowledged;
-        }
-        acknowledged += 1;
-    }
+const KILLED_OPTIMISER: &str = "local::qdrant::tests::durability::a_kill_while_segments_are_replaced_loses_and_doubles_nothing";
+
+async fn count(client: &Qdrant) -> u64 {
+    let counted = client
+        .count(CountPointsBuilder::new("docs").exact(true))
+        .await
+        .expect("a count");
+    counted.result.expect("a result").count
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -291,58 +285,46 @@ async fn a_kill_while_segments_are_replaced_loses_and_doubles_nothing() {
         return serve_until_killed(Path::new(&directory)).await;
     }
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let (mut batches, mut interrupted) = (0, 0);
+    let marker = directory.path().join("collections/docs/optimising");
+    let mut interrupted = 0;
     for round in 0..6u64 {
-        let mut killed = spawn_server(
-            directory.path(),
-            "local::qdrant::tests::durability::a_kill_while_segments_are_replaced_loses_and_doubles_nothing",
-        );
+        let mut killed = spawn_server(directory.path(), KILLED_OPTIMISER);
         let client = connect(&killed.url);
         if round == 0 {
-            let small = OptimizersConfigDiffBuilder::default()
+            let eager = OptimizersConfigDiffBuilder::default()
                 .indexing_threshold(1)
                 .default_segment_number(1);
-            let create = hybrid("docs").optimizers_config(small);
             client
-                .create_collection(create)
+                .create_collection(hybrid("docs").optimizers_config(eager))
                 .await
                 .expect("a collection");
-        } else {
-            let counted = client
-                .count(CountPointsBuilder::new("docs").exact(true))
-                .await
-                .expect("a count");
-            let counted = counted.result.expect("a result").count;
-            // A batch that was not acknowledged may be there, in part too.
-            assert!(
-                (batches * BATCH..=(batches + 1) * BATCH).contains(&counted),
-                "{round}: {counted} of {batches}"
-            );
         }
-        let writing = tokio::spawn(write_until_killed(client, batches));
-        let marker = directory.path().join("collections/docs/optimising");
+        assert_eq!(count(&client).await, round * BATCH);
+        let points = (round * BATCH..(round + 1) * BATCH)
+            .map(|n| point(n, [n as f32, 1.0, 0.0, 0.0], &[(7, 1.0)], json!({ "n": n })));
+        let upsert = UpsertPointsBuilder::new("docs", points.collect::<Vec<_>>()).wait(true);
+        client.upsert_points(upsert).await.expect("an upsert");
         let deadline = Instant::now() + Duration::from_secs(30);
-        // The kill is to fall while segments are replaced, at another moment each time.
         while !marker.exists() && Instant::now() < deadline {
             tokio::task::yield_now().await;
         }
+        // At another moment of the work each time.
         for _ in 0..round * 2000 {
             tokio::task::yield_now().await;
         }
         killed.child.kill().expect("a kill");
         killed.child.wait().expect("its end");
-        batches += writing.await.expect("the writer");
         interrupted += u64::from(marker.exists());
     }
     assert!(interrupted > 0, "no kill fell while segments were replaced");
     let (server, client) = serve(directory.path()).await;
-    let ids = (0..batches * BATCH).map(Into::into).collect::<Vec<_>>();
+    assert_eq!(count(&client).await, 6 * BATCH);
+    let ids = (0..6 * BATCH).map(Into::into).collect::<Vec<_>>();
     let found = client
         .get_points(GetPointsBuilder::new("docs", ids).with_vectors(true))
         .await
         .expect("points")
         .result;
-    assert_eq!(found.len() as u64, batches * BATCH);
-    assert!(found.iter().all(|point| point.vectors.is_some()));
+    assert!(found.len() as u64 == 6 * BATCH && found.iter().all(|point| point.vectors.is_some()));
     server.shutdown().await.expect("an orderly stop");
 }

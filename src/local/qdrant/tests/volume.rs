@@ -89,10 +89,10 @@ async fn nearest(fixture: &Fixture, seed: u64, exact: bool) -> Vec<u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_points_are_indexed_and_found() {
     let (fixture, elapsed) = filled().await;
-    let mut note = std::io::stdout();
-    let _ = std::io::Write::write_fmt(
-        &mut note,
-        format_args!("upserted {POINTS} points in {elapsed:?}\n"),
+    // A flush for each point instead of each request would take minutes.
+    assert!(
+        elapsed < Duration::from_secs(60),
+        "upserting took {elapsed:?}"
     );
     let deadline = Instant::now() + Duration::from_secs(120);
     while info(&fixture).await.indexed_vectors_count.unwrap_or(0) < POINTS / 2 {
