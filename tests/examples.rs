@@ -90,7 +90,8 @@ fn unit(path: &Path) -> (Vec<(String, String)>, bool) {
 fn the_corpus_is_what_its_readme_says() {
     const KEYS: [&str; 7] = ["address", "title", "unit_kind", "section_type", "doc_code", "sort_order", "parent"];
     let walk = walkdir::WalkDir::new(repository("examples/charter/corpus")).into_iter().map(Result::unwrap);
-    let files: Vec<PathBuf> = walk.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect();
+    let files: Vec<PathBuf> =
+        walk.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect();
     let units: Vec<_> = files.iter().map(|path| unit(path)).collect();
     let values = |key: &str| -> Vec<&str> {
         units.iter().flat_map(|(pairs, _)| pairs).filter(|(k, _)| k == key).map(|(_, value)| value.as_str()).collect()
@@ -119,7 +120,8 @@ async fn the_seed_fits_the_table_and_the_plan() {
     }
     let (desired, _) = load("examples/documents");
     let expected = desired.units["new-chapters"].expect.as_ref().and_then(|expect| expect.value.count);
-    let sql = "SELECT count(*) FILTER (WHERE status = 'draft' AND slug LIKE 'handbook/%'), count(*) FROM public.documents";
+    let sql =
+        "SELECT count(*) FILTER (WHERE status = 'draft' AND slug LIKE 'handbook/%'), count(*) FROM public.documents";
     let row = client.query_one(sql, &[]).await.unwrap();
     assert_eq!((expected, row.get::<_, i64>(1)), (Some(row.get::<_, i64>(0).unsigned_abs()), 12));
 }

@@ -189,6 +189,7 @@ fn raw_string_end(chars: &[char], start: usize) -> Option<usize> {
         return None;
     }
     let hashes = quote - r - 1;
-    let closes = |at: usize| chars[at] == '"' && chars[at + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes;
+    let closes =
+        |at: usize| chars[at] == '"' && chars[at + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes;
     Some((quote + 1..chars.len()).find(|at| closes(*at)).map_or(chars.len(), |at| at + 1 + hashes))
 }
