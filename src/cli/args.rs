@@ -92,6 +92,9 @@ pub enum Command {
     Show(ShowArgs),
     Apply(ApplyArgs),
     Resume(ResumeArgs),
+    Search(SearchArgs),
+    Status(StatusArgs),
+    History(HistoryArgs),
     Completions(CompletionsArgs),
     Version(VersionArgs),
 }

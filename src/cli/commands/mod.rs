@@ -5,6 +5,8 @@ pub mod completions;
 pub mod init;
 pub mod plan;
 pub mod resume;
+pub mod search;
 pub mod show;
+pub mod status;
 pub mod validate;
 pub mod version;
