@@ -92,6 +92,7 @@ pub enum Command {
     Show(ShowArgs),
     Apply(ApplyArgs),
     Resume(ResumeArgs),
+    Verify(VerifyArgs),
     Search(SearchArgs),
     Status(StatusArgs),
     History(HistoryArgs),
