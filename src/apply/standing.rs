@@ -41,7 +41,7 @@ impl Standing {
         if state.decided {
             return after_decision(&state);
         }
-        let transacting = entries.iter().any(|entry| *entry == Entry::Transacting);
+        let transacting = entries.contains(&Entry::Transacting);
         let staged = state.collections.keys().all(|set| state.staged.contains(set));
         match (state.undoing || state.undone, transacting, staged && !state.collections.is_empty()) {
             (true, _, _) => Standing::GoingBack,

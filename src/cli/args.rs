@@ -94,6 +94,7 @@ pub enum Command {
     Resume(ResumeArgs),
     Verify(VerifyArgs),
     Search(SearchArgs),
+    Graph(GraphArgs),
     Status(StatusArgs),
     History(HistoryArgs),
     Completions(CompletionsArgs),

@@ -13,6 +13,9 @@ mod read;
 mod relational;
 mod result;
 
+#[cfg(test)]
+mod tests;
+
 pub use read::{Facts, LedgerFacts, PointFacts, RefreshFacts, SetFacts, read};
 pub use result::{Check, Report, Status};
 
