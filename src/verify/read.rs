@@ -155,6 +155,9 @@ async fn managed_units(
     let mut ids: BTreeSet<String> = facts.sets.values().flat_map(|set| set.owned.keys().cloned()).collect();
     let records = facts.promotions.values().flatten();
     ids.extend(records.flat_map(|record| record.units.iter().map(|unit| unit.id.clone())));
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     read_units(tx, &binding.units, &UnitFilter { selections: Vec::new(), ids, lock: false }).await
 }
 
