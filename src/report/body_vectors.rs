@@ -16,6 +16,8 @@ use crate::plan::{SavedPlan, VectorCounts, VectorMaker, Work};
 const UNITS_LISTED: usize = 10;
 /// The widest title.
 const TITLE_CELLS: usize = 36;
+/// What the points of one unit are together.
+const ENTRY: &str = "index entry";
 
 /// One section for each vector set that changes.
 pub(super) fn sections(plan: &SavedPlan, detail: Detail) -> Vec<Section> {
@@ -132,10 +134,10 @@ fn reason_items(reason: &Reason, units: &[&UnitPoints], detail: Detail) -> Vec<I
     let chunks: Vec<&ChunkPlan> = units.iter().flat_map(|unit| &unit.chunks).collect();
     let deleted = units.iter().map(|unit| unit.delete.len() as u64).sum();
     let heading = Line::new(1)
-        .part(Role::Strong, words::count(units.len() as u64, "unit"))
-        .plain(format!(": {}: {}", words::reason(reason), chunks_text(&chunks, deleted)));
+        .part(Role::Strong, words::reason(reason))
+        .plain(format!(" ({}; {})", words::count(units.len() as u64, "unit"), chunks_text(&chunks, deleted)));
     let lines = vec![heading];
-    let mut items = vec![Item { action: Action::Update, things: 0, noun: "unit", destructive: false, lines }];
+    let mut items = vec![Item { action: Action::Update, things: 0, noun: ENTRY, destructive: false, lines }];
     for destructive in [true, false] {
         let some: Vec<&UnitPoints> =
             units.iter().filter(|unit| unit.delete.is_empty() != destructive).copied().collect();
@@ -172,7 +174,7 @@ fn unit_item(unit: &UnitPoints, text: String, detail: Detail) -> Item {
             Line { mark: Some(Action::Delete), ..Line::new(2) }.plain(format!("point {id}"))
         }));
     }
-    Item { action, things: 1, noun: "unit", destructive: !unit.delete.is_empty(), lines }
+    Item { action, things: 1, noun: ENTRY, destructive: !unit.delete.is_empty(), lines }
 }
 
 fn action_of(unit: &UnitPoints) -> Action {
@@ -224,5 +226,5 @@ fn more_units(units: &[&UnitPoints]) -> Option<Item> {
     let deleted = units.iter().map(|unit| unit.delete.len() as u64).sum();
     let text = format!("and {} more: {}", words::count(things, "unit"), chunks_text(&chunks, deleted));
     let lines = vec![Line { mark: Some(action), ..Line::new(1) }.part(Role::Faint, text)];
-    Some(Item { action, things, noun: "unit", destructive: deleted > 0, lines })
+    Some(Item { action, things, noun: ENTRY, destructive: deleted > 0, lines })
 }
