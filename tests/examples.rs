@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use enact::model::{BindingRef, Desired, Environment, RowState};
 use enact::report::{Color, render_diagnostics};
-use enact::spec::{load_binding, load_config, load_plans};
+use enact::spec::{load_binding, load_config, load_plans, parse_plan};
 
 #[cfg(unix)]
 #[path = "support/postgres.rs"]
@@ -72,6 +72,23 @@ fn the_first_line_leads_an_editor_to_the_schema() {
     }
 }
 
+#[test]
+fn the_readme_shows_files_that_can_be_read() {
+    let readme = std::fs::read_to_string(repository("README.md")).unwrap();
+    let blocks: Vec<&str> =
+        readme.split("```yaml\n").skip(1).map(|rest| rest.split_once("```").map_or(rest, |(block, _)| block)).collect();
+    let [plan, config] = blocks.as_slice() else { panic!("{} blocks of YAML", blocks.len()) };
+    let (desired, warnings) = parse_plan("README.md", plan).unwrap_or_else(|errors| panic!("{errors:?}"));
+    assert_eq!((desired.promotions.len(), desired.rows.len(), warnings.0.len()), (1, 1, 0));
+
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("enact.yaml"), config).unwrap();
+    std::fs::write(dir.path().join(".env"), "OPENAI_API_KEY=not-a-key\n").unwrap();
+    let config = load_config(dir.path()).unwrap_or_else(|(errors, _)| panic!("{errors:?}")).unwrap();
+    assert_eq!(config.warnings().0, []);
+    assert_eq!(config.environment(None).map(|environment| environment.name), Ok("staging".to_owned()));
+}
+
 /// The header of a unit's file as keys and values, and whether a body follows.
 fn unit(path: &Path) -> (Vec<(String, String)>, bool) {
     let text = std::fs::read_to_string(path).unwrap();
@@ -90,7 +107,8 @@ fn unit(path: &Path) -> (Vec<(String, String)>, bool) {
 fn the_corpus_is_what_its_readme_says() {
     const KEYS: [&str; 7] = ["address", "title", "unit_kind", "section_type", "doc_code", "sort_order", "parent"];
     let walk = walkdir::WalkDir::new(repository("examples/charter/corpus")).into_iter().map(Result::unwrap);
-    let files: Vec<PathBuf> = walk.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect();
+    let files: Vec<PathBuf> =
+        walk.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect();
     let units: Vec<_> = files.iter().map(|path| unit(path)).collect();
     let values = |key: &str| -> Vec<&str> {
         units.iter().flat_map(|(pairs, _)| pairs).filter(|(k, _)| k == key).map(|(_, value)| value.as_str()).collect()
@@ -119,7 +137,8 @@ async fn the_seed_fits_the_table_and_the_plan() {
     }
     let (desired, _) = load("examples/documents");
     let expected = desired.units["new-chapters"].expect.as_ref().and_then(|expect| expect.value.count);
-    let sql = "SELECT count(*) FILTER (WHERE status = 'draft' AND slug LIKE 'handbook/%'), count(*) FROM public.documents";
+    let sql =
+        "SELECT count(*) FILTER (WHERE status = 'draft' AND slug LIKE 'handbook/%'), count(*) FROM public.documents";
     let row = client.query_one(sql, &[]).await.unwrap();
     assert_eq!((expected, row.get::<_, i64>(1)), (Some(row.get::<_, i64>(0).unsigned_abs()), 12));
 }

@@ -20,8 +20,21 @@ const FUNCTION_LINES: usize = 70;
 const PURE: &[&str] =
     &["src/model/", "src/graph/", "src/chunk/", "src/diff/", "src/plan/", "src/report/", "src/apply/machine"];
 const IMPURE_WORDS: &[&str] = &[
-    "HashMap", "HashSet", "async", ".await", "std::fs", "std::env", "std::process", "std::net", "SystemTime", "Instant",
-    "rand::", "Timestamp::now", "Zoned::now", "new_v4", "now_v7",
+    "HashMap",
+    "HashSet",
+    "async",
+    ".await",
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::net",
+    "SystemTime",
+    "Instant",
+    "rand::",
+    "Timestamp::now",
+    "Zoned::now",
+    "new_v4",
+    "now_v7",
 ];
 
 /// Crates whose types stay where the reader expects them, and the parts of `src/` that own them.
@@ -162,7 +175,8 @@ fn product_code_does_not_panic_on_input() {
 fn nothing_is_left_half_done() {
     let words = ["todo!", "unimplemented!", "dbg!", "#[ignore", "anyhow"];
     let sources = sources();
-    let lines = sources.iter().flat_map(|source| source.code.iter().enumerate().map(move |(at, line)| (source, at, line)));
+    let lines =
+        sources.iter().flat_map(|source| source.code.iter().enumerate().map(move |(at, line)| (source, at, line)));
     let broken: Vec<String> = lines
         .flat_map(|(source, at, line)| {
             let found = words.iter().filter(move |word| has_word(line, word));
@@ -177,7 +191,8 @@ fn a_diagnostic_code_has_one_meaning() {
     let codes = codes::declared(&sources());
     assert!(codes.len() > 30, "only {} codes were found", codes.len());
     let twice = codes.windows(2).filter(|pair| pair[0].id == pair[1].id);
-    let broken: Vec<String> = twice.map(|pair| format!("{}: {} and {}", pair[0].id, pair[0].place, pair[1].place)).collect();
+    let broken: Vec<String> =
+        twice.map(|pair| format!("{}: {} and {}", pair[0].id, pair[0].place, pair[1].place)).collect();
     none("a code is declared once", &broken);
     let unclear = codes.iter().filter(|code| code.meaning.is_empty());
     none("a code has a doc comment", &unclear.map(|code| format!("{} {}", code.place, code.id)).collect::<Vec<_>>());
@@ -197,12 +212,14 @@ fn the_page_of_codes_is_fresh() {
 
 #[test]
 fn every_example_is_tested_or_compiled_in() {
-    let code: Vec<String> = sources().into_iter().filter(|s| s.path != "tests/tidy.rs").map(|s| s.raw.join("\n")).collect();
+    let code: Vec<String> =
+        sources().into_iter().filter(|s| s.path != "tests/tidy.rs").map(|s| s.raw.join("\n")).collect();
     let named = |path: &str| {
         let quote = format!("\"{path}\"");
         code.iter().any(|text| text.contains(&quote))
     };
-    let is_named = |path: &str| Path::new(path).ancestors().any(|part| part.parent().is_some() && named(&part.to_string_lossy()));
+    let is_named =
+        |path: &str| Path::new(path).ancestors().any(|part| part.parent().is_some() && named(&part.to_string_lossy()));
     let broken: Vec<String> = files(root(), &["examples"], "").into_iter().filter(|path| !is_named(path)).collect();
     none("a test or src/ names every example, or a folder that holds it", &broken);
 }
@@ -223,7 +240,8 @@ fn every_dependency_is_used_and_says_why() {
 fn licences_are_permissive_or_named_in_the_notice() {
     let notice = text("NOTICE");
     let odd = cargo::odd_licences(root());
-    let broken = odd.iter().filter(|(name, _)| !has_word(&notice, name)).map(|(name, licence)| format!("{name}: {licence}"));
+    let broken =
+        odd.iter().filter(|(name, _)| !has_word(&notice, name)).map(|(name, licence)| format!("{name}: {licence}"));
     none("NOTICE names every dependency with another licence", &broken.collect::<Vec<_>>());
 }
 
@@ -255,12 +273,15 @@ fn the_scanner_sees_code_and_not_its_comments_strings_and_tests() {
                 let b = a; /* HashMap */ \"HashMap\"\n}\n\n#[cfg(test)]\nmod tests {\n    use HashMap;\n}\n\nuse crate::{store, \
                 model::{plan, Name}};\nuse crate::local::x;\nstruct HashMap;\n";
     let source = Source::new("src/embed/x.rs", text);
-    let found: Vec<usize> = source.product_code().filter(|(_, code)| has_word(code, "HashMap")).map(|(line, _)| line).collect();
+    let found: Vec<usize> =
+        source.product_code().filter(|(_, code)| has_word(code, "HashMap")).map(|(line, _)| line).collect();
     assert_eq!(found, [14]);
     assert_eq!(source.functions(), [(2, 4, "f".to_owned())]);
     let names: Vec<(usize, String)> = crate_names(&source);
     let names: Vec<(usize, &str)> = names.iter().map(|(line, name)| (*line, name.as_str())).collect();
     assert_eq!(names, [(12, "store"), (12, "model"), (13, "local")]);
     assert_eq!(source.module(), Some("embed"));
-    assert!(has_word("a.unwrap()", ".unwrap()") && has_word("tonic::x", "tonic::") && !has_word("mytonic::x", "tonic::"));
+    assert!(
+        has_word("a.unwrap()", ".unwrap()") && has_word("tonic::x", "tonic::") && !has_word("mytonic::x", "tonic::")
+    );
 }

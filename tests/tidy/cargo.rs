@@ -11,8 +11,20 @@ const NEVER_NAMED: &[&str] = &["virtual-net"];
 
 /// Licences that ask for nothing but a notice.
 const ACCEPTED: &[&str] = &[
-    "MIT", "MIT-0", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "0BSD",
-    "Unlicense", "CC0-1.0", "BSL-1.0", "Unicode-3.0", "PostgreSQL",
+    "MIT",
+    "MIT-0",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "0BSD",
+    "Unlicense",
+    "CC0-1.0",
+    "BSL-1.0",
+    "Unicode-3.0",
+    "PostgreSQL",
 ];
 
 /// A dependency of `Cargo.toml` and whether a comment beside or above it says why.
@@ -56,7 +68,9 @@ pub fn odd_licences(root: &Path) -> BTreeMap<String, String> {
     let used: Vec<&str> = list(&metadata["resolve"]["nodes"]).iter().filter_map(|node| node["id"].as_str()).collect();
     let packages = list(&metadata["packages"]).iter().filter(|p| p["id"].as_str().is_some_and(|id| used.contains(&id)));
     packages
-        .map(|package| (package["name"].as_str().unwrap_or_default(), package["license"].as_str().unwrap_or("none named")))
+        .map(|package| {
+            (package["name"].as_str().unwrap_or_default(), package["license"].as_str().unwrap_or("none named"))
+        })
         .filter(|(_, licence)| !is_accepted(licence))
         .map(|(name, licence)| (name.to_owned(), licence.to_owned()))
         .collect()
