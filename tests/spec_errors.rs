@@ -50,8 +50,9 @@ fn a_directory_without_enact_yaml_has_no_configuration() {
 fn the_shipped_bindings_load_and_another_name_does_not() {
     use enact::model::{BindingRef, IdScheme};
     for name in ["iu-core", "documents"] {
-        let binding = spec::load_binding(&BindingRef::Shipped(name.into()))
-            .unwrap_or_else(|(diagnostics, sources)| panic!("{}", render_diagnostics(&diagnostics, &sources, Color::Off)));
+        let binding = spec::load_binding(&BindingRef::Shipped(name.into())).unwrap_or_else(|(diagnostics, sources)| {
+            panic!("{}", render_diagnostics(&diagnostics, &sources, Color::Off))
+        });
         assert_eq!(binding.name, name);
         if name == "iu-core" {
             assert!(matches!(&binding.id_schemes["md5-colon"], IdScheme::Md5 { prefix, .. } if prefix == "cf0000"));
@@ -157,9 +158,49 @@ proptest! {
 }
 
 const SOUP: &[&str] = &[
-    "\n", "\n  ", "\n    ", ": ", "- ", "[", "]", "{", "}", ", ", "&a ", "*a", "!!str ", "!x ", "'", "\"", "|\n", ">\n",
-    "#", "? ", "<<: ", "---\n", "...\n", "\t", "é", "enact: v1", "plan: p", "units", "where", "promotions", "rows",
-    "a.b", "key", "values", "chunk_policies", "vector_sets", "vectors", "null", "1", "0x1", ".nan", "~", "%YAML 1.2\n",
+    "\n",
+    "\n  ",
+    "\n    ",
+    ": ",
+    "- ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ", ",
+    "&a ",
+    "*a",
+    "!!str ",
+    "!x ",
+    "'",
+    "\"",
+    "|\n",
+    ">\n",
+    "#",
+    "? ",
+    "<<: ",
+    "---\n",
+    "...\n",
+    "\t",
+    "é",
+    "enact: v1",
+    "plan: p",
+    "units",
+    "where",
+    "promotions",
+    "rows",
+    "a.b",
+    "key",
+    "values",
+    "chunk_policies",
+    "vector_sets",
+    "vectors",
+    "null",
+    "1",
+    "0x1",
+    ".nan",
+    "~",
+    "%YAML 1.2\n",
 ];
 
 /// JSON is YAML; keys come in an order that the seed gives.
@@ -193,7 +234,8 @@ fn write_shuffled(value: &Value, seed: &mut u64, out: &mut String) {
 
 fn without_places(mut desired: Desired) -> String {
     desired.files.clear();
-    let of_a_place = |line: &str| ["file:", "line:", "column:", "start:", "end:"].iter().any(|key| line.starts_with(key));
+    let of_a_place =
+        |line: &str| ["file:", "line:", "column:", "start:", "end:"].iter().any(|key| line.starts_with(key));
     format!("{desired:#?}").lines().filter(|line| !of_a_place(line.trim())).collect::<Vec<_>>().join("\n")
 }
 
@@ -233,10 +275,12 @@ fn show_config(case: &Path) -> String {
 fn secrets(stores: &Stores) -> Vec<&SecretSource> {
     match stores {
         Stores::Local { .. } => Vec::new(),
-        Stores::Remote { postgres, qdrant } => [Some(&postgres.conninfo), postgres.password.as_ref(), Some(&qdrant.url), qdrant.api_key.as_ref()]
-            .into_iter()
-            .flatten()
-            .collect(),
+        Stores::Remote { postgres, qdrant } => {
+            [Some(&postgres.conninfo), postgres.password.as_ref(), Some(&qdrant.url), qdrant.api_key.as_ref()]
+                .into_iter()
+                .flatten()
+                .collect()
+        }
     }
 }
 

@@ -97,10 +97,14 @@ pub struct RunRow {
 
 /// Opens a run.
 pub(super) async fn open_run(
-    store: &mut dyn Relational, run: &RunRow, plan: &str, opened: &Entry,
+    store: &mut dyn Relational,
+    run: &RunRow,
+    plan: &str,
+    opened: &Entry,
 ) -> Result<(), StoreError> {
     let mut tx = store.begin(crate::store::TxMode::ReadWrite).await?;
-    let sql = "INSERT INTO enact.run (run_id, plan_digest, environment, actor, runner, plan) VALUES ($1, $2, $3, $4, $5, $6)";
+    let sql =
+        "INSERT INTO enact.run (run_id, plan_digest, environment, actor, runner, plan) VALUES ($1, $2, $3, $4, $5, $6)";
     let texts = [&run.run, &run.plan_digest, &run.environment, &run.actor, &run.runner];
     let query = texts.into_iter().fold(Query::new(Sql::new(sql)), |query, text| query.bind(Param::Text(text.clone())));
     tx.query(&query.bind(Param::Text(plan.to_owned()))).await?;
@@ -195,8 +199,5 @@ pub(super) async fn due_collections(store: &mut dyn Relational) -> Result<Vec<(S
                AND NOT EXISTS (SELECT FROM enact.journal s WHERE s.run_id = d.run_id \
                  AND s.entry->'swept'->>'collection' = d.entry->'deferred'->>'collection')";
     let records = store.query(&Query::new(Sql::new(sql))).await?;
-    Ok(records
-        .iter()
-        .filter_map(|record| Some((record.text(0)?.to_owned(), record.text(1)?.to_owned())))
-        .collect())
+    Ok(records.iter().filter_map(|record| Some((record.text(0)?.to_owned(), record.text(1)?.to_owned()))).collect())
 }

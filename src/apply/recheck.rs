@@ -59,7 +59,10 @@ async fn may_lock(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<bool, StoreError>
 }
 
 async fn read_baseline_units(
-    tx: &mut dyn Tx, plan: &SavedPlan, managed: &BTreeMap<Address, Managed>, lock: bool,
+    tx: &mut dyn Tx,
+    plan: &SavedPlan,
+    managed: &BTreeMap<Address, Managed>,
+    lock: bool,
 ) -> Result<BTreeMap<String, UnitFacts>, StoreError> {
     let selections: Vec<Selection> = plan.pins.selections.iter().map(|pin| pin.selection.clone()).collect();
     let mut ids: BTreeSet<String> = plan.pins.overlay.keys().cloned().collect();
@@ -90,9 +93,7 @@ fn name_differences(before: &BTreeMap<String, Digest>, now: &BTreeMap<String, Di
 }
 
 /// Reads units that could not be locked once more, as the last thing before the decision.
-pub(super) async fn recheck_unlocked(
-    tx: &mut dyn Tx, plan: &SavedPlan, before: &Rechecked,
-) -> Result<(), ApplyError> {
+pub(super) async fn recheck_unlocked(tx: &mut dyn Tx, plan: &SavedPlan, before: &Rechecked) -> Result<(), ApplyError> {
     if before.locked {
         return Ok(());
     }

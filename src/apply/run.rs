@@ -153,7 +153,9 @@ impl Runner<'_> {
         }
         self.sweep_due().await?;
         let before = journal::read_runs(self.store, 10_000).await?;
-        let same = before.iter().find(|run| run.plan_digest == plan.digest.as_str() && run.outcome.as_deref() == Some("applied"));
+        let same = before
+            .iter()
+            .find(|run| run.plan_digest == plan.digest.as_str() && run.outcome.as_deref() == Some("applied"));
         if let Some(run) = same {
             return Err(ApplyError::AppliedBefore { run: run.run.clone() });
         }
@@ -209,7 +211,11 @@ impl Runner<'_> {
     }
 
     async fn effect(
-        &mut self, plan: &SavedPlan, run: &str, effect: &Effect, state: &RunState,
+        &mut self,
+        plan: &SavedPlan,
+        run: &str,
+        effect: &Effect,
+        state: &RunState,
     ) -> Result<(), ApplyError> {
         match effect {
             Effect::Stage(step) => self.stage(plan, run, step_of(plan, *step)).await,
@@ -310,7 +316,9 @@ impl Runner<'_> {
     }
 
     async fn sweep(&mut self, plan: &SavedPlan, run: &str, step: &Step) -> Result<(), ApplyError> {
-        let Work::DropCollection { collection, .. } = &step.work else { panic!("BUG: step {} sweeps nothing", step.id) };
+        let Work::DropCollection { collection, .. } = &step.work else {
+            panic!("BUG: step {} sweeps nothing", step.id)
+        };
         let seconds = plan.environment.sweep_grace_seconds;
         if seconds > 0 {
             return self.append(run, Entry::Deferred { collection: collection.clone(), seconds }).await;

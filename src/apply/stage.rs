@@ -15,9 +15,7 @@ use crate::embed::Makers;
 use crate::model::{Digest, PointId, Template, UnitFacts};
 use crate::observe::{UnitFilter, cut_unit, read_all_ids, read_bodies, read_units};
 use crate::plan::{SavedPlan, VectorMaker, VectorWork};
-use crate::store::{
-    CollectionSpec, NamedVector, Point, Relational, SparseVector, TxMode, VectorStore, WithVectors,
-};
+use crate::store::{CollectionSpec, NamedVector, Point, Relational, SparseVector, TxMode, VectorStore, WithVectors};
 
 /// Points in one request.
 const BATCH: u32 = 256;
@@ -120,7 +118,9 @@ impl Staging<'_> {
     }
 
     async fn read(
-        &self, store: &mut dyn Relational, ids: &[String],
+        &self,
+        store: &mut dyn Relational,
+        ids: &[String],
     ) -> Result<(BTreeMap<String, UnitFacts>, BTreeMap<String, String>), ApplyError> {
         let source = &self.plan.pins.binding.units;
         let mut tx = store.begin(TxMode::Snapshot).await?;
@@ -132,7 +132,10 @@ impl Staging<'_> {
     }
 
     fn prepare<'u>(
-        &self, unit: &'u UnitPoints, facts: &BTreeMap<String, UnitFacts>, bodies: &BTreeMap<String, String>,
+        &self,
+        unit: &'u UnitPoints,
+        facts: &BTreeMap<String, UnitFacts>,
+        bodies: &BTreeMap<String, String>,
         there: &BTreeSet<PointId>,
     ) -> Result<Vec<Pending<'u>>, ApplyError> {
         let stale = || ApplyError::Stale(vec![format!("unit \"{}\" changed", unit.address)]);

@@ -9,8 +9,8 @@ use super::run::{Event, Events};
 use crate::model::{Cell, StatusCheck, TableName};
 use crate::observe::{UnitFilter, read_units};
 use crate::plan::{
-    CallsWork, GateWork, ManagedWrite, Parameter, RUN_MARKER, RowsWork, SavedPlan, Step, TransitionBy,
-    TransitionsWork, UpdateWork, Work,
+    CallsWork, GateWork, ManagedWrite, Parameter, RUN_MARKER, RowsWork, SavedPlan, Step, TransitionBy, TransitionsWork,
+    UpdateWork, Work,
 };
 use crate::store::{Param, Query, Sql, StoreError, Tx};
 
@@ -102,7 +102,12 @@ impl Steps<'_> {
     }
 
     async fn batches(
-        &self, tx: &mut dyn Tx, step: &Step, table: &TableName, sql: &Sql, rows: &[Vec<Cell>],
+        &self,
+        tx: &mut dyn Tx,
+        step: &Step,
+        table: &TableName,
+        sql: &Sql,
+        rows: &[Vec<Cell>],
     ) -> Result<(), ApplyError> {
         for batch in rows.chunks(BATCH) {
             let query = Query::new(sql.clone()).bind(self.json(batch));
@@ -141,7 +146,11 @@ impl Steps<'_> {
 
     /// Calls a function once for each row of arguments, in order; `subjects` name the calls in a refusal.
     async fn calls(
-        &self, tx: &mut dyn Tx, step: &Step, work: &CallsWork, subjects: &[String],
+        &self,
+        tx: &mut dyn Tx,
+        step: &Step,
+        work: &CallsWork,
+        subjects: &[String],
     ) -> Result<(), ApplyError> {
         let sql = call_sql(work);
         let mut done = 0;
@@ -151,10 +160,8 @@ impl Steps<'_> {
                 Some(subject) => format!("\"{subject}\""),
                 None => format!("call {} of \"{}\"", done + index + 1, work.function),
             };
-            let answers = tx
-                .pipeline(&queries)
-                .await
-                .map_err(|(index, error)| refused_by_store(step, &subject(index), error))?;
+            let answers =
+                tx.pipeline(&queries).await.map_err(|(index, error)| refused_by_store(step, &subject(index), error))?;
             for (index, answer) in answers.iter().enumerate() {
                 check_answer(step, work, &subject(index), answer.first().and_then(|record| record.json(0)))?;
             }
@@ -165,9 +172,9 @@ impl Steps<'_> {
     }
 
     fn call(&self, sql: &Sql, cells: &[Cell]) -> Query {
-        cells.iter().fold(Query::new(sql.clone()), |query, cell| {
-            query.bind(self.text(cell).map_or(Param::Null, Param::Text))
-        })
+        cells
+            .iter()
+            .fold(Query::new(sql.clone()), |query, cell| query.bind(self.text(cell).map_or(Param::Null, Param::Text)))
     }
 
     async fn record(&self, tx: &mut dyn Tx, write: &[ManagedWrite], forget: Vec<String>) -> Result<(), ApplyError> {
@@ -259,7 +266,8 @@ async fn check_status(tx: &mut dyn Tx, step: &Step, status: &StatusCheck) -> Res
     for (column, expected) in &status.expect {
         let value = found.get(column).copied().flatten();
         if value != Some(expected.as_str()) {
-            let why = format!("{column} of \"{}\" should be {expected} and is {}", status.view, value.unwrap_or("NULL"));
+            let why =
+                format!("{column} of \"{}\" should be {expected} and is {}", status.view, value.unwrap_or("NULL"));
             return Err(ApplyError::Refused { step: step.title.clone(), why });
         }
     }

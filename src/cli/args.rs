@@ -86,8 +86,12 @@ pub enum ColorWhen {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs, reason = "a comment here would hide the help text on the arguments")]
 pub enum Command {
+    Init(InitArgs),
     Validate(ValidateArgs),
+    Plan(PlanArgs),
     Show(ShowArgs),
+    Apply(ApplyArgs),
+    Resume(ResumeArgs),
     Completions(CompletionsArgs),
     Version(VersionArgs),
 }

@@ -12,6 +12,7 @@ pub mod commands;
 mod exit;
 mod output;
 mod prompt;
+mod session;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
@@ -19,7 +20,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use args::{Args, Command, ValidateArgs};
+use args::{Args, Command, InitArgs, ResumeArgs, ValidateArgs};
 pub use exit::Outcome;
 pub use output::Output;
 pub use prompt::{Answer, PromptError, confirm};
@@ -40,6 +41,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
 
 fn dispatch(args: &Args, output: &Output) -> Outcome {
     match &args.command {
+        Command::Init(InitArgs {}) => commands::init::run(&args.global, output),
+        Command::Plan(plan) => commands::plan::run(&args.global, plan, output),
+        Command::Apply(apply) => commands::apply::run(&args.global, apply, output),
+        Command::Resume(ResumeArgs {}) => commands::resume::run(&args.global, output),
         Command::Validate(ValidateArgs {}) => commands::validate::run(&args.global, output),
         Command::Show(show) => commands::show::run(show, output),
         Command::Completions(completions) => commands::completions::run(completions, output),

@@ -54,6 +54,8 @@ pub const UNKNOWN_EMBEDDER: Code = Code { id: "E063", summary: "unknown embedder
 pub const BINDING_SQL: Code = Code { id: "E064", summary: "the binding does not fit the database" };
 /// An update or delete on a table that does not allow it.
 pub const APPEND_ONLY: Code = Code { id: "E065", summary: "the table does not allow this change" };
+/// An embedder cannot be used.
+pub const EMBEDDER: Code = Code { id: "E066", summary: "an embedder cannot be used" };
 /// A promotion was recorded and more units match now.
 pub const MORE_UNITS: Code = Code { id: "W040", summary: "more units match a promotion that was recorded" };
 /// A promotion selects nothing.

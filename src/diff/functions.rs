@@ -50,4 +50,3 @@ pub fn check_functions(binding: &Binding, observed: &Observed) -> Diagnostics {
     }
     errors
 }
-

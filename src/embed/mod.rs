@@ -24,7 +24,7 @@ mod static_model;
 
 pub use bm25::{Bm25, Bm25Error, Bm25Params, SparseVector};
 pub use embedder::{BatchLimits, Embedder, EmbedderIdentity, Probe, batches};
-pub use makers::Makers;
 pub use error::{AnswerProblem, EmbedError, EmbedFault};
+pub use makers::Makers;
 pub use openai::{OpenAiConfig, OpenAiEmbedder, RetryPolicy};
 pub use static_model::StaticEmbedder;

@@ -48,7 +48,9 @@ const FUNCTIONS: &str = "SELECT n.nspname::text, p.proname::text, p.oid::text, c
 /// # Errors
 /// Those of the store.
 pub async fn read_catalog(
-    tx: &mut dyn Tx, tables: &BTreeSet<TableName>, functions: &BTreeSet<TableName>,
+    tx: &mut dyn Tx,
+    tables: &BTreeSet<TableName>,
+    functions: &BTreeSet<TableName>,
 ) -> Result<(BTreeMap<TableName, TableFacts>, BTreeMap<TableName, FunctionFacts>), StoreError> {
     let mut facts = read_tables(tx, tables).await?;
     let referred: BTreeSet<TableName> = facts
@@ -78,7 +80,8 @@ fn table_of(record: &Record) -> TableName {
 }
 
 async fn read_tables(
-    tx: &mut dyn Tx, tables: &BTreeSet<TableName>,
+    tx: &mut dyn Tx,
+    tables: &BTreeSet<TableName>,
 ) -> Result<BTreeMap<TableName, TableFacts>, StoreError> {
     let mut out: BTreeMap<TableName, TableFacts> = BTreeMap::new();
     for record in tx.query(&named(COLUMNS, tables)).await? {
@@ -112,7 +115,8 @@ async fn read_tables(
 }
 
 async fn read_functions(
-    tx: &mut dyn Tx, functions: &BTreeSet<TableName>,
+    tx: &mut dyn Tx,
+    functions: &BTreeSet<TableName>,
 ) -> Result<BTreeMap<TableName, FunctionFacts>, StoreError> {
     let mut overloads: BTreeMap<(TableName, String), FunctionFacts> = BTreeMap::new();
     for record in tx.query(&named(FUNCTIONS, functions)).await? {

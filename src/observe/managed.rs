@@ -43,7 +43,9 @@ pub async fn read_managed(tx: &mut dyn Tx) -> Result<BTreeMap<Address, Managed>,
 /// # Errors
 /// Those of the store.
 pub async fn read_gates(
-    tx: &mut dyn Tx, gates: &Gate, names: &BTreeSet<String>,
+    tx: &mut dyn Tx,
+    gates: &Gate,
+    names: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, Option<String>>, StoreError> {
     let sql = Sql::new("SELECT ")
         .ident(&gates.key)

@@ -50,7 +50,11 @@ fn is_value_error(error: &StoreError) -> bool {
 }
 
 async fn spell(
-    tx: &mut dyn Tx, table: &TableName, columns: &[&String], batch: &[usize], rows: &[ResolvedRow],
+    tx: &mut dyn Tx,
+    table: &TableName,
+    columns: &[&String],
+    batch: &[usize],
+    rows: &[ResolvedRow],
 ) -> Result<Vec<Spelled>, StoreError> {
     let json = |row: &ResolvedRow| -> Value {
         let values = row.values.iter().map(|(column, value)| match value {
@@ -89,7 +93,11 @@ fn spelled(columns: &[&String], values: Option<&Value>) -> Spelled {
 
 /// Halves the batch until one row is left, so that the message can name it.
 async fn find_bad_row(
-    tx: &mut dyn Tx, table: &TableName, columns: &[&String], batch: &[usize], rows: &[ResolvedRow],
+    tx: &mut dyn Tx,
+    table: &TableName,
+    columns: &[&String],
+    batch: &[usize],
+    rows: &[ResolvedRow],
 ) -> Result<Diagnostic, ObserveError> {
     let mut left = batch;
     loop {
@@ -115,7 +123,11 @@ async fn find_bad_row(
 /// # Errors
 /// Those of the store.
 pub async fn live_rows(
-    tx: &mut dyn Tx, table: &TableName, facts: &TableFacts, key: &[String], wanted: &BTreeSet<RowKey>,
+    tx: &mut dyn Tx,
+    table: &TableName,
+    facts: &TableFacts,
+    key: &[String],
+    wanted: &BTreeSet<RowKey>,
 ) -> Result<BTreeMap<RowKey, LiveRow>, StoreError> {
     let columns: Vec<&String> = facts.columns.keys().collect();
     let sql = Sql::new("SELECT pg_catalog.to_jsonb(ARRAY[")
@@ -127,7 +139,12 @@ pub async fn live_rows(
         .text(" t JOIN pg_catalog.jsonb_array_elements($1) AS w(k) ON true");
     let sql = key.iter().enumerate().fold(sql, |sql, (position, column)| {
         let type_name = facts.columns.get(column).map_or("text", |column| column.type_name.as_str());
-        sql.text(" AND t.").ident(column).text(" = (w.k->>").trusted(&position.to_string()).text(")::").trusted(type_name)
+        sql.text(" AND t.")
+            .ident(column)
+            .text(" = (w.k->>")
+            .trusted(&position.to_string())
+            .text(")::")
+            .trusted(type_name)
     });
     let mut out = BTreeMap::new();
     let wanted: Vec<&RowKey> = wanted.iter().collect();
@@ -150,7 +167,9 @@ pub async fn live_rows(
 /// # Errors
 /// Those of the store.
 pub async fn read_references(
-    tx: &mut dyn Tx, targets: &BTreeSet<ReferenceTarget>, tables: &BTreeMap<TableName, TableFacts>,
+    tx: &mut dyn Tx,
+    targets: &BTreeSet<ReferenceTarget>,
+    tables: &BTreeMap<TableName, TableFacts>,
 ) -> Result<BTreeMap<ReferenceTarget, bool>, StoreError> {
     let mut out: BTreeMap<ReferenceTarget, bool> = targets.iter().map(|target| (target.clone(), false)).collect();
     let mut groups: BTreeMap<(&TableName, &Vec<String>), Vec<&ReferenceTarget>> = BTreeMap::new();
@@ -164,7 +183,12 @@ pub async fn read_references(
             .text(" t WHERE true");
         let sql = columns.iter().enumerate().fold(sql, |sql, (position, column)| {
             let type_name = facts.columns.get(column).map_or("text", |column| column.type_name.as_str());
-            sql.text(" AND t.").ident(column).text(" = (w.k->>").trusted(&position.to_string()).text(")::").trusted(type_name)
+            sql.text(" AND t.")
+                .ident(column)
+                .text(" = (w.k->>")
+                .trusted(&position.to_string())
+                .text(")::")
+                .trusted(type_name)
         });
         let sql = sql.text(")");
         for batch in targets.chunks(BATCH) {

@@ -8,7 +8,8 @@ use super::rows::normalise;
 use super::units::expression;
 use super::{UnitFilter, UnitTexts, live_rows, read_catalog, read_ledger, read_references, read_units, read_vectors};
 use crate::diff::{
-    PromotionRecord, Recipe, Resolved, check_functions, check_rows, codes, recipe, reference_targets, resolve, units_needing_text,
+    PromotionRecord, Recipe, Resolved, check_functions, check_rows, codes, recipe, reference_targets, resolve,
+    units_needing_text,
 };
 use crate::model::{
     Address, Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, Managed, Observed,
@@ -46,7 +47,9 @@ pub struct Observation {
 /// # Errors
 /// Everything that a plan refers to and that is not there, and the stores' errors.
 pub async fn observe(
-    tx: &mut dyn Tx, vectors: &dyn VectorStore, request: &Request<'_>,
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
 ) -> Result<Observation, ObserveError> {
     let mut observed = Observed { epoch: Some(read_epoch(tx).await?), ..Observed::default() };
     let (tables, functions) = names(request);
@@ -74,7 +77,10 @@ pub async fn observe(
 }
 
 async fn observe_rows(
-    tx: &mut dyn Tx, binding: &Binding, resolved: &Resolved, observed: &mut Observed,
+    tx: &mut dyn Tx,
+    binding: &Binding,
+    resolved: &Resolved,
+    observed: &mut Observed,
 ) -> Result<(), ObserveError> {
     let errors = check_rows(resolved, &observed.tables);
     if errors.has_errors() {
@@ -100,7 +106,10 @@ async fn observe_rows(
 }
 
 async fn observe_texts(
-    tx: &mut dyn Tx, request: &Request<'_>, resolved: &Resolved, recipes: &BTreeMap<String, Recipe>,
+    tx: &mut dyn Tx,
+    request: &Request<'_>,
+    resolved: &Resolved,
+    recipes: &BTreeMap<String, Recipe>,
     observed: &mut Observed,
 ) -> Result<(), ObserveError> {
     for (set, ids) in units_needing_text(resolved, observed, recipes) {
@@ -111,17 +120,12 @@ async fn observe_texts(
             .and_then(|declared| request.desired.chunk_policies.get(&declared.chunk_policy.value));
         let Some(policy) = policy else { continue };
         // Units without a body are reported all together by the comparison, so that an author sees every one of them.
-        let undecided = !matches!(
-            policy.value.empty_body,
-            Some(crate::model::EmptyBody::Skip | crate::model::EmptyBody::Title)
-        );
+        let undecided =
+            !matches!(policy.value.empty_body, Some(crate::model::EmptyBody::Skip | crate::model::EmptyBody::Title));
         let units: Vec<_> =
             ids.iter().filter_map(|id| observed.units.get(id)).filter(|unit| !(undecided && unit.empty_body)).collect();
-        let texts = UnitTexts {
-            source: &request.binding.units,
-            policy: &policy.value,
-            count_tokens: request.count_tokens,
-        };
+        let texts =
+            UnitTexts { source: &request.binding.units, policy: &policy.value, count_tokens: request.count_tokens };
         let facts = texts.chunk_facts(tx, &units).await?;
         observed.chunks.insert(set, facts);
     }
@@ -271,7 +275,10 @@ fn recipes(request: &Request<'_>) -> Result<BTreeMap<String, Recipe>, Diagnostic
                 out.insert(set.name.clone(), recipe);
             }
             Err(name) => {
-                let place = set.vectors.values().find(|spec| matches!(&spec.value, VectorSpec::Dense { embedder, .. } if *embedder == name));
+                let place = set
+                    .vectors
+                    .values()
+                    .find(|spec| matches!(&spec.value, VectorSpec::Dense { embedder, .. } if *embedder == name));
                 let known = request.identities.embedders.keys().map(String::as_str);
                 errors.push(
                     Diagnostic::error(

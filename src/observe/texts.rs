@@ -28,7 +28,9 @@ impl UnitTexts<'_> {
     /// # Errors
     /// Those of the store, and a unit that cannot be cut.
     pub async fn chunk_facts(
-        &self, tx: &mut dyn Tx, units: &[&UnitFacts],
+        &self,
+        tx: &mut dyn Tx,
+        units: &[&UnitFacts],
     ) -> Result<BTreeMap<String, Vec<ChunkFacts>>, ObserveError> {
         let mut out = BTreeMap::new();
         for batch in units.chunks(BATCH) {
@@ -71,7 +73,9 @@ pub fn cut(policy: &ChunkPolicy, unit: &UnitFacts, body: &str) -> Result<Vec<Chu
 /// # Errors
 /// Those of the store.
 pub async fn read_bodies(
-    tx: &mut dyn Tx, source: &UnitSource, ids: &[String],
+    tx: &mut dyn Tx,
+    source: &UnitSource,
+    ids: &[String],
 ) -> Result<BTreeMap<String, String>, StoreError> {
     let sql = Sql::new("SELECT (")
         .trusted(&source.id)

@@ -34,7 +34,9 @@ pub fn expression<'a>(source: &'a UnitSource, field: &str) -> Option<&'a str> {
 /// # Errors
 /// Those of the store; a selection's unknown field is a bug of the caller, who has checked the names.
 pub async fn read_units(
-    tx: &mut dyn Tx, source: &UnitSource, filter: &UnitFilter,
+    tx: &mut dyn Tx,
+    source: &UnitSource,
+    filter: &UnitFilter,
 ) -> Result<BTreeMap<String, UnitFacts>, StoreError> {
     let mut query = Query::new(select(source));
     query = narrow(query, source, filter);
@@ -103,7 +105,8 @@ fn add_condition(mut query: Query, expression: &str, condition: &Condition) -> Q
             query.bind(Param::Texts(values.clone()))
         }
         Condition::Prefix(prefix) => {
-            query.sql = query.sql.text("pg_catalog.starts_with((").trusted(expression).text(")::text, ").param(place).text(")");
+            query.sql =
+                query.sql.text("pg_catalog.starts_with((").trusted(expression).text(")::text, ").param(place).text(")");
             query.bind(Param::Text(prefix.clone()))
         }
         Condition::Null => {
@@ -116,11 +119,8 @@ fn add_condition(mut query: Query, expression: &str, condition: &Condition) -> Q
 fn facts(record: &Record, names: &[&String]) -> UnitFacts {
     let text = |index: usize| record.text(index).unwrap_or_default().to_owned();
     let values = record.json(7).and_then(|value| value.as_array()).cloned().unwrap_or_default();
-    let fields = names
-        .iter()
-        .zip(values)
-        .map(|(name, value)| ((*name).clone(), value.as_str().map(str::to_owned)))
-        .collect();
+    let fields =
+        names.iter().zip(values).map(|(name, value)| ((*name).clone(), value.as_str().map(str::to_owned))).collect();
     UnitFacts {
         id: text(0),
         address: text(1),

@@ -24,7 +24,8 @@ pub struct ReadPoints {
 /// # Errors
 /// Those of the store.
 pub async fn read_vectors(
-    store: &dyn VectorStore, sets: impl Iterator<Item = &str> + Send,
+    store: &dyn VectorStore,
+    sets: impl Iterator<Item = &str> + Send,
 ) -> Result<ReadPoints, StoreError> {
     let mut out = ReadPoints { aliases: store.aliases().await?, ..ReadPoints::default() };
     let sets: Vec<String> = sets.map(str::to_owned).collect();

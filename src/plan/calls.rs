@@ -7,10 +7,7 @@ use serde_json::Value;
 use super::step::{CallsWork, Parameter};
 
 use crate::diff::{APPLY_TIME, LedgerWrite};
-use crate::model::{
-    Cell, FunctionCall, Observed, PlaceholderError, Scope,
-    fill_value,
-};
+use crate::model::{Cell, FunctionCall, Observed, PlaceholderError, Scope, fill_value};
 
 /// The parameters of a call with their types, in the order of its arguments.
 pub fn call_columns(call: &FunctionCall, observed: &Observed) -> Vec<Parameter> {

@@ -197,9 +197,8 @@ fn refresh(change: &Change) -> Option<Item> {
 
 fn forgotten(changes: &[Change]) -> Vec<Item> {
     let forget = |change: &Change| {
-        let line = Line::marked(0, Action::Forget)
-            .part(Role::Strong, change.address.as_str())
-            .plain(" (what it made stays)");
+        let line =
+            Line::marked(0, Action::Forget).part(Role::Strong, change.address.as_str()).plain(" (what it made stays)");
         let lines = vec![declared(line, change), why(&change.reasons, 1)];
         Item { action: Action::Forget, things: 1, noun: "resource", destructive: false, lines }
     };

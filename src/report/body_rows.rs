@@ -154,7 +154,6 @@ fn common<'p>(rows: &[Row<'p>]) -> Vec<(&'p str, String)> {
     values.into_iter().map(describe).collect()
 }
 
-
 fn more_deletions(rows: &[Row<'_>]) -> Item {
     let things = rows.len() as u64;
     let heading = Line::marked(0, Action::Delete).part(Role::Strong, format!("{} more", words::count(things, "row")));

@@ -131,9 +131,11 @@ fn unit_items(units: &[UnitPoints], detail: Detail) -> Vec<Item> {
 fn reason_items(reason: &Reason, units: &[&UnitPoints], detail: Detail) -> Vec<Item> {
     let chunks: Vec<&ChunkPlan> = units.iter().flat_map(|unit| &unit.chunks).collect();
     let deleted = units.iter().map(|unit| unit.delete.len() as u64).sum();
-    let heading = Line::new(1)
-        .part(Role::Strong, words::count(units.len() as u64, "unit"))
-        .plain(format!(": {}: {}", words::reason(reason), chunks_text(&chunks, deleted)));
+    let heading = Line::new(1).part(Role::Strong, words::count(units.len() as u64, "unit")).plain(format!(
+        ": {}: {}",
+        words::reason(reason),
+        chunks_text(&chunks, deleted)
+    ));
     let lines = vec![heading];
     let mut items = vec![Item { action: Action::Update, things: 0, noun: "unit", destructive: false, lines }];
     for destructive in [true, false] {
@@ -168,9 +170,11 @@ fn unit_item(unit: &UnitPoints, text: String, detail: Detail) -> Item {
     let mut lines = vec![Line { mark: Some(action), ..Line::new(1) }.plain(text)];
     if detail.unfold {
         lines.extend(unit.chunks.iter().map(chunk_line));
-        lines.extend(unit.delete.iter().map(|id| {
-            Line { mark: Some(Action::Delete), ..Line::new(2) }.plain(format!("point {id}"))
-        }));
+        lines.extend(
+            unit.delete
+                .iter()
+                .map(|id| Line { mark: Some(Action::Delete), ..Line::new(2) }.plain(format!("point {id}"))),
+        );
     }
     Item { action, things: 1, noun: "unit", destructive: !unit.delete.is_empty(), lines }
 }

@@ -87,7 +87,8 @@ fn name(names: &BTreeMap<&str, usize>, address: &str) -> String {
 
 /// The edges between nodes that are drawn.
 fn edges<'g>(
-    graph: &'g GraphView, names: &'g BTreeMap<&str, usize>,
+    graph: &'g GraphView,
+    names: &'g BTreeMap<&str, usize>,
 ) -> impl Iterator<Item = (String, String, &'g str)> {
     graph.edges.iter().filter_map(|edge| {
         let (from, to) = (names.get(edge.from.as_str())?, names.get(edge.to.as_str())?);

@@ -78,12 +78,9 @@ mod tests {
 
     #[test]
     fn wide_and_combining_characters_line_up() {
-        let rows = [["Điều 28", "7"], ["漢字", "12"], ["e\u{301}\u{1b}", "3"]]
-            .map(|row| row.map(str::to_owned).to_vec());
-        assert_eq!(
-            columns(&rows, &[Align::Left, Align::Right]),
-            ["Điều 28   7", "漢字     12", "e\u{301}\\u{1b}   3"]
-        );
+        let rows =
+            [["Điều 28", "7"], ["漢字", "12"], ["e\u{301}\u{1b}", "3"]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(columns(&rows, &[Align::Left, Align::Right]), ["Điều 28   7", "漢字     12", "e\u{301}\\u{1b}   3"]);
     }
 
     #[test]

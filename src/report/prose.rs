@@ -132,8 +132,13 @@ mod tests {
         let after = "one\ntwo\nthe owner shall sign within three days\nfour\nfive\nsix\n";
         assert_eq!(
             shown(before, after),
-            ["(1 line as before)", "two", "the owner shall sign within [-five-]{+three+} days", "four",
-             "(2 lines as before)"]
+            [
+                "(1 line as before)",
+                "two",
+                "the owner shall sign within [-five-]{+three+} days",
+                "four",
+                "(2 lines as before)"
+            ]
         );
     }
 

@@ -100,9 +100,7 @@ fn json_line(path: &str, old: Option<&Value>, new: Option<&Value>, depth: usize,
 }
 
 /// Hands every difference to `found`, deepest first where both sides have the same structure.
-fn compare(
-    old: &Value, new: &Value, path: &mut String, found: &mut impl FnMut(&str, Option<&Value>, Option<&Value>),
-) {
+fn compare(old: &Value, new: &Value, path: &mut String, found: &mut impl FnMut(&str, Option<&Value>, Option<&Value>)) {
     match (old, new) {
         (Value::Object(before), Value::Object(after)) => {
             let mut keys: Vec<&String> = before.keys().chain(after.keys()).collect();
@@ -119,7 +117,9 @@ fn compare(
 }
 
 fn arrays(
-    before: &[Value], after: &[Value], path: &mut String,
+    before: &[Value],
+    after: &[Value],
+    path: &mut String,
     found: &mut impl FnMut(&str, Option<&Value>, Option<&Value>),
 ) {
     let spell = |items: &[Value]| items.iter().map(Value::to_string).collect::<Vec<_>>();
@@ -139,7 +139,9 @@ fn arrays(
 }
 
 fn pair(
-    old: Option<&Value>, new: Option<&Value>, path: &mut String,
+    old: Option<&Value>,
+    new: Option<&Value>,
+    path: &mut String,
     found: &mut impl FnMut(&str, Option<&Value>, Option<&Value>),
 ) {
     match (old, new) {

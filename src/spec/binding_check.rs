@@ -6,17 +6,26 @@ use super::binding::texts_of;
 use super::codes;
 use super::tree::{Kind, Node};
 use super::walk::suggest;
-use crate::model::{Binding, Diagnostic, Diagnostics, FunctionCall, IdScheme, Place, Template, TemplateScope, TransitionWork};
+use crate::model::{
+    Binding, Diagnostic, Diagnostics, FunctionCall, IdScheme, Place, Template, TemplateScope, TransitionWork,
+};
 
 const RUN: &[&str] = &["plan.name", "actor", "tool.revision", "apply.time"];
-const PROMOTION: &[&str] =
-    &["promotion.name", "promotion.to", "set.hash", "set.count", "namespace", "review.decision", "review.reviewer",
-      "review.rationale", "review.at"];
+const PROMOTION: &[&str] = &[
+    "promotion.name",
+    "promotion.to",
+    "set.hash",
+    "set.count",
+    "namespace",
+    "review.decision",
+    "review.reviewer",
+    "review.rationale",
+    "review.at",
+];
 const UNIT: &[&str] =
     &["unit.id", "unit.address", "unit.title", "unit.anchor", "unit.content_hash", "unit.lifecycle", "unit.ordinal"];
 const STEP: &[&str] = &["from", "to"];
-const POINT: &[&str] =
-    &["status", "point.key", "point.id", "chunk.index", "chunk.key", "chunk.count", "chunk.sha256"];
+const POINT: &[&str] = &["status", "point.key", "point.id", "chunk.index", "chunk.key", "chunk.count", "chunk.sha256"];
 
 /// Reports everything that is wrong with a binding. The tree is the same file's, for places.
 pub(super) fn check(binding: &Binding, tree: &Node, out: &mut Diagnostics) {
@@ -65,7 +74,8 @@ fn lifecycle(binding: &Binding, names: &Names, check: &mut Check<'_>) {
         let (from, to) = (transition.from.as_str(), transition.to.as_str());
         for state in [from, to] {
             if !states.contains(&state) {
-                let detail = format!("the transition {from} to {to} names the state \"{state}\", which is not in the list");
+                let detail =
+                    format!("the transition {from} to {to} names the state \"{state}\", which is not in the list");
                 check.report_hint("lifecycle", detail, suggest(state, &states));
             }
         }
@@ -76,7 +86,10 @@ fn lifecycle(binding: &Binding, names: &Names, check: &mut Check<'_>) {
             TransitionWork::Call(call) => check.call(call, &names.transition, "lifecycle"),
             TransitionWork::Update(update) => {
                 if update.key.is_empty() || update.set.is_empty() {
-                    check.report("lifecycle", format!("the update of \"{}\" needs a key and a value to set", update.table));
+                    check.report(
+                        "lifecycle",
+                        format!("the update of \"{}\" needs a key and a value to set", update.table),
+                    );
                 }
                 for value in update.key.values().chain(update.set.values()) {
                     check.templates(value, &names.transition, "lifecycle");
@@ -108,7 +121,10 @@ fn promotion(binding: &Binding, names: &Names, check: &mut Check<'_>) {
         }
         let missing = row.key.iter().find(|column| !row.values.contains_key(*column));
         if row.key.is_empty() || missing.is_some() {
-            check.report("promotion", format!("the row \"{}\" needs a key whose columns are among its values", row.name));
+            check.report(
+                "promotion",
+                format!("the row \"{}\" needs a key whose columns are among its values", row.name),
+            );
         }
     }
 }

@@ -59,8 +59,8 @@ pub fn load_config(dir: &Path) -> Result<Option<Config>, (Diagnostics, Sources)>
     }
     let (mut out, mut sources) = (Diagnostics::default(), Sources::default());
     let name = path.display().to_string();
-    let config = read_text(&path, &name, &mut sources, &mut out)
-        .and_then(|text| read_config(dir, &name, &text, &mut out));
+    let config =
+        read_text(&path, &name, &mut sources, &mut out).and_then(|text| read_config(dir, &name, &text, &mut out));
     // An excerpt must not show a secret that somebody wrote in place, whatever the mistake is about.
     sources.replace(&name, hide_secrets);
     sort_by_place(&mut out);

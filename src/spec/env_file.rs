@@ -35,7 +35,8 @@ impl EnvFile {
         let (mut line, mut start) = (0, 0);
         for written in text.split_inclusive('\n') {
             line += 1;
-            let place = Place { file: file.clone(), line, column: 1, start, end: start + to_u32(written.trim_end().len()) };
+            let place =
+                Place { file: file.clone(), line, column: 1, start, end: start + to_u32(written.trim_end().len()) };
             start += to_u32(written.len());
             let content = written.trim();
             if content.is_empty() || content.starts_with('#') {

@@ -12,19 +12,26 @@ use super::secret::{Literal, expand, secret_source};
 use super::tree::{Entry, Node};
 use super::walk::{Fields, one_of, optional, text, texts, usable_name, whole, whole_u32};
 use crate::model::{
-    BindingRef, Diagnostic, Diagnostics, EmbedderConfig, Environment, PostgresConfig, QdrantConfig, Roles, Spot, Stores,
-    Tls,
+    BindingRef, Diagnostic, Diagnostics, EmbedderConfig, Environment, PostgresConfig, QdrantConfig, Roles, Spot,
+    Stores, Tls,
 };
 
-pub(super) const ENVIRONMENT_KEYS: &[&str] = &[
-    "local", "postgres", "qdrant", "embedders", "binding", "roles", "actor", "collections", "sweep_grace",
-];
+pub(super) const ENVIRONMENT_KEYS: &[&str] =
+    &["local", "postgres", "qdrant", "embedders", "binding", "roles", "actor", "collections", "sweep_grace"];
 pub(super) const LOCAL_KEYS: &[&str] = &["directory"];
 pub(super) const POSTGRES_KEYS: &[&str] = &["url", "conninfo", "password"];
 pub(super) const QDRANT_KEYS: &[&str] = &["url", "api_key", "ca", "timeout_ms"];
 pub(super) const STATIC_KEYS: &[&str] = &["kind", "directory"];
 pub(super) const OPENAI_KEYS: &[&str] = &[
-    "kind", "base_url", "model", "dimensions", "api_key", "max_texts", "max_tokens", "concurrency", "timeout_ms",
+    "kind",
+    "base_url",
+    "model",
+    "dimensions",
+    "api_key",
+    "max_texts",
+    "max_tokens",
+    "concurrency",
+    "timeout_ms",
     "price_per_million_tokens",
 ];
 pub(super) const ROLES_KEYS: &[&str] = &["rows", "lifecycle", "refresh", "ledger", "gates"];
@@ -118,9 +125,8 @@ fn postgres(entry: &Entry, context: &Context<'_>, out: &mut Diagnostics) -> Opti
     let conninfo = fields
         .require(what, out)
         .and_then(|node| secret_source(node, what, Literal::MayHoldPassword, context.dir, out));
-    let password = optional(fields.get("password"), |node| {
-        secret_source(node, "password", Literal::IsSecret, context.dir, out)
-    });
+    let password =
+        optional(fields.get("password"), |node| secret_source(node, "password", Literal::IsSecret, context.dir, out));
     Some(PostgresConfig { conninfo: conninfo?, password: password?, place: entry.key.place.clone() })
 }
 
@@ -129,9 +135,8 @@ fn qdrant(entry: &Entry, context: &Context<'_>, out: &mut Diagnostics) -> Option
     let url = fields
         .require("url", out)
         .and_then(|node| secret_source(node, "url", Literal::MayHoldPassword, context.dir, out));
-    let api_key = optional(fields.get("api_key"), |node| {
-        secret_source(node, "api_key", Literal::IsSecret, context.dir, out)
-    });
+    let api_key =
+        optional(fields.get("api_key"), |node| secret_source(node, "api_key", Literal::IsSecret, context.dir, out));
     let tls = optional(fields.get("ca"), |node| path(node, "ca", context, out));
     let timeout_ms = optional(fields.get("timeout_ms"), |node| whole(node, "timeout_ms", 1, TIMEOUT_LIMIT_MS, out));
     Some(QdrantConfig {
@@ -176,19 +181,12 @@ fn embedder(entry: &Entry, context: &Context<'_>, out: &mut Diagnostics) -> Opti
     Some((entry.key.value.clone(), config?))
 }
 
-fn openai(
-    fields: &Fields<'_>,
-    entry: &Entry,
-    context: &Context<'_>,
-    out: &mut Diagnostics,
-) -> Option<EmbedderConfig> {
+fn openai(fields: &Fields<'_>, entry: &Entry, context: &Context<'_>, out: &mut Diagnostics) -> Option<EmbedderConfig> {
     let base_url = optional(fields.get("base_url"), |node| plain(node, "base_url", context, out));
     let model = fields.require("model", out).and_then(|node| plain(node, "model", context, out));
-    let dimensions =
-        fields.require("dimensions", out).and_then(|node| whole_u32(node, "dimensions", 1, 65_536, out));
-    let api_key = optional(fields.get("api_key"), |node| {
-        secret_source(node, "api_key", Literal::IsSecret, context.dir, out)
-    });
+    let dimensions = fields.require("dimensions", out).and_then(|node| whole_u32(node, "dimensions", 1, 65_536, out));
+    let api_key =
+        optional(fields.get("api_key"), |node| secret_source(node, "api_key", Literal::IsSecret, context.dir, out));
     let max_texts = optional(fields.get("max_texts"), |node| whole_u32(node, "max_texts", 1, 2_048, out));
     let max_tokens = optional(fields.get("max_tokens"), |node| whole_u32(node, "max_tokens", 1, 1_000_000, out));
     let concurrency = optional(fields.get("concurrency"), |node| whole_u32(node, "concurrency", 1, 64, out));
@@ -220,7 +218,8 @@ fn price(node: &Node, out: &mut Diagnostics) -> Option<String> {
 
 fn binding(node: &Node, context: &Context<'_>, out: &mut Diagnostics) -> Option<BindingRef> {
     let written = text(node, "binding", out)?;
-    let is_path = written.value.contains(['/', '\\']) || written.value.ends_with(".yaml") || written.value.ends_with(".yml");
+    let is_path =
+        written.value.contains(['/', '\\']) || written.value.ends_with(".yaml") || written.value.ends_with(".yml");
     Some(if is_path {
         BindingRef::File { path: context.dir.join(&written.value), place: written.place }
     } else {

@@ -21,7 +21,8 @@ pub(super) const PLAN_KEYS: &[&str] =
 /// Sections that are known by name and not honoured yet: accepting one silently would promise what nothing keeps.
 const LATER_SECTIONS: &[&str] = &["protect", "retention", "gates", "checks"];
 /// Keys that somebody may look for here and that belong to `enact.yaml`.
-const CONFIG_KEYS: &[&str] = &["environments", "default", "env_file", "postgres", "qdrant", "embedders", "binding", "roles"];
+const CONFIG_KEYS: &[&str] =
+    &["environments", "default", "env_file", "postgres", "qdrant", "embedders", "binding", "roles"];
 
 /// What kind of thing a name belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -49,14 +49,21 @@ fn key(node: &Node, out: &mut Diagnostics) -> Option<BTreeMap<String, Spot<Value
     let fields = Fields::open_any(node, "\"key\"", &node.place, out)?;
     if fields.entries().is_empty() {
         let detail = "a key needs at least one column";
-        out.push(Diagnostic::error(codes::INVALID_VALUE, detail).at(&node.place).hint("name the columns that find the row"));
+        out.push(
+            Diagnostic::error(codes::INVALID_VALUE, detail).at(&node.place).hint("name the columns that find the row"),
+        );
         return None;
     }
     let mut complete = true;
     for entry in fields.entries() {
         if entry.value.scalar_text().is_none() {
             complete = false;
-            wrong_type::<()>(&entry.value, &format!("the key column \"{}\"", entry.key.value), "a text or a number", out);
+            wrong_type::<()>(
+                &entry.value,
+                &format!("the key column \"{}\"", entry.key.value),
+                "a text or a number",
+                out,
+            );
         }
     }
     complete.then(|| columns(fields.entries()))
@@ -92,8 +99,6 @@ fn both<T>(place: &Place, out: &mut Diagnostics) -> Option<T> {
 fn columns(entries: &[Entry]) -> BTreeMap<String, Spot<Value>> {
     entries
         .iter()
-        .map(|entry| {
-            (entry.key.value.clone(), Spot { value: json(&entry.value), place: entry.value.place.clone() })
-        })
+        .map(|entry| (entry.key.value.clone(), Spot { value: json(&entry.value), place: entry.value.place.clone() }))
         .collect()
 }

@@ -67,9 +67,7 @@ fn from_mapping(node: &Node, what: &str, dir: &Path, out: &mut Diagnostics) -> O
     let fields = Fields::open(node, &format!("\"{what}\""), &node.place, SECRET_KEYS, out)?;
     let place = node.place.clone();
     match (fields.get("file"), fields.get("command")) {
-        (Some(file), None) => {
-            Some(SecretSource::File { path: dir.join(text(file, "file", out)?.value), place })
-        }
+        (Some(file), None) => Some(SecretSource::File { path: dir.join(text(file, "file", out)?.value), place }),
         (None, Some(command)) => {
             let arguments: Vec<String> = texts(command, "command", out)?.into_iter().map(|spot| spot.value).collect();
             if arguments.is_empty() {
@@ -187,7 +185,9 @@ fn from_command(arguments: &[String], place: &Place) -> Result<SecretString, Dia
     let output = Command::new(program).args(rest).stdin(Stdio::null()).stderr(Stdio::null()).output();
     let output = match output {
         Ok(output) => output,
-        Err(error) => return refuse(format!("cannot be started: {error}"), "check that it is installed and on the PATH"),
+        Err(error) => {
+            return refuse(format!("cannot be started: {error}"), "check that it is installed and on the PATH");
+        }
     };
     if !output.status.success() {
         return refuse(format!("failed: {}", output.status), "run it by hand to see why");

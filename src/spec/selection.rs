@@ -39,7 +39,9 @@ pub(super) fn units_ref(node: &Node, out: &mut Diagnostics) -> Option<UnitsRef> 
             let value = conditions(node, out)?;
             Some(UnitsRef::Inline(Spot { value, place: node.place.clone() }))
         }
-        Kind::Null | Kind::List(_) => wrong_type(node, "\"units\"", "a name from units or a mapping of conditions", out),
+        Kind::Null | Kind::List(_) => {
+            wrong_type(node, "\"units\"", "a name from units or a mapping of conditions", out)
+        }
     }
 }
 
@@ -78,7 +80,9 @@ fn condition(entry: &Entry, out: &mut Diagnostics) -> Option<(String, Condition)
         Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => {
             Condition::In(vec![entry.value.scalar_text().unwrap_or_default()])
         }
-        Kind::Map(_) => return wrong_type(&entry.value, &format!("\"{key}\""), "a value, a list of values or null", out),
+        Kind::Map(_) => {
+            return wrong_type(&entry.value, &format!("\"{key}\""), "a value, a list of values or null", out);
+        }
     };
     Some((field.to_owned(), condition))
 }

@@ -51,8 +51,7 @@ const ROLLOUTS: &[(&str, Rollout)] =
 pub(super) fn chunk_policy(name: &Spot<String>, node: &Node, out: &mut Diagnostics) -> Option<Spot<ChunkPolicy>> {
     let fields = Fields::open(node, &format!("chunk policy \"{}\"", name.value), &name.place, POLICY_KEYS, out)?;
     let splitter = fields.require("splitter", out).and_then(|node| one_of(node, "splitter", SPLITTERS, out));
-    let max_chars =
-        fields.require("max_chars", out).and_then(|node| whole_u32(node, "max_chars", 1, 1_000_000, out));
+    let max_chars = fields.require("max_chars", out).and_then(|node| whole_u32(node, "max_chars", 1, 1_000_000, out));
     let overlap_chars = optional(fields.get("overlap_chars"), |node| overlap(node, max_chars, out));
     let text = match fields.get("text") {
         None => template(DEFAULT_TEXT, node, out),

@@ -18,7 +18,13 @@ pub(super) struct Fields<'n> {
 
 impl<'n> Fields<'n> {
     /// Opens a mapping: reports a wrong type and unknown keys. `place` is what a missing key is shown at.
-    pub fn open(node: &'n Node, what: &str, place: &Place, known: &[&str], out: &mut Diagnostics) -> Option<Fields<'n>> {
+    pub fn open(
+        node: &'n Node,
+        what: &str,
+        place: &Place,
+        known: &[&str],
+        out: &mut Diagnostics,
+    ) -> Option<Fields<'n>> {
         let fields = Fields::open_any(node, what, place, out)?;
         for entry in fields.entries {
             if !known.contains(&entry.key.value.as_str()) {
@@ -187,7 +193,9 @@ pub(super) fn suggest(written: &str, known: &[&str]) -> String {
         .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), *name))
         .min_by_key(|(distance, name)| (*distance, *name));
     match nearest {
-        Some((distance, name)) if distance <= (name.chars().count().max(3) / 3).max(1) => format!("did you mean \"{name}\"?"),
+        Some((distance, name)) if distance <= (name.chars().count().max(3) / 3).max(1) => {
+            format!("did you mean \"{name}\"?")
+        }
         Some(_) => format!("known here: {}", join(known)),
         None => "there are none".to_owned(),
     }

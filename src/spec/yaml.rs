@@ -169,7 +169,8 @@ impl<'t> Reader<'_, 't> {
             }
             if let Some(first) = seen.get(&key.value) {
                 let detail = format!("the key \"{}\" is already there at {first}", key.value);
-                self.out.push(Diagnostic::error(codes::DUPLICATE_KEY, detail).at(&key.place).hint("keep one of the two"));
+                self.out
+                    .push(Diagnostic::error(codes::DUPLICATE_KEY, detail).at(&key.place).hint("keep one of the two"));
                 continue;
             }
             seen.insert(key.value.clone(), key.place.clone());
@@ -263,7 +264,9 @@ fn refuse_tag(tag: Option<&Tag>, place: &Place) -> Step<()> {
     match tag {
         None => Ok(()),
         Some(tag) if matches!(tag.core_suffix(), Some("map" | "seq")) => Ok(()),
-        Some(tag) => Err(not_read(format!("the tag {}", tag.original()), place, "leave the tag out; quote a text instead")),
+        Some(tag) => {
+            Err(not_read(format!("the tag {}", tag.original()), place, "leave the tag out; quote a text instead"))
+        }
     }
 }
 

@@ -56,7 +56,12 @@ impl PlanBuilder {
     }
 
     pub fn row_of(
-        self, table: TableName, key: &str, kind: Option<&str>, reason: Reason, change: RowChange,
+        self,
+        table: TableName,
+        key: &str,
+        kind: Option<&str>,
+        reason: Reason,
+        change: RowChange,
     ) -> PlanBuilder {
         let address = Address::row(&table, &[key.to_owned()]);
         let key = RowKey(vec![key.to_owned()]);
@@ -167,12 +172,8 @@ pub fn file(path: &str) -> SourceFile {
 }
 
 fn pins() -> Pins {
-    let pin = EmbedderIdentity {
-        kind: "static".to_owned(),
-        model: "minilm".to_owned(),
-        dimension: 128,
-        revision: None,
-    };
+    let pin =
+        EmbedderIdentity { kind: "static".to_owned(), model: "minilm".to_owned(), dimension: 128, revision: None };
     Pins {
         binding: binding(),
         selections: Vec::new(),

@@ -58,8 +58,10 @@ fn a_promotion_with_its_vectors() {
 
 #[test]
 fn values_that_change() {
-    let prose = ("The owner shall sign within five days.\nNobody signs for another.\nDone.\n",
-                 "The owner shall sign within three days.\nNobody signs for another.\nDone.\n");
+    let prose = (
+        "The owner shall sign within five days.\nNobody signs for another.\nDone.\n",
+        "The owner shall sign within three days.\nNobody signs for another.\nDone.\n",
+    );
     let json = (r#"{"tags": ["a", "b"], "grade": 2, "old": true}"#, r#"{"tags": ["a", "c"], "grade": 2}"#);
     let fields = [("body", prose.0, prose.1), ("meta", json.0, json.1), ("status", "open", "closed")];
     let plan = PlanBuilder::new()
@@ -120,11 +122,8 @@ fn a_graph() {
         kind: "row".to_owned(),
         action: action.map(str::to_owned),
     };
-    let edge = |from: &str, to: &str, why: &str| GraphEdge {
-        from: from.to_owned(),
-        to: to.to_owned(),
-        why: why.to_owned(),
-    };
+    let edge =
+        |from: &str, to: &str, why: &str| GraphEdge { from: from.to_owned(), to: to.to_owned(), why: why.to_owned() };
     let graph = GraphView {
         nodes: vec![node("a[\"1\"]", Some("create")), node("b]; c -> d", None)],
         edges: vec![edge("a[\"1\"]", "b]; c -> d", "foreign key a_b"), edge("a[\"1\"]", "unknown", "")],

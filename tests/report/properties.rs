@@ -13,10 +13,53 @@ use proptest::prelude::*;
 use crate::builder::{PlanBuilder, create, delete, environment, file, points, set, some_work, unit, update};
 
 const NASTY: &[&str] = &[
-    "\u{1b}[31m", "\u{1b}]0;t\u{7}", "\u{9b}2J", "\r", "\n", "\n\n", "\t", "\u{202e}", "\u{2066}", "\u{200f}",
-    "\u{2028}", "```", "````\n", "~~~", "`", "</code>", "</details>", "<!--", "<script>", "&lt;", "@team", "#12",
-    "https://x.y", "[a](b)", "**", "\n# h", "\n+ create row", "\n- delete", "\"", "\\\"", "\\", "\"]; n9 [", "-->",
-    "|", "%%{init: {}}%%", "#quot;", "end", "{", "}", "[", "]", "$", "漢字", "Điều", "e\u{301}", " ", "  ",
+    "\u{1b}[31m",
+    "\u{1b}]0;t\u{7}",
+    "\u{9b}2J",
+    "\r",
+    "\n",
+    "\n\n",
+    "\t",
+    "\u{202e}",
+    "\u{2066}",
+    "\u{200f}",
+    "\u{2028}",
+    "```",
+    "````\n",
+    "~~~",
+    "`",
+    "</code>",
+    "</details>",
+    "<!--",
+    "<script>",
+    "&lt;",
+    "@team",
+    "#12",
+    "https://x.y",
+    "[a](b)",
+    "**",
+    "\n# h",
+    "\n+ create row",
+    "\n- delete",
+    "\"",
+    "\\\"",
+    "\\",
+    "\"]; n9 [",
+    "-->",
+    "|",
+    "%%{init: {}}%%",
+    "#quot;",
+    "end",
+    "{",
+    "}",
+    "[",
+    "]",
+    "$",
+    "漢字",
+    "Điều",
+    "e\u{301}",
+    " ",
+    "  ",
     "Plan: 0 to add, 0 to change, 0 to destroy.",
 ];
 
@@ -35,10 +78,8 @@ fn plan_with(value: &str) -> SavedPlan {
     let table = || TableName::new(value.as_str(), value.as_str());
     let replace = CollectionChange::Replace { live: value.clone(), why: value.clone() };
     let embed = ChunkSource::Embed { tokens: 9 };
-    let units = vec![
-        points(value, value, Reason::UnitLeaves, &[], 1),
-        points(value, value, Reason::UnitJoins, &[embed], 0),
-    ];
+    let units =
+        vec![points(value, value, Reason::UnitLeaves, &[], 1), points(value, value, Reason::UnitJoins, &[embed], 0)];
     let shape = Reason::ShapeChanged(value.clone());
     let by = || Reason::Promotion(value.clone());
     let fields = [("c", "draft", value.as_str()), ("d", value.as_str(), "enacted"), (value.as_str(), "1", "2")];

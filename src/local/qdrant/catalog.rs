@@ -53,23 +53,15 @@ impl Catalog {
                 fs::remove_dir_all(entry.path())?;
             } else if entry.file_type()?.is_dir() {
                 let collection = Arc::new(Collection::open(&entry.path())?);
-                names
-                    .collections
-                    .insert(collection.name().to_owned(), collection);
+                names.collections.insert(collection.name().to_owned(), collection);
             }
         }
         let alias_file = data_dir.join(ALIAS_FILE);
         let mut aliases = read_aliases(&alias_file)?;
-        aliases.retain(|alias, target| {
-            names.collections.contains_key(target) && !names.collections.contains_key(alias)
-        });
+        aliases
+            .retain(|alias, target| names.collections.contains_key(target) && !names.collections.contains_key(alias));
         names.aliases = aliases;
-        Ok(Catalog {
-            directory,
-            alias_file,
-            changes: Mutex::new(()),
-            names: RwLock::new(names),
-        })
+        Ok(Catalog { directory, alias_file, changes: Mutex::new(()), names: RwLock::new(names) })
     }
 
     /// Finds a collection by its name or an alias.
@@ -86,20 +78,11 @@ impl Catalog {
 
     /// Every alias and the collection it points at.
     pub(super) fn aliases(&self) -> Vec<(String, String)> {
-        self.names()
-            .aliases
-            .iter()
-            .map(|(a, c)| (a.clone(), c.clone()))
-            .collect()
+        self.names().aliases.iter().map(|(a, c)| (a.clone(), c.clone())).collect()
     }
 
     /// Makes a collection. Blocks.
-    pub(super) fn create(
-        &self,
-        name: &str,
-        info: CollectionInfo,
-        config: EdgeConfig,
-    ) -> Result<(), Refusal> {
+    pub(super) fn create(&self, name: &str, info: CollectionInfo, config: EdgeConfig) -> Result<(), Refusal> {
         check_name(name)?;
         let _in_sequence = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         {
@@ -123,9 +106,7 @@ impl Catalog {
             return Err(refusal);
         }
         let collection = Arc::new(Collection::open(&place)?);
-        self.names_mut()
-            .collections
-            .insert(name.to_owned(), collection);
+        self.names_mut().collections.insert(name.to_owned(), collection);
         Ok(())
     }
 
@@ -158,9 +139,7 @@ impl Catalog {
         let _in_sequence = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let mut aliases = self.names().aliases.clone();
         for operation in actions {
-            let action = operation
-                .action
-                .ok_or_else(|| Refusal::bad_input("Malformed AliasOperation type"))?;
+            let action = operation.action.ok_or_else(|| Refusal::bad_input("Malformed AliasOperation type"))?;
             self.apply(&mut aliases, action)?;
         }
         write_aliases(&self.alias_file, &aliases)?;
@@ -171,19 +150,13 @@ impl Catalog {
     /// Flushes and closes every collection. Blocks.
     pub(super) fn close(&self) {
         let collections: Vec<_> = self.names().collections.values().cloned().collect();
-        collections
-            .iter()
-            .for_each(|collection| collection.close_for_good());
+        collections.iter().for_each(|collection| collection.close_for_good());
     }
 
     fn apply(&self, aliases: &mut Aliases, action: Action) -> Result<(), Refusal> {
         match action {
             Action::CreateAlias(create) => {
-                if !self
-                    .names()
-                    .collections
-                    .contains_key(&create.collection_name)
-                {
+                if !self.names().collections.contains_key(&create.collection_name) {
                     return Err(Refusal::NoCollection(create.collection_name));
                 }
                 self.free_for_alias(&create.alias_name)?;
@@ -191,9 +164,7 @@ impl Catalog {
             }
             Action::RenameAlias(rename) => {
                 self.free_for_alias(&rename.new_alias_name)?;
-                let target = aliases
-                    .remove(&rename.old_alias_name)
-                    .ok_or(Refusal::NoAlias(rename.old_alias_name))?;
+                let target = aliases.remove(&rename.old_alias_name).ok_or(Refusal::NoAlias(rename.old_alias_name))?;
                 aliases.insert(rename.new_alias_name, target);
             }
             Action::DeleteAlias(delete) => {
@@ -212,8 +183,7 @@ impl Catalog {
     }
 
     fn beside(&self, prefix: &str) -> PathBuf {
-        self.directory
-            .join(format!("{prefix}{}", uuid::Uuid::new_v4().simple()))
+        self.directory.join(format!("{prefix}{}", uuid::Uuid::new_v4().simple()))
     }
 
     fn names(&self) -> RwLockReadGuard<'_, Names> {
@@ -238,12 +208,10 @@ fn read_aliases(path: &Path) -> Result<Aliases, Refusal> {
     if !path.exists() {
         return Ok(Aliases::new());
     }
-    serde_json::from_slice(&fs::read(path)?)
-        .map_err(|error| Refusal::Internal(format!("{}: {error}", path.display())))
+    serde_json::from_slice(&fs::read(path)?).map_err(|error| Refusal::Internal(format!("{}: {error}", path.display())))
 }
 
 fn write_aliases(path: &Path, aliases: &Aliases) -> Result<(), Refusal> {
-    let text =
-        serde_json::to_vec_pretty(aliases).map_err(|error| Refusal::Internal(error.to_string()))?;
+    let text = serde_json::to_vec_pretty(aliases).map_err(|error| Refusal::Internal(error.to_string()))?;
     Ok(replace_file(path, &text)?)
 }

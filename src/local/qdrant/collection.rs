@@ -17,9 +17,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 use prost::Message;
 use qdrant_client::qdrant::{CollectionInfo, PayloadSchemaInfo, UpdateResult, UpdateStatus};
 use qdrant_edge::{
-    CountRequest, CreateIndex, EdgeConfig, EdgeShard, FieldIndexOperations, PointInsertOperations,
-    PointOperations, PointStructPersisted, ScrollRequest, UpdateOperation, VectorStructPersisted,
-    WithPayloadInterface, WithVector,
+    CountRequest, CreateIndex, EdgeConfig, EdgeShard, FieldIndexOperations, PointInsertOperations, PointOperations,
+    PointStructPersisted, ScrollRequest, UpdateOperation, VectorStructPersisted, WithPayloadInterface, WithVector,
 };
 use serde::{Deserialize, Serialize};
 
@@ -113,10 +112,7 @@ impl Collection {
     }
 
     /// Reads from the shard, beside other readers and a writer.
-    pub(super) fn read<T>(
-        &self,
-        work: impl FnOnce(&EdgeShard) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
+    pub(super) fn read<T>(&self, work: impl FnOnce(&EdgeShard) -> Result<T, Refusal>) -> Result<T, Refusal> {
         match read(&self.shard).as_ref() {
             Some(shard) => work(shard),
             None => Err(Refusal::NoCollection(self.name.clone())),
@@ -194,8 +190,7 @@ impl Collection {
 
     /// Whether the caller is to see to a call of `optimise`: enough has changed, and nobody else does.
     pub(super) fn claim_optimising(&self) -> bool {
-        self.changed.load(Ordering::Relaxed) >= OPTIMISE_AFTER
-            && !self.claimed.swap(true, Ordering::Relaxed)
+        self.changed.load(Ordering::Relaxed) >= OPTIMISE_AFTER && !self.claimed.swap(true, Ordering::Relaxed)
     }
 
     /// Whether so much has changed that optimising should not wait for a pause.
@@ -256,16 +251,9 @@ impl Collection {
     }
 
     fn result(&self, wait: bool) -> UpdateResult {
-        let status = if wait {
-            UpdateStatus::Completed
-        } else {
-            UpdateStatus::Acknowledged
-        };
+        let status = if wait { UpdateStatus::Completed } else { UpdateStatus::Acknowledged };
         let operation_id = self.operations.fetch_add(1, Ordering::Relaxed);
-        UpdateResult {
-            operation_id: Some(operation_id),
-            status: status.into(),
-        }
+        UpdateResult { operation_id: Some(operation_id), status: status.into() }
     }
 
     fn replace_info(&self, info: CollectionInfo) -> Result<(), Refusal> {
@@ -277,9 +265,7 @@ impl Collection {
     /// New segments do not always take over the indexes of the ones they replace; making one again is harmless.
     fn restore_indexes(&self, shard: &EdgeShard) -> Result<(), Refusal> {
         for (field, schema) in &read(&self.info).payload_schema {
-            shard.update(UpdateOperation::FieldIndexOperation(create_index(
-                field, schema,
-            )?))?;
+            shard.update(UpdateOperation::FieldIndexOperation(create_index(field, schema)?))?;
         }
         Ok(())
     }
@@ -294,19 +280,14 @@ impl Collection {
         let mut closed = Vec::new();
         for entry in fs::read_dir(self.directory.join(SHARD_DIRECTORY).join("wal"))? {
             let path = entry?.path();
-            let start = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .and_then(|n| n.strip_prefix("closed-"));
+            let start = path.file_name().and_then(|name| name.to_str()).and_then(|n| n.strip_prefix("closed-"));
             if let Some(start) = start.and_then(|digits| digits.parse::<u64>().ok()) {
                 closed.push((start, path));
             }
         }
         closed.sort_unstable();
         closed.pop();
-        closed
-            .iter()
-            .try_for_each(|(_, path)| fs::remove_file(path))?;
+        closed.iter().try_for_each(|(_, path)| fs::remove_file(path))?;
         Ok(())
     }
 
@@ -316,11 +297,7 @@ impl Collection {
 
     /// Ends a rewrite that was interrupted: the new shard is complete from the moment the old one is moved away.
     fn finish_repair(&self) -> Result<(), Refusal> {
-        let (current, new, old) = (
-            self.shard_path(""),
-            self.shard_path(".new"),
-            self.shard_path(".old"),
-        );
+        let (current, new, old) = (self.shard_path(""), self.shard_path(".new"), self.shard_path(".old"));
         if !current.exists() && old.exists() && new.exists() {
             rename_directory(&new, &current)?;
         }
@@ -334,10 +311,7 @@ impl Collection {
 
     fn repair(&self) -> Result<(), Refusal> {
         let twice = self.read(|shard| {
-            let counted = shard.count(CountRequest {
-                filter: None,
-                exact: true,
-            })?;
+            let counted = shard.count(CountRequest { filter: None, exact: true })?;
             Ok(counted != count_distinct(shard)?)
         })?;
         if twice {
@@ -369,10 +343,9 @@ impl Collection {
                 .into_iter()
                 .map(|record| PointStructPersisted {
                     id: record.id,
-                    vector: record.vector.map_or_else(
-                        || VectorStructPersisted::Named(Default::default()),
-                        VectorStructPersisted::from,
-                    ),
+                    vector: record
+                        .vector
+                        .map_or_else(|| VectorStructPersisted::Named(Default::default()), VectorStructPersisted::from),
                     payload: record.payload,
                 })
                 .collect();
@@ -419,12 +392,8 @@ fn count_distinct(shard: &EdgeShard) -> Result<usize, Refusal> {
 }
 
 fn write_info(directory: &Path, name: &str, info: &CollectionInfo) -> Result<(), Refusal> {
-    let file = InfoFile {
-        name: name.to_owned(),
-        info: hex::encode(info.encode_to_vec()),
-    };
-    let text =
-        serde_json::to_vec_pretty(&file).map_err(|error| Refusal::Internal(error.to_string()))?;
+    let file = InfoFile { name: name.to_owned(), info: hex::encode(info.encode_to_vec()) };
+    let text = serde_json::to_vec_pretty(&file).map_err(|error| Refusal::Internal(error.to_string()))?;
     Ok(replace_file(&directory.join(INFO_FILE), &text)?)
 }
 
@@ -432,11 +401,9 @@ fn read_info(directory: &Path) -> Result<(String, CollectionInfo), Refusal> {
     let path = directory.join(INFO_FILE);
     let unreadable = |reason: String| Refusal::Internal(format!("{}: {reason}", path.display()));
     let file = File::open(&path).map_err(|error| unreadable(error.to_string()))?;
-    let file: InfoFile =
-        serde_json::from_reader(file).map_err(|error| unreadable(error.to_string()))?;
+    let file: InfoFile = serde_json::from_reader(file).map_err(|error| unreadable(error.to_string()))?;
     let bytes = hex::decode(&file.info).map_err(|error| unreadable(error.to_string()))?;
-    let info =
-        CollectionInfo::decode(bytes.as_slice()).map_err(|error| unreadable(error.to_string()))?;
+    let info = CollectionInfo::decode(bytes.as_slice()).map_err(|error| unreadable(error.to_string()))?;
     Ok((file.name, info))
 }
 

@@ -7,11 +7,10 @@ use qdrant_client::qdrant::collections_server::Collections;
 use qdrant_client::qdrant::{
     AliasDescription, ChangeAliases, CollectionClusterInfoRequest, CollectionClusterInfoResponse,
     CollectionDescription, CollectionExists, CollectionExistsRequest, CollectionExistsResponse,
-    CollectionOperationResponse, CreateCollection, CreateShardKeyRequest, CreateShardKeyResponse,
-    DeleteCollection, DeleteShardKeyRequest, DeleteShardKeyResponse, GetCollectionInfoRequest,
-    GetCollectionInfoResponse, ListAliasesRequest, ListAliasesResponse,
-    ListCollectionAliasesRequest, ListCollectionsRequest, ListCollectionsResponse,
-    ListShardKeysRequest, ListShardKeysResponse, UpdateCollection,
+    CollectionOperationResponse, CreateCollection, CreateShardKeyRequest, CreateShardKeyResponse, DeleteCollection,
+    DeleteShardKeyRequest, DeleteShardKeyResponse, GetCollectionInfoRequest, GetCollectionInfoResponse,
+    ListAliasesRequest, ListAliasesResponse, ListCollectionAliasesRequest, ListCollectionsRequest,
+    ListCollectionsResponse, ListShardKeysRequest, ListShardKeysResponse, UpdateCollection,
     UpdateCollectionClusterSetupRequest, UpdateCollectionClusterSetupResponse,
 };
 use tonic::{Request, Response, Status};
@@ -28,45 +27,25 @@ type Answer<T> = Result<Response<T>, Status>;
 
 #[tonic::async_trait]
 impl Collections for Services {
-    async fn get(
-        &self,
-        request: Request<GetCollectionInfoRequest>,
-    ) -> Answer<GetCollectionInfoResponse> {
+    async fn get(&self, request: Request<GetCollectionInfoRequest>) -> Answer<GetCollectionInfoResponse> {
         let start = Instant::now();
-        let collection = self
-            .catalog
-            .resolve(&request.into_inner().collection_name)?;
+        let collection = self.catalog.resolve(&request.into_inner().collection_name)?;
         let info = blocking(move || {
             let kept = collection.info();
             collection.read(|shard| Ok(collection_info(shard, kept)))
         })
         .await?;
-        Ok(Response::new(GetCollectionInfoResponse {
-            result: Some(info),
-            time: seconds(start),
-        }))
+        Ok(Response::new(GetCollectionInfoResponse { result: Some(info), time: seconds(start) }))
     }
 
-    async fn list(
-        &self,
-        _request: Request<ListCollectionsRequest>,
-    ) -> Answer<ListCollectionsResponse> {
+    async fn list(&self, _request: Request<ListCollectionsRequest>) -> Answer<ListCollectionsResponse> {
         let start = Instant::now();
         let names = self.catalog.collection_names();
-        let collections = names
-            .into_iter()
-            .map(|name| CollectionDescription { name })
-            .collect();
-        Ok(Response::new(ListCollectionsResponse {
-            collections,
-            time: seconds(start),
-        }))
+        let collections = names.into_iter().map(|name| CollectionDescription { name }).collect();
+        Ok(Response::new(ListCollectionsResponse { collections, time: seconds(start) }))
     }
 
-    async fn create(
-        &self,
-        request: Request<CreateCollection>,
-    ) -> Answer<CollectionOperationResponse> {
+    async fn create(&self, request: Request<CreateCollection>) -> Answer<CollectionOperationResponse> {
         let start = Instant::now();
         let request = request.into_inner();
         let catalog = self.catalog.clone();
@@ -80,10 +59,7 @@ impl Collections for Services {
         Ok(done(true, start))
     }
 
-    async fn update(
-        &self,
-        request: Request<UpdateCollection>,
-    ) -> Answer<CollectionOperationResponse> {
+    async fn update(&self, request: Request<UpdateCollection>) -> Answer<CollectionOperationResponse> {
         let start = Instant::now();
         let request = request.into_inner();
         let collection = self.catalog.resolve(&request.collection_name)?;
@@ -100,10 +76,7 @@ impl Collections for Services {
         Ok(done(true, start))
     }
 
-    async fn delete(
-        &self,
-        request: Request<DeleteCollection>,
-    ) -> Answer<CollectionOperationResponse> {
+    async fn delete(&self, request: Request<DeleteCollection>) -> Answer<CollectionOperationResponse> {
         let start = Instant::now();
         let catalog = self.catalog.clone();
         let name = request.into_inner().collection_name;
@@ -111,10 +84,7 @@ impl Collections for Services {
         Ok(done(deleted, start))
     }
 
-    async fn update_aliases(
-        &self,
-        request: Request<ChangeAliases>,
-    ) -> Answer<CollectionOperationResponse> {
+    async fn update_aliases(&self, request: Request<ChangeAliases>) -> Answer<CollectionOperationResponse> {
         let start = Instant::now();
         let catalog = self.catalog.clone();
         blocking(move || catalog.change_aliases(request.into_inner().actions)).await?;
@@ -127,33 +97,17 @@ impl Collections for Services {
     ) -> Answer<ListAliasesResponse> {
         let start = Instant::now();
         let name = request.into_inner().collection_name;
-        let own = self
-            .catalog
-            .aliases()
-            .into_iter()
-            .filter(|(_, target)| *target == name);
-        Ok(Response::new(ListAliasesResponse {
-            aliases: descriptions(own),
-            time: seconds(start),
-        }))
+        let own = self.catalog.aliases().into_iter().filter(|(_, target)| *target == name);
+        Ok(Response::new(ListAliasesResponse { aliases: descriptions(own), time: seconds(start) }))
     }
 
-    async fn list_aliases(
-        &self,
-        _request: Request<ListAliasesRequest>,
-    ) -> Answer<ListAliasesResponse> {
+    async fn list_aliases(&self, _request: Request<ListAliasesRequest>) -> Answer<ListAliasesResponse> {
         let start = Instant::now();
         let aliases = descriptions(self.catalog.aliases().into_iter());
-        Ok(Response::new(ListAliasesResponse {
-            aliases,
-            time: seconds(start),
-        }))
+        Ok(Response::new(ListAliasesResponse { aliases, time: seconds(start) }))
     }
 
-    async fn collection_exists(
-        &self,
-        request: Request<CollectionExistsRequest>,
-    ) -> Answer<CollectionExistsResponse> {
+    async fn collection_exists(&self, request: Request<CollectionExistsRequest>) -> Answer<CollectionExistsResponse> {
         let start = Instant::now();
         let exists = match self.catalog.resolve(&request.into_inner().collection_name) {
             Ok(_) => true,
@@ -161,10 +115,7 @@ impl Collections for Services {
             Err(other) => return Err(other.into()),
         };
         let result = Some(CollectionExists { exists });
-        Ok(Response::new(CollectionExistsResponse {
-            result,
-            time: seconds(start),
-        }))
+        Ok(Response::new(CollectionExistsResponse { result, time: seconds(start) }))
     }
 
     async fn collection_cluster_info(
@@ -181,24 +132,15 @@ impl Collections for Services {
         unserved("UpdateCollectionClusterSetup")
     }
 
-    async fn create_shard_key(
-        &self,
-        _request: Request<CreateShardKeyRequest>,
-    ) -> Answer<CreateShardKeyResponse> {
+    async fn create_shard_key(&self, _request: Request<CreateShardKeyRequest>) -> Answer<CreateShardKeyResponse> {
         unserved("CreateShardKey")
     }
 
-    async fn delete_shard_key(
-        &self,
-        _request: Request<DeleteShardKeyRequest>,
-    ) -> Answer<DeleteShardKeyResponse> {
+    async fn delete_shard_key(&self, _request: Request<DeleteShardKeyRequest>) -> Answer<DeleteShardKeyResponse> {
         unserved("DeleteShardKey")
     }
 
-    async fn list_shard_keys(
-        &self,
-        _request: Request<ListShardKeysRequest>,
-    ) -> Answer<ListShardKeysResponse> {
+    async fn list_shard_keys(&self, _request: Request<ListShardKeysRequest>) -> Answer<ListShardKeysResponse> {
         unserved("ListShardKeys")
     }
 }
@@ -209,17 +151,9 @@ pub(super) fn seconds(start: Instant) -> f64 {
 }
 
 fn done(result: bool, start: Instant) -> Response<CollectionOperationResponse> {
-    Response::new(CollectionOperationResponse {
-        result,
-        time: seconds(start),
-    })
+    Response::new(CollectionOperationResponse { result, time: seconds(start) })
 }
 
 fn descriptions(aliases: impl Iterator<Item = (String, String)>) -> Vec<AliasDescription> {
-    aliases
-        .map(|(alias_name, collection_name)| AliasDescription {
-            alias_name,
-            collection_name,
-        })
-        .collect()
+    aliases.map(|(alias_name, collection_name)| AliasDescription { alias_name, collection_name }).collect()
 }

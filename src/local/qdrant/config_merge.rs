@@ -5,11 +5,10 @@ use std::collections::HashMap;
 
 use prost::Message;
 use qdrant_client::qdrant::{
-    CollectionConfig, CollectionParams, CollectionParamsDiff, QuantizationConfig,
-    QuantizationConfigDiff, UpdateCollection, Value, VectorParams, VectorParamsDiff,
-    VectorsConfigDiff, quantization_config::Quantization,
-    quantization_config_diff::Quantization as QuantizationDiff, value::Kind,
-    vectors_config::Config, vectors_config_diff::Config as ConfigDiff,
+    CollectionConfig, CollectionParams, CollectionParamsDiff, QuantizationConfig, QuantizationConfigDiff,
+    UpdateCollection, Value, VectorParams, VectorParamsDiff, VectorsConfigDiff, quantization_config::Quantization,
+    quantization_config_diff::Quantization as QuantizationDiff, value::Kind, vectors_config::Config,
+    vectors_config_diff::Config as ConfigDiff,
 };
 use qdrant_edge::OperationError;
 
@@ -17,10 +16,7 @@ use super::config::{lenient, only_one};
 use super::refusal::Refusal;
 
 /// Applies an update request to a configuration.
-pub(super) fn merge(
-    config: &mut CollectionConfig,
-    request: UpdateCollection,
-) -> Result<(), Refusal> {
+pub(super) fn merge(config: &mut CollectionConfig, request: UpdateCollection) -> Result<(), Refusal> {
     let UpdateCollection {
         collection_name: _,
         optimizers_config,
@@ -34,19 +30,10 @@ pub(super) fn merge(
         metadata,
     } = request;
     lenient(strict_mode_config.as_ref())?;
-    overlay(
-        config.optimizer_config.get_or_insert_default(),
-        optimizers_config.as_ref(),
-    )?;
-    overlay(
-        config.hnsw_config.get_or_insert_default(),
-        hnsw_config.as_ref(),
-    )?;
+    overlay(config.optimizer_config.get_or_insert_default(), optimizers_config.as_ref())?;
+    overlay(config.hnsw_config.get_or_insert_default(), hnsw_config.as_ref())?;
     if strict_mode_config.is_some() {
-        overlay(
-            config.strict_mode_config.get_or_insert_default(),
-            strict_mode_config.as_ref(),
-        )?;
+        overlay(config.strict_mode_config.get_or_insert_default(), strict_mode_config.as_ref())?;
     }
     if let Some(diff) = quantization_config {
         config.quantization_config = quantization(diff)?;
@@ -60,11 +47,7 @@ pub(super) fn merge(
     }
     if let Some(sparse) = sparse_vectors_config {
         let known = own.sparse_vectors_config.get_or_insert_default();
-        if let Some(name) = sparse
-            .map
-            .keys()
-            .find(|name| !known.map.contains_key(*name))
-        {
+        if let Some(name) = sparse.map.keys().find(|name| !known.map.contains_key(*name)) {
             return Err(OperationError::vector_name_not_exists(name).into());
         }
         for (name, diff) in &sparse.map {
@@ -91,14 +74,8 @@ fn merge_metadata(own: &mut HashMap<String, Value>, given: HashMap<String, Value
 
 #[expect(deprecated, reason = "on_disk_payload is still what most clients send")]
 fn merge_params(own: &mut CollectionParams, diff: CollectionParamsDiff) -> Result<(), Refusal> {
-    only_one(
-        "CollectionParamsDiff.replication_factor",
-        diff.replication_factor,
-    )?;
-    only_one(
-        "CollectionParamsDiff.write_consistency_factor",
-        diff.write_consistency_factor,
-    )?;
+    only_one("CollectionParamsDiff.replication_factor", diff.replication_factor)?;
+    only_one("CollectionParamsDiff.write_consistency_factor", diff.write_consistency_factor)?;
     own.on_disk_payload = diff.on_disk_payload.unwrap_or(own.on_disk_payload);
     own.read_fan_out_factor = diff.read_fan_out_factor.or(own.read_fan_out_factor);
     own.read_fan_out_delay_ms = diff.read_fan_out_delay_ms.or(own.read_fan_out_delay_ms);
@@ -108,10 +85,7 @@ fn merge_params(own: &mut CollectionParams, diff: CollectionParamsDiff) -> Resul
 }
 
 fn merge_vectors(own: &mut CollectionParams, diff: VectorsConfigDiff) -> Result<(), Refusal> {
-    let config = own
-        .vectors_config
-        .as_mut()
-        .and_then(|vectors| vectors.config.as_mut());
+    let config = own.vectors_config.as_mut().and_then(|vectors| vectors.config.as_mut());
     let missing = |name: &str| Refusal::from(OperationError::vector_name_not_exists(name));
     let named = match diff.config {
         None => return Ok(()),
@@ -120,18 +94,11 @@ fn merge_vectors(own: &mut CollectionParams, diff: VectorsConfigDiff) -> Result<
     };
     match config {
         Some(Config::Params(params)) => named.into_iter().try_for_each(|(name, diff)| {
-            if name.is_empty() {
-                merge_vector(params, diff)
-            } else {
-                Err(missing(&name))
-            }
+            if name.is_empty() { merge_vector(params, diff) } else { Err(missing(&name)) }
         }),
-        Some(Config::ParamsMap(params)) => named.into_iter().try_for_each(|(name, diff)| {
-            merge_vector(
-                params.map.get_mut(&name).ok_or_else(|| missing(&name))?,
-                diff,
-            )
-        }),
+        Some(Config::ParamsMap(params)) => named
+            .into_iter()
+            .try_for_each(|(name, diff)| merge_vector(params.map.get_mut(&name).ok_or_else(|| missing(&name))?, diff)),
         None => named.into_keys().try_for_each(|name| Err(missing(&name))),
     }
 }
@@ -162,9 +129,7 @@ fn quantization(diff: QuantizationConfigDiff) -> Result<Option<QuantizationConfi
         Some(QuantizationDiff::Binary(binary)) => Quantization::Binary(binary),
         Some(QuantizationDiff::Turboquant(turbo)) => Quantization::Turboquant(turbo),
     };
-    Ok(Some(QuantizationConfig {
-        quantization: Some(quantization),
-    }))
+    Ok(Some(QuantizationConfig { quantization: Some(quantization) }))
 }
 
 fn overlay<M: Message>(own: &mut M, diff: Option<&M>) -> Result<(), Refusal> {

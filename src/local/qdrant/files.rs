@@ -81,17 +81,11 @@ mod tests {
     #[test]
     fn every_name_becomes_one_safe_and_distinct_directory_name() {
         let long = "é".repeat(200);
-        let names = [
-            "docs", "Docs", "docs@v3", "../x", ".", "..", "a/b", "a b", "%", "é", &long,
-        ];
-        let encoded: std::collections::BTreeSet<String> =
-            names.iter().map(|n| directory_name(n)).collect();
+        let names = ["docs", "Docs", "docs@v3", "../x", ".", "..", "a/b", "a b", "%", "é", &long];
+        let encoded: std::collections::BTreeSet<String> = names.iter().map(|n| directory_name(n)).collect();
         assert_eq!(encoded.len(), names.len());
         for name in &encoded {
-            assert!(
-                name.len() <= 200 && !name.contains(['/', '.', '\\']),
-                "{name}"
-            );
+            assert!(name.len() <= 200 && !name.contains(['/', '.', '\\']), "{name}");
         }
     }
 }

@@ -1,9 +1,8 @@
 //! Filters from the wire to the shard. Every condition of the protocol is either carried over or refused by name.
 
 use qdrant_client::qdrant::{
-    Condition, DatetimeRange, FieldCondition, Filter, GeoBoundingBox, GeoLineString, GeoPoint,
-    GeoPolygon, GeoRadius, Match, Range, ValuesCount, condition::ConditionOneOf,
-    r#match::MatchValue,
+    Condition, DatetimeRange, FieldCondition, Filter, GeoBoundingBox, GeoLineString, GeoPoint, GeoPolygon, GeoRadius,
+    Match, Range, ValuesCount, condition::ConditionOneOf, r#match::MatchValue,
 };
 use qdrant_edge as edge;
 use qdrant_edge::external::ordered_float::OrderedFloat;
@@ -23,9 +22,7 @@ pub(super) fn optional_filter(filter: Option<Filter>) -> Result<Option<edge::Fil
 }
 
 /// Turns a protobuf time stamp into the shard's date and time.
-pub(super) fn edge_datetime(
-    stamp: prost_types::Timestamp,
-) -> Result<edge::DateTimeWrapper, Refusal> {
+pub(super) fn edge_datetime(stamp: prost_types::Timestamp) -> Result<edge::DateTimeWrapper, Refusal> {
     let wrong = || Refusal::bad_input(format!("Unable to parse timestamp {stamp:?}"));
     let time = jiff::Timestamp::new(stamp.seconds, stamp.nanos).map_err(|_| wrong())?;
     time.to_string().parse().map_err(|_| wrong())
@@ -33,16 +30,9 @@ pub(super) fn edge_datetime(
 
 fn nested_filter(filter: Filter, depth: usize) -> Result<edge::Filter, Refusal> {
     if depth > DEEPEST {
-        return Err(Refusal::bad_input(format!(
-            "filter is nested deeper than {DEEPEST} levels"
-        )));
+        return Err(Refusal::bad_input(format!("filter is nested deeper than {DEEPEST} levels")));
     }
-    let Filter {
-        should,
-        must,
-        must_not,
-        min_should,
-    } = filter;
+    let Filter { should, must, must_not, min_should } = filter;
     let min_should = match min_should {
         None => None,
         Some(rule) => Some(edge::MinShould {
@@ -62,10 +52,7 @@ fn conditions(list: Vec<Condition>, depth: usize) -> Result<Option<Vec<edge::Con
     if list.is_empty() {
         return Ok(None);
     }
-    list.into_iter()
-        .map(|one| condition(one, depth))
-        .collect::<Result<_, _>>()
-        .map(Some)
+    list.into_iter().map(|one| condition(one, depth)).collect::<Result<_, _>>().map(Some)
 }
 
 fn condition(condition: Condition, depth: usize) -> Result<edge::Condition, Refusal> {
@@ -76,17 +63,11 @@ fn condition(condition: Condition, depth: usize) -> Result<edge::Condition, Refu
         ConditionOneOf::Field(field) => edge::Condition::Field(field_condition(field)?),
         ConditionOneOf::IsEmpty(empty) => edge::Condition::IsEmpty(json_path(&empty.key)?.into()),
         ConditionOneOf::IsNull(null) => edge::Condition::IsNull(json_path(&null.key)?.into()),
-        ConditionOneOf::HasId(ids) => {
-            edge::Condition::HasId(edge_ids(ids.has_id)?.into_iter().collect())
-        }
+        ConditionOneOf::HasId(ids) => edge::Condition::HasId(edge_ids(ids.has_id)?.into_iter().collect()),
         ConditionOneOf::HasVector(vector) => edge::Condition::HasVector(vector.has_vector.into()),
-        ConditionOneOf::Filter(filter) => {
-            edge::Condition::Filter(nested_filter(filter, depth + 1)?)
-        }
+        ConditionOneOf::Filter(filter) => edge::Condition::Filter(nested_filter(filter, depth + 1)?),
         ConditionOneOf::Nested(nested) => {
-            let filter = nested
-                .filter
-                .ok_or_else(|| Refusal::bad_input("Nested filter must be provided"))?;
+            let filter = nested.filter.ok_or_else(|| Refusal::bad_input("Nested filter must be provided"))?;
             edge::Condition::Nested(edge::NestedCondition::new(edge::Nested {
                 key: json_path(&nested.key)?,
                 filter: nested_filter(filter, depth + 1)?,
@@ -111,9 +92,7 @@ fn field_condition(field: FieldCondition) -> Result<edge::FieldCondition, Refusa
     } = field;
     let range = match (range, datetime_range) {
         (Some(_), Some(_)) => {
-            return Err(Refusal::bad_input(format!(
-                "both range and datetime_range are given for {key}"
-            )));
+            return Err(Refusal::bad_input(format!("both range and datetime_range are given for {key}")));
         }
         (Some(range), None) => Some(number_range(range)),
         (None, Some(range)) => Some(datetime_interval(range)?),
@@ -131,9 +110,7 @@ fn field_condition(field: FieldCondition) -> Result<edge::FieldCondition, Refusa
         is_null,
     };
     if condition.all_fields_none() {
-        return Err(Refusal::bad_input(format!(
-            "At least one field condition must be specified for {key}"
-        )));
+        return Err(Refusal::bad_input(format!("At least one field condition must be specified for {key}")));
     }
     Ok(condition)
 }
@@ -180,52 +157,33 @@ fn datetime_interval(range: DatetimeRange) -> Result<edge::RangeInterface, Refus
 
 fn counted(count: ValuesCount) -> edge::ValuesCount {
     let ValuesCount { lt, gt, gte, lte } = count;
-    edge::ValuesCount {
-        lt: lt.map(size),
-        gt: gt.map(size),
-        gte: gte.map(size),
-        lte: lte.map(size),
-    }
+    edge::ValuesCount { lt: lt.map(size), gt: gt.map(size), gte: gte.map(size), lte: lte.map(size) }
 }
 
 fn geo_point(point: Option<GeoPoint>) -> Result<edge::GeoPoint, Refusal> {
-    let point =
-        point.ok_or_else(|| Refusal::bad_input("Malformed geo condition: a point is missing"))?;
+    let point = point.ok_or_else(|| Refusal::bad_input("Malformed geo condition: a point is missing"))?;
     edge::GeoPoint::new(point.lon, point.lat).map_err(|error| Refusal::bad_input(error.to_string()))
 }
 
 fn bounding_box(area: GeoBoundingBox) -> Result<edge::GeoBoundingBox, Refusal> {
-    Ok(edge::GeoBoundingBox {
-        top_left: geo_point(area.top_left)?,
-        bottom_right: geo_point(area.bottom_right)?,
-    })
+    Ok(edge::GeoBoundingBox { top_left: geo_point(area.top_left)?, bottom_right: geo_point(area.bottom_right)? })
 }
 
 fn radius(area: GeoRadius) -> Result<edge::GeoRadius, Refusal> {
-    Ok(edge::GeoRadius {
-        center: geo_point(area.center)?,
-        radius: OrderedFloat(f64::from(area.radius)),
-    })
+    Ok(edge::GeoRadius { center: geo_point(area.center)?, radius: OrderedFloat(f64::from(area.radius)) })
 }
 
 /// The line string type of the shard cannot be named from outside, so a polygon goes through its JSON form, which
 /// also checks it.
 fn polygon(area: GeoPolygon) -> Result<edge::GeoPolygon, Refusal> {
     fn line(line: &GeoLineString) -> serde_json::Value {
-        let points = line
-            .points
-            .iter()
-            .map(|p| serde_json::json!({ "lon": p.lon, "lat": p.lat }));
+        let points = line.points.iter().map(|p| serde_json::json!({ "lon": p.lon, "lat": p.lat }));
         serde_json::json!({ "points": points.collect::<Vec<_>>() })
     }
-    let exterior = area
-        .exterior
-        .ok_or_else(|| Refusal::bad_input("Malformed GeoPolygon: no exterior"))?;
+    let exterior = area.exterior.ok_or_else(|| Refusal::bad_input("Malformed GeoPolygon: no exterior"))?;
     let interiors: Vec<_> = area.interiors.iter().map(line).collect();
-    serde_json::from_value(
-        serde_json::json!({ "exterior": line(&exterior), "interiors": interiors }),
-    )
-    .map_err(|error| Refusal::bad_input(error.to_string()))
+    serde_json::from_value(serde_json::json!({ "exterior": line(&exterior), "interiors": interiors }))
+        .map_err(|error| Refusal::bad_input(error.to_string()))
 }
 
 fn size(number: u64) -> usize {

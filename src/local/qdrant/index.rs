@@ -2,9 +2,8 @@
 //! outside, so they are made from their JSON form.
 
 use qdrant_client::qdrant::{
-    CreateFieldIndexCollection, FieldType, Memory, PayloadIndexParams, PayloadSchemaInfo,
-    PayloadSchemaType, TextIndexParams, TokenizerType, payload_index_params::IndexParams,
-    stemming_algorithm::StemmingParams,
+    CreateFieldIndexCollection, FieldType, Memory, PayloadIndexParams, PayloadSchemaInfo, PayloadSchemaType,
+    TextIndexParams, TokenizerType, payload_index_params::IndexParams, stemming_algorithm::StemmingParams,
 };
 use qdrant_edge::PayloadFieldSchema;
 use serde_json::{Value, json};
@@ -12,14 +11,8 @@ use serde_json::{Value, json};
 use super::refusal::Refusal;
 
 /// Reads what a request to index a field asks for, as it is kept with the collection.
-pub(super) fn requested_schema(
-    request: &CreateFieldIndexCollection,
-) -> Result<PayloadSchemaInfo, Refusal> {
-    let by_params = request
-        .field_index_params
-        .as_ref()
-        .and_then(|p| p.index_params.as_ref())
-        .map(params_type);
+pub(super) fn requested_schema(request: &CreateFieldIndexCollection) -> Result<PayloadSchemaInfo, Refusal> {
+    let by_params = request.field_index_params.as_ref().and_then(|p| p.index_params.as_ref()).map(params_type);
     let by_type = match request.field_type {
         None => None,
         Some(number) => Some(match FieldType::try_from(number) {
@@ -36,32 +29,21 @@ pub(super) fn requested_schema(
     };
     let data_type = match (by_type, by_params) {
         (Some(named), Some(described)) if named != described => {
-            return Err(Refusal::bad_input(
-                "field type does not match field index params",
-            ));
+            return Err(Refusal::bad_input("field type does not match field index params"));
         }
         (_, Some(kind)) | (Some(kind), None) => kind,
         (None, None) => return Err(Refusal::bad_input("field type is missing")),
     };
-    Ok(PayloadSchemaInfo {
-        data_type: data_type.into(),
-        params: request.field_index_params.clone(),
-        points: None,
-    })
+    Ok(PayloadSchemaInfo { data_type: data_type.into(), params: request.field_index_params.clone(), points: None })
 }
 
 /// Turns a kept schema into the shard's.
 pub(super) fn edge_schema(schema: &PayloadSchemaInfo) -> Result<PayloadFieldSchema, Refusal> {
-    let document = match schema
-        .params
-        .as_ref()
-        .and_then(|params| params.index_params.as_ref())
-    {
+    let document = match schema.params.as_ref().and_then(|params| params.index_params.as_ref()) {
         Some(params) => params_document(params)?,
         None => json!(type_name(schema.data_type())?),
     };
-    serde_json::from_value(document)
-        .map_err(|error| Refusal::bad_input(format!("field index params: {error}")))
+    serde_json::from_value(document).map_err(|error| Refusal::bad_input(format!("field index params: {error}")))
 }
 
 /// The protocol's name for a type of index the shard reports.
@@ -128,9 +110,7 @@ fn params_document(params: &IndexParams) -> Result<Value, Refusal> {
         IndexParams::IntegerIndexParams(p) => {
             served("IntegerIndexParams", p.nested.as_ref())?;
             if p.lookup == Some(false) && p.range == Some(false) {
-                return Err(Refusal::bad_input(
-                    "the 'lookup' and 'range' capabilities can't be both disabled",
-                ));
+                return Err(Refusal::bad_input("the 'lookup' and 'range' capabilities can't be both disabled"));
             }
             json!({ "type": "integer", "lookup": p.lookup, "range": p.range, "is_principal": p.is_principal,
                 "on_disk": on_disk(p.on_disk, p.memory), "enable_hnsw": p.enable_hnsw })
@@ -175,30 +155,19 @@ fn text_document(params: &TextIndexParams) -> Result<Value, Refusal> {
         TokenizerType::Multilingual => "multilingual",
         TokenizerType::Code => return Err(Refusal::unserved("TokenizerType.Code")),
     };
-    let stopwords = params
-        .stopwords
-        .as_ref()
-        .map(|set| json!({ "languages": set.languages, "custom": set.custom }));
-    let stemmer = match params
-        .stemmer
-        .as_ref()
-        .and_then(|s| s.stemming_params.as_ref())
-    {
+    let stopwords = params.stopwords.as_ref().map(|set| json!({ "languages": set.languages, "custom": set.custom }));
+    let stemmer = match params.stemmer.as_ref().and_then(|s| s.stemming_params.as_ref()) {
         None => None,
-        Some(StemmingParams::Snowball(p)) => {
-            Some(json!({ "type": "snowball", "language": p.language }))
-        }
+        Some(StemmingParams::Snowball(p)) => Some(json!({ "type": "snowball", "language": p.language })),
         Some(StemmingParams::Disabled(_)) => {
             return Err(Refusal::unserved("StemmingAlgorithm.disabled"));
         }
     };
-    Ok(
-        json!({ "type": "text", "tokenizer": tokenizer, "lowercase": params.lowercase,
+    Ok(json!({ "type": "text", "tokenizer": tokenizer, "lowercase": params.lowercase,
         "min_token_len": params.min_token_len, "max_token_len": params.max_token_len,
         "on_disk": on_disk(params.on_disk, params.memory), "stopwords": stopwords, "stemmer": stemmer,
         "phrase_matching": params.phrase_matching, "ascii_folding": params.ascii_folding,
-        "enable_hnsw": params.enable_hnsw }),
-    )
+        "enable_hnsw": params.enable_hnsw }))
 }
 
 fn served(params: &str, nested: Option<&String>) -> Result<(), Refusal> {
@@ -209,11 +178,6 @@ fn served(params: &str, nested: Option<&String>) -> Result<(), Refusal> {
 }
 
 /// Whether a kept description still tells of the index the shard reports.
-pub(super) fn same_index(
-    kept: &PayloadSchemaInfo,
-    reported: PayloadSchemaType,
-) -> Option<PayloadIndexParams> {
-    (kept.data_type() == reported)
-        .then(|| kept.params.clone())
-        .flatten()
+pub(super) fn same_index(kept: &PayloadSchemaInfo, reported: PayloadSchemaType) -> Option<PayloadIndexParams> {
+    (kept.data_type() == reported).then(|| kept.params.clone()).flatten()
 }

@@ -6,16 +6,14 @@ use std::time::{Duration, Instant};
 
 use qdrant_client::qdrant::points_server::Points;
 use qdrant_client::qdrant::{
-    BatchResult, ClearPayloadPoints, CountPoints, CountResponse, CreateFieldIndexCollection,
-    CreateVectorNameRequest, DeleteFieldIndexCollection, DeletePayloadPoints, DeletePointVectors,
-    DeletePoints, DeleteVectorNameRequest, DiscoverBatchPoints, DiscoverBatchResponse,
-    DiscoverPoints, DiscoverResponse, FacetCounts, FacetResponse, GetPoints, GetResponse,
-    PayloadSchemaInfo, PointsOperationResponse, QueryBatchPoints, QueryBatchResponse,
-    QueryGroupsResponse, QueryPointGroups, QueryPoints, QueryResponse, RecommendBatchPoints,
-    RecommendBatchResponse, RecommendGroupsResponse, RecommendPointGroups, RecommendPoints,
-    RecommendResponse, ScrollPoints, ScrollResponse, SearchBatchPoints, SearchBatchResponse,
-    SearchGroupsResponse, SearchMatrixOffsetsResponse, SearchMatrixPairsResponse,
-    SearchMatrixPoints, SearchPointGroups, SearchPoints, SearchResponse, SetPayloadPoints,
+    BatchResult, ClearPayloadPoints, CountPoints, CountResponse, CreateFieldIndexCollection, CreateVectorNameRequest,
+    DeleteFieldIndexCollection, DeletePayloadPoints, DeletePointVectors, DeletePoints, DeleteVectorNameRequest,
+    DiscoverBatchPoints, DiscoverBatchResponse, DiscoverPoints, DiscoverResponse, FacetCounts, FacetResponse,
+    GetPoints, GetResponse, PayloadSchemaInfo, PointsOperationResponse, QueryBatchPoints, QueryBatchResponse,
+    QueryGroupsResponse, QueryPointGroups, QueryPoints, QueryResponse, RecommendBatchPoints, RecommendBatchResponse,
+    RecommendGroupsResponse, RecommendPointGroups, RecommendPoints, RecommendResponse, ScrollPoints, ScrollResponse,
+    SearchBatchPoints, SearchBatchResponse, SearchGroupsResponse, SearchMatrixOffsetsResponse,
+    SearchMatrixPairsResponse, SearchMatrixPoints, SearchPointGroups, SearchPoints, SearchResponse, SetPayloadPoints,
     UpdateBatchPoints, UpdateBatchResponse, UpdatePointVectors, UpdateResult, UpsertPoints,
 };
 use qdrant_edge::{EdgeConfig, EdgeShard};
@@ -91,9 +89,7 @@ impl Services {
         plan: impl FnOnce(&EdgeConfig) -> Result<Change, Refusal> + Send + 'static,
     ) -> Answer<PointsOperationResponse> {
         let start = Instant::now();
-        let results = self
-            .writing(name, wait, |config| Ok(vec![plan(config)?]))
-            .await?;
+        let results = self.writing(name, wait, |config| Ok(vec![plan(config)?])).await?;
         Ok(operated(results.into_iter().next(), start))
     }
 
@@ -106,8 +102,7 @@ impl Services {
     ) -> Answer<PointsOperationResponse> {
         let start = Instant::now();
         let collection = self.catalog.resolve(name)?;
-        let result =
-            blocking(move || collection.write_index(&field, schema, wait.unwrap_or(false))).await?;
+        let result = blocking(move || collection.write_index(&field, schema, wait.unwrap_or(false))).await?;
         Ok(operated(Some(result), start))
     }
 }
@@ -117,95 +112,57 @@ impl Points for Services {
     async fn upsert(&self, request: Request<UpsertPoints>) -> Answer<PointsOperationResponse> {
         let request = request.into_inner();
         let (name, wait) = (request.collection_name.clone(), request.wait);
-        self.one_change(&name, wait, |config| writes::upsert(request, config))
-            .await
+        self.one_change(&name, wait, |config| writes::upsert(request, config)).await
     }
 
     async fn delete(&self, request: Request<DeletePoints>) -> Answer<PointsOperationResponse> {
         let request = request.into_inner();
         let (name, wait) = (request.collection_name.clone(), request.wait);
-        self.one_change(&name, wait, |_| writes::delete(request))
-            .await
+        self.one_change(&name, wait, |_| writes::delete(request)).await
     }
 
     async fn get(&self, request: Request<GetPoints>) -> Answer<GetResponse> {
         let start = Instant::now();
         let request = request.into_inner();
         let name = request.collection_name.clone();
-        let result = self
-            .reading(&name, |shard| reads::get(shard, request))
-            .await?;
-        Ok(Response::new(GetResponse {
-            result,
-            time: seconds(start),
-            usage: None,
-        }))
+        let result = self.reading(&name, |shard| reads::get(shard, request)).await?;
+        Ok(Response::new(GetResponse { result, time: seconds(start), usage: None }))
     }
 
-    async fn update_vectors(
-        &self,
-        request: Request<UpdatePointVectors>,
-    ) -> Answer<PointsOperationResponse> {
+    async fn update_vectors(&self, request: Request<UpdatePointVectors>) -> Answer<PointsOperationResponse> {
         let request = request.into_inner();
         let (name, wait) = (request.collection_name.clone(), request.wait);
-        self.one_change(&name, wait, |config| {
-            writes::update_vectors(request, config)
-        })
-        .await
+        self.one_change(&name, wait, |config| writes::update_vectors(request, config)).await
     }
 
-    async fn delete_vectors(
-        &self,
-        request: Request<DeletePointVectors>,
-    ) -> Answer<PointsOperationResponse> {
+    async fn delete_vectors(&self, request: Request<DeletePointVectors>) -> Answer<PointsOperationResponse> {
         let request = request.into_inner();
         let (name, wait) = (request.collection_name.clone(), request.wait);
-        self.one_change(&name, wait, |_| writes::delete_vectors(request))
-            .await
+        self.one_change(&name, wait, |_| writes::delete_vectors(request)).await
     }
 
-    async fn set_payload(
-        &self,
-        request: Request<SetPayloadPoints>,
-    ) -> Answer<PointsOperationResponse> {
+    async fn set_payload(&self, request: Request<SetPayloadPoints>) -> Answer<PointsOperationResponse> {
         let request = request.into_inner();
         let (name, wait) = (request.collection_name.clone(), request.wait);
-        self.one_change(&name, wait, |_| {
-            writes::set_payload(request, PayloadWrite::Set)
-        })
-        .await
+        self.one_change(&name, wait, |_| writes::set_payload(request, PayloadWrite::Set)).await
     }
 
-    async fn overwrite_payload(
-        &self,
-        request: Request<SetPayloadPoints>,
-    ) -> Answer<PointsOperationResponse> {
+    async fn overwrite_payload(&self, request: Request<SetPayloadPoints>) -> Answer<PointsOperationResponse> {
         let request = request.into_inner();
         let (name, wait) = (request.collection_name.clone(), request.wait);
-        self.one_change(&name, wait, |_| {
-            writes::set_payload(request, PayloadWrite::Overwrite)
-        })
-        .await
+        self.one_change(&name, wait, |_| writes::set_payload(request, PayloadWrite::Overwrite)).await
     }
 
-    async fn delete_payload(
-        &self,
-        request: Request<DeletePayloadPoints>,
-    ) -> Answer<PointsOperationResponse> {
+    async fn delete_payload(&self, request: Request<DeletePayloadPoints>) -> Answer<PointsOperationResponse> {
         let request = request.into_inner();
         let (name, wait) = (request.collection_name.clone(), request.wait);
-        self.one_change(&name, wait, |_| writes::delete_payload(request))
-            .await
+        self.one_change(&name, wait, |_| writes::delete_payload(request)).await
     }
 
-    async fn clear_payload(
-        &self,
-        request: Request<ClearPayloadPoints>,
-    ) -> Answer<PointsOperationResponse> {
+    async fn clear_payload(&self, request: Request<ClearPayloadPoints>) -> Answer<PointsOperationResponse> {
         let request = request.into_inner();
         let (name, wait) = (request.collection_name.clone(), request.wait);
-        self.one_change(&name, wait, |_| writes::clear_payload(request))
-            .await
+        self.one_change(&name, wait, |_| writes::clear_payload(request)).await
     }
 
     async fn create_field_index(
@@ -214,13 +171,7 @@ impl Points for Services {
     ) -> Answer<PointsOperationResponse> {
         let request = request.into_inner();
         let schema = requested_schema(&request)?;
-        self.index(
-            &request.collection_name,
-            request.field_name,
-            Some(schema),
-            request.wait,
-        )
-        .await
+        self.index(&request.collection_name, request.field_name, Some(schema), request.wait).await
     }
 
     async fn delete_field_index(
@@ -228,26 +179,14 @@ impl Points for Services {
         request: Request<DeleteFieldIndexCollection>,
     ) -> Answer<PointsOperationResponse> {
         let request = request.into_inner();
-        self.index(
-            &request.collection_name,
-            request.field_name,
-            None,
-            request.wait,
-        )
-        .await
+        self.index(&request.collection_name, request.field_name, None, request.wait).await
     }
 
-    async fn create_vector_name(
-        &self,
-        _request: Request<CreateVectorNameRequest>,
-    ) -> Answer<PointsOperationResponse> {
+    async fn create_vector_name(&self, _request: Request<CreateVectorNameRequest>) -> Answer<PointsOperationResponse> {
         unserved("CreateVectorName")
     }
 
-    async fn delete_vector_name(
-        &self,
-        _request: Request<DeleteVectorNameRequest>,
-    ) -> Answer<PointsOperationResponse> {
+    async fn delete_vector_name(&self, _request: Request<DeleteVectorNameRequest>) -> Answer<PointsOperationResponse> {
         unserved("DeleteVectorName")
     }
 
@@ -256,36 +195,18 @@ impl Points for Services {
         let request = search_as_query(request.into_inner());
         let name = request.collection_name.clone();
         let result = self.reading(&name, |shard| query(shard, request)).await?;
-        Ok(Response::new(SearchResponse {
-            result,
-            time: seconds(start),
-            usage: None,
-        }))
+        Ok(Response::new(SearchResponse { result, time: seconds(start), usage: None }))
     }
 
-    async fn search_batch(
-        &self,
-        request: Request<SearchBatchPoints>,
-    ) -> Answer<SearchBatchResponse> {
+    async fn search_batch(&self, request: Request<SearchBatchPoints>) -> Answer<SearchBatchResponse> {
         let start = Instant::now();
         let request = request.into_inner();
-        let queries = request
-            .search_points
-            .into_iter()
-            .map(search_as_query)
-            .collect();
+        let queries = request.search_points.into_iter().map(search_as_query).collect();
         let result = self.batch(&request.collection_name, queries).await?;
-        Ok(Response::new(SearchBatchResponse {
-            result,
-            time: seconds(start),
-            usage: None,
-        }))
+        Ok(Response::new(SearchBatchResponse { result, time: seconds(start), usage: None }))
     }
 
-    async fn search_groups(
-        &self,
-        _request: Request<SearchPointGroups>,
-    ) -> Answer<SearchGroupsResponse> {
+    async fn search_groups(&self, _request: Request<SearchPointGroups>) -> Answer<SearchGroupsResponse> {
         unserved("SearchGroups")
     }
 
@@ -293,9 +214,7 @@ impl Points for Services {
         let start = Instant::now();
         let request = request.into_inner();
         let name = request.collection_name.clone();
-        let page = self
-            .reading(&name, |shard| reads::scroll(shard, request))
-            .await?;
+        let page = self.reading(&name, |shard| reads::scroll(shard, request)).await?;
         Ok(Response::new(ScrollResponse {
             next_page_offset: page.next,
             result: page.points,
@@ -308,17 +227,11 @@ impl Points for Services {
         unserved("Recommend")
     }
 
-    async fn recommend_batch(
-        &self,
-        _request: Request<RecommendBatchPoints>,
-    ) -> Answer<RecommendBatchResponse> {
+    async fn recommend_batch(&self, _request: Request<RecommendBatchPoints>) -> Answer<RecommendBatchResponse> {
         unserved("RecommendBatch")
     }
 
-    async fn recommend_groups(
-        &self,
-        _request: Request<RecommendPointGroups>,
-    ) -> Answer<RecommendGroupsResponse> {
+    async fn recommend_groups(&self, _request: Request<RecommendPointGroups>) -> Answer<RecommendGroupsResponse> {
         unserved("RecommendGroups")
     }
 
@@ -326,10 +239,7 @@ impl Points for Services {
         unserved("Discover")
     }
 
-    async fn discover_batch(
-        &self,
-        _request: Request<DiscoverBatchPoints>,
-    ) -> Answer<DiscoverBatchResponse> {
+    async fn discover_batch(&self, _request: Request<DiscoverBatchPoints>) -> Answer<DiscoverBatchResponse> {
         unserved("DiscoverBatch")
     }
 
@@ -337,37 +247,18 @@ impl Points for Services {
         let start = Instant::now();
         let request = request.into_inner();
         let name = request.collection_name.clone();
-        let result = self
-            .reading(&name, |shard| reads::count(shard, request))
-            .await?;
-        Ok(Response::new(CountResponse {
-            result: Some(result),
-            time: seconds(start),
-            usage: None,
-        }))
+        let result = self.reading(&name, |shard| reads::count(shard, request)).await?;
+        Ok(Response::new(CountResponse { result: Some(result), time: seconds(start), usage: None }))
     }
 
-    async fn update_batch(
-        &self,
-        request: Request<UpdateBatchPoints>,
-    ) -> Answer<UpdateBatchResponse> {
+    async fn update_batch(&self, request: Request<UpdateBatchPoints>) -> Answer<UpdateBatchResponse> {
         let start = Instant::now();
         let request = request.into_inner();
         let operations = request.operations;
-        let plan = |config: &EdgeConfig| {
-            operations
-                .into_iter()
-                .map(|operation| writes::batched(operation, config))
-                .collect()
-        };
-        let result = self
-            .writing(&request.collection_name, request.wait, plan)
-            .await?;
-        Ok(Response::new(UpdateBatchResponse {
-            result,
-            time: seconds(start),
-            usage: None,
-        }))
+        let plan =
+            |config: &EdgeConfig| operations.into_iter().map(|operation| writes::batched(operation, config)).collect();
+        let result = self.writing(&request.collection_name, request.wait, plan).await?;
+        Ok(Response::new(UpdateBatchResponse { result, time: seconds(start), usage: None }))
     }
 
     async fn query(&self, request: Request<QueryPoints>) -> Answer<QueryResponse> {
@@ -375,30 +266,17 @@ impl Points for Services {
         let request = request.into_inner();
         let name = request.collection_name.clone();
         let result = self.reading(&name, |shard| query(shard, request)).await?;
-        Ok(Response::new(QueryResponse {
-            result,
-            time: seconds(start),
-            usage: None,
-        }))
+        Ok(Response::new(QueryResponse { result, time: seconds(start), usage: None }))
     }
 
     async fn query_batch(&self, request: Request<QueryBatchPoints>) -> Answer<QueryBatchResponse> {
         let start = Instant::now();
         let request = request.into_inner();
-        let result = self
-            .batch(&request.collection_name, request.query_points)
-            .await?;
-        Ok(Response::new(QueryBatchResponse {
-            result,
-            time: seconds(start),
-            usage: None,
-        }))
+        let result = self.batch(&request.collection_name, request.query_points).await?;
+        Ok(Response::new(QueryBatchResponse { result, time: seconds(start), usage: None }))
     }
 
-    async fn query_groups(
-        &self,
-        _request: Request<QueryPointGroups>,
-    ) -> Answer<QueryGroupsResponse> {
+    async fn query_groups(&self, _request: Request<QueryPointGroups>) -> Answer<QueryGroupsResponse> {
         unserved("QueryGroups")
     }
 
@@ -406,20 +284,11 @@ impl Points for Services {
         let start = Instant::now();
         let request = request.into_inner();
         let name = request.collection_name.clone();
-        let hits = self
-            .reading(&name, |shard| reads::facet(shard, request))
-            .await?;
-        Ok(Response::new(FacetResponse {
-            hits,
-            time: seconds(start),
-            usage: None,
-        }))
+        let hits = self.reading(&name, |shard| reads::facet(shard, request)).await?;
+        Ok(Response::new(FacetResponse { hits, time: seconds(start), usage: None }))
     }
 
-    async fn search_matrix_pairs(
-        &self,
-        _request: Request<SearchMatrixPoints>,
-    ) -> Answer<SearchMatrixPairsResponse> {
+    async fn search_matrix_pairs(&self, _request: Request<SearchMatrixPoints>) -> Answer<SearchMatrixPairsResponse> {
         unserved("SearchMatrixPairs")
     }
 
@@ -433,17 +302,9 @@ impl Points for Services {
 
 impl Services {
     /// The queries of a batch are on the batch's collection, whatever name each of them carries.
-    async fn batch(
-        &self,
-        name: &str,
-        queries: Vec<QueryPoints>,
-    ) -> Result<Vec<BatchResult>, Refusal> {
+    async fn batch(&self, name: &str, queries: Vec<QueryPoints>) -> Result<Vec<BatchResult>, Refusal> {
         self.reading(name, |shard| {
-            let answer = |one| {
-                Ok(BatchResult {
-                    result: query(shard, one)?,
-                })
-            };
+            let answer = |one| Ok(BatchResult { result: query(shard, one)? });
             queries.into_iter().map(answer).collect()
         })
         .await
@@ -451,9 +312,5 @@ impl Services {
 }
 
 fn operated(result: Option<UpdateResult>, start: Instant) -> Response<PointsOperationResponse> {
-    Response::new(PointsOperationResponse {
-        result,
-        time: seconds(start),
-        usage: None,
-    })
+    Response::new(PointsOperationResponse { result, time: seconds(start), usage: None })
 }

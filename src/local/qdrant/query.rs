@@ -3,15 +3,15 @@
 //! A point given as what to be near to is replaced by its vector, and left out of the results, as the server does.
 
 use qdrant_client::qdrant::{
-    AcornSearchParams, Fusion, LookupLocation, Mmr, NearestInputWithMmr, PrefetchQuery,
-    QuantizationSearchParams, Query, QueryPoints, Sample, ScoredPoint, SearchParams, SearchPoints,
-    SparseVector, VectorInput, query::Variant, vector_input,
+    AcornSearchParams, Fusion, LookupLocation, Mmr, NearestInputWithMmr, PrefetchQuery, QuantizationSearchParams,
+    Query, QueryPoints, Sample, ScoredPoint, SearchParams, SearchPoints, SparseVector, VectorInput, query::Variant,
+    vector_input,
 };
 use qdrant_edge as edge;
 use qdrant_edge::external::ordered_float::OrderedFloat;
 use qdrant_edge::{
-    Condition, EdgeShard, Filter, NamedQuery, Prefetch, QueryEnum, QueryRequest, ScoringQuery,
-    VectorInternal, WithPayloadInterface, WithVector,
+    Condition, EdgeShard, Filter, NamedQuery, Prefetch, QueryEnum, QueryRequest, ScoringQuery, VectorInternal,
+    WithPayloadInterface, WithVector,
 };
 
 use super::filter::optional_filter;
@@ -43,39 +43,22 @@ pub(super) fn query(shard: &EdgeShard, request: QueryPoints) -> Result<Vec<Score
         score_threshold: request.score_threshold.map(OrderedFloat),
         limit,
         offset,
-        params: request
-            .params
-            .map(|params| translation.params(params))
-            .transpose()?,
+        params: request.params.map(|params| translation.params(params)).transpose()?,
         with_vector: edge_with_vectors(request.with_vectors),
         with_payload: edge_with_payload(request.with_payload)?,
     })?;
-    Ok(results
-        .into_iter()
-        .skip(offset)
-        .take(limit)
-        .map(wire_scored)
-        .collect())
+    Ok(results.into_iter().skip(offset).take(limit).map(wire_scored).collect())
 }
 
 /// Rewrites an older search as a query.
 pub(super) fn search_as_query(search: SearchPoints) -> QueryPoints {
     let vector = match search.sparse_indices {
-        Some(indices) => vector_input::Variant::Sparse(SparseVector {
-            values: search.vector,
-            indices: indices.data,
-        }),
-        None => vector_input::Variant::Dense(qdrant_client::qdrant::DenseVector {
-            data: search.vector,
-        }),
+        Some(indices) => vector_input::Variant::Sparse(SparseVector { values: search.vector, indices: indices.data }),
+        None => vector_input::Variant::Dense(qdrant_client::qdrant::DenseVector { data: search.vector }),
     };
     QueryPoints {
         collection_name: search.collection_name,
-        query: Some(Query {
-            variant: Some(Variant::Nearest(VectorInput {
-                variant: Some(vector),
-            })),
-        }),
+        query: Some(Query { variant: Some(Variant::Nearest(VectorInput { variant: Some(vector) })) }),
         using: search.vector_name,
         filter: search.filter,
         params: search.params,
@@ -100,10 +83,7 @@ struct Scoring {
 
 impl From<ScoringQuery> for Scoring {
     fn from(query: ScoringQuery) -> Scoring {
-        Scoring {
-            query: Some(query),
-            left_out: Vec::new(),
-        }
+        Scoring { query: Some(query), left_out: Vec::new() }
     }
 }
 
@@ -116,10 +96,7 @@ struct Translation<'a> {
 
 impl<'a> Translation<'a> {
     fn of(shard: &'a EdgeShard) -> Translation<'a> {
-        Translation {
-            shard,
-            most: shard.info().points_count.max(1),
-        }
+        Translation { shard, most: shard.info().points_count.max(1) }
     }
 
     fn size(&self, number: u64) -> usize {
@@ -128,22 +105,16 @@ impl<'a> Translation<'a> {
 
     fn limit(&self, limit: Option<u64>) -> Result<usize, Refusal> {
         match limit.unwrap_or(DEFAULT_LIMIT) {
-            0 => Err(Refusal::bad_input(
-                "Validation error in body: [limit: value 0 invalid, must be 1 or larger]",
-            )),
+            0 => Err(Refusal::bad_input("Validation error in body: [limit: value 0 invalid, must be 1 or larger]")),
             limit => Ok(self.size(limit)),
         }
     }
 
     fn prefetches(&self, list: Vec<PrefetchQuery>, depth: usize) -> Result<Vec<Prefetch>, Refusal> {
         if depth > DEEPEST {
-            return Err(Refusal::bad_input(format!(
-                "prefetches depth exceeds max depth {DEEPEST}"
-            )));
+            return Err(Refusal::bad_input(format!("prefetches depth exceeds max depth {DEEPEST}")));
         }
-        list.into_iter()
-            .map(|prefetch| self.prefetch(prefetch, depth))
-            .collect()
+        list.into_iter().map(|prefetch| self.prefetch(prefetch, depth)).collect()
     }
 
     fn prefetch(&self, prefetch: PrefetchQuery, depth: usize) -> Result<Prefetch, Refusal> {
@@ -155,40 +126,21 @@ impl<'a> Translation<'a> {
             filter: without(optional_filter(prefetch.filter)?, scoring.left_out),
             query: scoring.query,
             limit,
-            params: prefetch
-                .params
-                .map(|params| self.params(params))
-                .transpose()?,
+            params: prefetch.params.map(|params| self.params(params)).transpose()?,
             score_threshold: prefetch.score_threshold.map(OrderedFloat),
         })
     }
 
-    fn scoring(
-        &self,
-        query: Option<Query>,
-        using: String,
-        limit: usize,
-    ) -> Result<Scoring, Refusal> {
+    fn scoring(&self, query: Option<Query>, using: String, limit: usize) -> Result<Scoring, Refusal> {
         let Some(query) = query else {
-            return Ok(Scoring {
-                query: None,
-                left_out: Vec::new(),
-            });
+            return Ok(Scoring { query: None, left_out: Vec::new() });
         };
-        let variant = query
-            .variant
-            .ok_or_else(|| Refusal::bad_input("Query variant is missing"))?;
+        let variant = query.variant.ok_or_else(|| Refusal::bad_input("Query variant is missing"))?;
         match variant {
             Variant::Nearest(input) => {
                 let (vector, left_out) = self.vector(input, &using)?;
-                let nearest = QueryEnum::Nearest(NamedQuery {
-                    query: vector,
-                    using: Some(using),
-                });
-                Ok(Scoring {
-                    query: Some(ScoringQuery::Vector(nearest)),
-                    left_out,
-                })
+                let nearest = QueryEnum::Nearest(NamedQuery { query: vector, using: Some(using) });
+                Ok(Scoring { query: Some(ScoringQuery::Vector(nearest)), left_out })
             }
             Variant::NearestWithMmr(input) => self.mmr(input, using, limit),
             Variant::OrderBy(order) => Ok(ScoringQuery::OrderBy(edge_order(order)?).into()),
@@ -211,19 +163,9 @@ impl<'a> Translation<'a> {
         }
     }
 
-    fn mmr(
-        &self,
-        input: NearestInputWithMmr,
-        using: String,
-        limit: usize,
-    ) -> Result<Scoring, Refusal> {
-        let nearest = input
-            .nearest
-            .ok_or_else(|| Refusal::bad_input("nearest vector is missing"))?;
-        let Mmr {
-            diversity,
-            candidates_limit,
-        } = input.mmr.unwrap_or_default();
+    fn mmr(&self, input: NearestInputWithMmr, using: String, limit: usize) -> Result<Scoring, Refusal> {
+        let nearest = input.nearest.ok_or_else(|| Refusal::bad_input("nearest vector is missing"))?;
+        let Mmr { diversity, candidates_limit } = input.mmr.unwrap_or_default();
         let diversity = diversity.unwrap_or(DEFAULT_DIVERSITY);
         if !(0.0..=1.0).contains(&diversity) {
             return Err(Refusal::bad_input(format!(
@@ -235,59 +177,34 @@ impl<'a> Translation<'a> {
             vector,
             using,
             lambda: OrderedFloat(1.0 - diversity),
-            candidates_limit: candidates_limit
-                .map_or(limit, |most| self.size(u64::from(most)).max(1)),
+            candidates_limit: candidates_limit.map_or(limit, |most| self.size(u64::from(most)).max(1)),
         };
-        Ok(Scoring {
-            query: Some(ScoringQuery::Mmr(mmr)),
-            left_out,
-        })
+        Ok(Scoring { query: Some(ScoringQuery::Mmr(mmr)), left_out })
     }
 
-    fn vector(
-        &self,
-        input: VectorInput,
-        using: &str,
-    ) -> Result<(VectorInternal, Vec<edge::PointId>), Refusal> {
+    fn vector(&self, input: VectorInput, using: &str) -> Result<(VectorInternal, Vec<edge::PointId>), Refusal> {
         let id = match near(input)? {
             Near::Vector(vector) => return Ok((vector, Vec::new())),
             Near::Point(id) => id,
         };
         let selector = WithVector::Selector(vec![using.to_owned()]);
-        let found = self.shard.retrieve(
-            &[id],
-            Some(WithPayloadInterface::Bool(false)),
-            Some(selector),
-        )?;
-        let record = found
-            .first()
-            .ok_or_else(|| Refusal::NoPoint(id.to_string()))?;
-        let vector = record.get_vector_by_name(using).ok_or_else(|| {
-            Refusal::bad_input(format!(
-                "Not found: Vector with name {using} for point {id}"
-            ))
-        })?;
+        let found = self.shard.retrieve(&[id], Some(WithPayloadInterface::Bool(false)), Some(selector))?;
+        let record = found.first().ok_or_else(|| Refusal::NoPoint(id.to_string()))?;
+        let vector = record
+            .get_vector_by_name(using)
+            .ok_or_else(|| Refusal::bad_input(format!("Not found: Vector with name {using} for point {id}")))?;
         Ok((vector.to_owned(), vec![id]))
     }
 
     fn params(&self, params: SearchParams) -> Result<edge::SearchParams, Refusal> {
-        let SearchParams {
-            hnsw_ef,
-            exact,
-            quantization,
-            indexed_only,
-            acorn,
-            idf,
-        } = params;
+        let SearchParams { hnsw_ef, exact, quantization, indexed_only, acorn, idf } = params;
         if idf.is_some_and(|idf| idf.corpus.is_some()) {
             return Err(Refusal::unserved("SearchParams.idf"));
         }
         Ok(edge::SearchParams {
             hnsw_ef: hnsw_ef.map(|ef| self.size(ef)),
             exact: exact.unwrap_or(false),
-            quantization: quantization
-                .map(|given| self.quantization(given))
-                .transpose()?,
+            quantization: quantization.map(|given| self.quantization(given)).transpose()?,
             indexed_only: indexed_only.unwrap_or(false),
             acorn: acorn.map(|given: AcornSearchParams| edge::AcornSearchParams {
                 enable: given.enable.unwrap_or(false),
@@ -296,15 +213,8 @@ impl<'a> Translation<'a> {
         })
     }
 
-    fn quantization(
-        &self,
-        given: QuantizationSearchParams,
-    ) -> Result<edge::QuantizationSearchParams, Refusal> {
-        let QuantizationSearchParams {
-            ignore,
-            rescore,
-            oversampling,
-        } = given;
+    fn quantization(&self, given: QuantizationSearchParams) -> Result<edge::QuantizationSearchParams, Refusal> {
+        let QuantizationSearchParams { ignore, rescore, oversampling } = given;
         if let Some(factor) = oversampling.filter(|factor| factor.is_nan() || *factor < 1.0) {
             return Err(Refusal::bad_input(format!(
                 "Validation error in body: [params.quantization.oversampling: value {factor} invalid, must be 1.0 or larger]"
@@ -319,8 +229,7 @@ impl<'a> Translation<'a> {
 }
 
 fn rrf(k: Option<u32>, weights: &[f32]) -> Scoring {
-    let weights =
-        (!weights.is_empty()).then(|| weights.iter().copied().map(OrderedFloat).collect());
+    let weights = (!weights.is_empty()).then(|| weights.iter().copied().map(OrderedFloat).collect());
     let k = k.unwrap_or(DEFAULT_RRF_K) as usize;
     ScoringQuery::Fusion(edge::Fusion::Rrf { k, weights }).into()
 }

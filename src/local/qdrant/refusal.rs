@@ -52,9 +52,7 @@ impl From<Refusal> for Status {
 impl From<OperationError> for Refusal {
     fn from(error: OperationError) -> Refusal {
         match error {
-            OperationError::PointIdError { missed_point_id } => {
-                Refusal::NoPoint(missed_point_id.to_string())
-            }
+            OperationError::PointIdError { missed_point_id } => Refusal::NoPoint(missed_point_id.to_string()),
             OperationError::ServiceError { description, .. } => Refusal::Internal(description),
             OperationError::InconsistentStorage { .. }
             | OperationError::OutOfMemory { .. }

@@ -82,31 +82,17 @@ impl QdrantServer {
     ///
     /// # Errors
     /// When the directory cannot be used or is served already, or the address is taken.
-    pub async fn start(
-        data_dir: &Path,
-        bind: SocketAddr,
-    ) -> Result<QdrantServer, QdrantServerError> {
+    pub async fn start(data_dir: &Path, bind: SocketAddr) -> Result<QdrantServer, QdrantServerError> {
         let path = data_dir.to_owned();
         let opened = tokio::task::spawn_blocking(move || open(&path)).await;
         let (lock, catalog) = opened.map_err(QdrantServerError::Panicked)??;
-        let unreachable = |source| QdrantServerError::Listen {
-            address: bind,
-            source,
-        };
+        let unreachable = |source| QdrantServerError::Listen { address: bind, source };
         let listener = TcpListener::bind(bind).await.map_err(unreachable)?;
         let address = listener.local_addr().map_err(unreachable)?;
-        let services = Arc::new(Services {
-            catalog: Arc::new(catalog),
-        });
+        let services = Arc::new(Services { catalog: Arc::new(catalog) });
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(serve(services.clone(), listener, stopped));
-        Ok(QdrantServer {
-            address,
-            services,
-            stop: Some(stop),
-            serving,
-            _lock: lock,
-        })
+        Ok(QdrantServer { address, services, stop: Some(stop), serving, _lock: lock })
     }
 
     /// Returns the address clients connect to.
@@ -157,10 +143,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 fn open(data_dir: &Path) -> Result<(File, Catalog), QdrantServerError> {
-    let directory = |source| QdrantServerError::Directory {
-        path: data_dir.to_owned(),
-        source,
-    };
+    let directory = |source| QdrantServerError::Directory { path: data_dir.to_owned(), source };
     fs::create_dir_all(data_dir).map_err(directory)?;
     let data_dir = data_dir.canonicalize().map_err(directory)?;
     let lock = File::create(data_dir.join(LOCK_FILE)).map_err(directory)?;
@@ -171,10 +154,7 @@ fn open(data_dir: &Path) -> Result<(File, Catalog), QdrantServerError> {
     }
     match Catalog::open(&data_dir) {
         Ok(catalog) => Ok((lock, catalog)),
-        Err(refusal) => Err(QdrantServerError::Stored {
-            path: data_dir,
-            reason: refusal.to_string(),
-        }),
+        Err(refusal) => Err(QdrantServerError::Stored { path: data_dir, reason: refusal.to_string() }),
     }
 }
 
@@ -192,9 +172,7 @@ async fn serve(
                 .max_decoding_message_size(LARGEST_MESSAGE),
         )
         .add_service(
-            PointsServer::from_arc(services.clone())
-                .accept_compressed(gzip)
-                .max_decoding_message_size(LARGEST_MESSAGE),
+            PointsServer::from_arc(services.clone()).accept_compressed(gzip).max_decoding_message_size(LARGEST_MESSAGE),
         )
         .add_service(SnapshotsServer::from_arc(services))
         .serve_with_incoming_shutdown(TcpIncoming::from(listener), async {
@@ -206,10 +184,7 @@ async fn serve(
 
 #[tonic::async_trait]
 impl qdrant_server::Qdrant for Services {
-    async fn health_check(
-        &self,
-        _request: Request<HealthCheckRequest>,
-    ) -> Result<Response<HealthCheckReply>, Status> {
+    async fn health_check(&self, _request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckReply>, Status> {
         Ok(Response::new(HealthCheckReply {
             title: "qdrant - vector search engine (local, Qdrant Edge)".to_owned(),
             version: VERSION.to_owned(),

@@ -3,9 +3,9 @@
 
 use qdrant_client::qdrant::snapshots_server::Snapshots;
 use qdrant_client::qdrant::{
-    CreateFullSnapshotRequest, CreateSnapshotRequest, CreateSnapshotResponse,
-    DeleteFullSnapshotRequest, DeleteSnapshotRequest, DeleteSnapshotResponse,
-    ListFullSnapshotsRequest, ListSnapshotsRequest, ListSnapshotsResponse,
+    CreateFullSnapshotRequest, CreateSnapshotRequest, CreateSnapshotResponse, DeleteFullSnapshotRequest,
+    DeleteSnapshotRequest, DeleteSnapshotResponse, ListFullSnapshotsRequest, ListSnapshotsRequest,
+    ListSnapshotsResponse,
 };
 use tonic::{Request, Response, Status};
 
@@ -26,10 +26,7 @@ impl Snapshots for Services {
         unserved("CreateSnapshot")
     }
 
-    async fn list(
-        &self,
-        _request: Request<ListSnapshotsRequest>,
-    ) -> Result<Response<ListSnapshotsResponse>, Status> {
+    async fn list(&self, _request: Request<ListSnapshotsRequest>) -> Result<Response<ListSnapshotsResponse>, Status> {
         unserved("ListSnapshots")
     }
 

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use qdrant_client::qdrant::{
-    ListValue, NullValue, PointId, PointsSelector, Struct, Value, WithPayloadSelector,
-    WithVectorsSelector, point_id::PointIdOptions, points_selector::PointsSelectorOneOf,
-    value::Kind, with_payload_selector::SelectorOptions as PayloadOptions,
-    with_vectors_selector::SelectorOptions as VectorOptions,
+    ListValue, NullValue, PointId, PointsSelector, Struct, Value, WithPayloadSelector, WithVectorsSelector,
+    point_id::PointIdOptions, points_selector::PointsSelectorOneOf, value::Kind,
+    with_payload_selector::SelectorOptions as PayloadOptions, with_vectors_selector::SelectorOptions as VectorOptions,
 };
 use qdrant_edge::{
-    Filter, JsonPath, Payload, PayloadSelector, PayloadSelectorExclude, PayloadSelectorInclude,
-    PointId as EdgeId, WithPayloadInterface, WithVector,
+    Filter, JsonPath, Payload, PayloadSelector, PayloadSelectorExclude, PayloadSelectorInclude, PointId as EdgeId,
+    WithPayloadInterface, WithVector,
 };
 use serde_json::{Map, Number, Value as Json};
 
@@ -46,9 +45,7 @@ pub(super) fn wire_id(id: EdgeId) -> PointId {
         EdgeId::NumId(number) => PointIdOptions::Num(number),
         EdgeId::Uuid(uuid) => PointIdOptions::Uuid(uuid.hyphenated().to_string()),
     };
-    PointId {
-        point_id_options: Some(options),
-    }
+    PointId { point_id_options: Some(options) }
 }
 
 pub(super) fn selected(selector: Option<PointsSelector>) -> Result<Selected, Refusal> {
@@ -60,8 +57,7 @@ pub(super) fn selected(selector: Option<PointsSelector>) -> Result<Selected, Ref
 }
 
 pub(super) fn json_path(key: &str) -> Result<JsonPath, Refusal> {
-    key.parse()
-        .map_err(|()| Refusal::bad_input(format!("Invalid json path: '{key}'")))
+    key.parse().map_err(|()| Refusal::bad_input(format!("Invalid json path: '{key}'")))
 }
 
 pub(super) fn json_paths(keys: &[String]) -> Result<Vec<JsonPath>, Refusal> {
@@ -73,23 +69,19 @@ pub(super) fn edge_payload(payload: HashMap<String, Value>) -> Result<Payload, R
 }
 
 pub(super) fn wire_payload(payload: Option<Payload>) -> HashMap<String, Value> {
-    payload
-        .map(|p| p.0.into_iter().map(|(k, v)| (k, wire_value(v))).collect())
-        .unwrap_or_default()
+    payload.map(|p| p.0.into_iter().map(|(k, v)| (k, wire_value(v))).collect()).unwrap_or_default()
 }
 
-pub(super) fn edge_with_payload(
-    selector: Option<WithPayloadSelector>,
-) -> Result<WithPayloadInterface, Refusal> {
+pub(super) fn edge_with_payload(selector: Option<WithPayloadSelector>) -> Result<WithPayloadInterface, Refusal> {
     Ok(match selector.and_then(|s| s.selector_options) {
         None => WithPayloadInterface::Bool(false),
         Some(PayloadOptions::Enable(enable)) => WithPayloadInterface::Bool(enable),
-        Some(PayloadOptions::Include(keys)) => WithPayloadInterface::Selector(
-            PayloadSelector::Include(PayloadSelectorInclude::new(json_paths(&keys.fields)?)),
-        ),
-        Some(PayloadOptions::Exclude(keys)) => WithPayloadInterface::Selector(
-            PayloadSelector::Exclude(PayloadSelectorExclude::new(json_paths(&keys.fields)?)),
-        ),
+        Some(PayloadOptions::Include(keys)) => WithPayloadInterface::Selector(PayloadSelector::Include(
+            PayloadSelectorInclude::new(json_paths(&keys.fields)?),
+        )),
+        Some(PayloadOptions::Exclude(keys)) => WithPayloadInterface::Selector(PayloadSelector::Exclude(
+            PayloadSelectorExclude::new(json_paths(&keys.fields)?),
+        )),
     })
 }
 
@@ -102,10 +94,7 @@ pub(super) fn edge_with_vectors(selector: Option<WithVectorsSelector>) -> WithVe
 }
 
 fn json_object(fields: HashMap<String, Value>) -> Result<Map<String, Json>, Refusal> {
-    fields
-        .into_iter()
-        .map(|(key, value)| Ok((key, json_value(value)?)))
-        .collect()
+    fields.into_iter().map(|(key, value)| Ok((key, json_value(value)?))).collect()
 }
 
 fn json_value(value: Value) -> Result<Json, Refusal> {
@@ -118,12 +107,7 @@ fn json_value(value: Value) -> Result<Json, Refusal> {
             .ok_or_else(|| Refusal::bad_input(format!("{number} is not a JSON number")))?,
         Some(Kind::StringValue(text)) => Json::String(text),
         Some(Kind::StructValue(object)) => Json::Object(json_object(object.fields)?),
-        Some(Kind::ListValue(list)) => Json::Array(
-            list.values
-                .into_iter()
-                .map(json_value)
-                .collect::<Result<_, _>>()?,
-        ),
+        Some(Kind::ListValue(list)) => Json::Array(list.values.into_iter().map(json_value).collect::<Result<_, _>>()?),
     })
 }
 
@@ -136,15 +120,10 @@ fn wire_value(value: Json) -> Value {
             None => Kind::DoubleValue(number.as_f64().unwrap_or(f64::NAN)),
         },
         Json::String(text) => Kind::StringValue(text),
-        Json::Array(values) => Kind::ListValue(ListValue {
-            values: values.into_iter().map(wire_value).collect(),
-        }),
-        Json::Object(fields) => Kind::StructValue(Struct {
-            fields: fields
-                .into_iter()
-                .map(|(k, v)| (k, wire_value(v)))
-                .collect(),
-        }),
+        Json::Array(values) => Kind::ListValue(ListValue { values: values.into_iter().map(wire_value).collect() }),
+        Json::Object(fields) => {
+            Kind::StructValue(Struct { fields: fields.into_iter().map(|(k, v)| (k, wire_value(v))).collect() })
+        }
     };
     Value { kind: Some(kind) }
 }

@@ -1,15 +1,14 @@
 //! Write requests as changes of the shard. A request is translated as a whole before its first change is applied.
 
 use qdrant_client::qdrant::{
-    ClearPayloadPoints, DeletePayloadPoints, DeletePointVectors, DeletePoints, Filter, PointStruct,
-    PointVectors, PointsSelector, PointsUpdateOperation, SetPayloadPoints, ShardKeySelector,
-    UpdateMode, UpdatePointVectors, UpsertPoints, Value, VectorsSelector,
-    points_update_operation::Operation,
+    ClearPayloadPoints, DeletePayloadPoints, DeletePointVectors, DeletePoints, Filter, PointStruct, PointVectors,
+    PointsSelector, PointsUpdateOperation, SetPayloadPoints, ShardKeySelector, UpdateMode, UpdatePointVectors,
+    UpsertPoints, Value, VectorsSelector, points_update_operation::Operation,
 };
 use qdrant_edge::{
-    ConditionalInsertOperation, DeletePayloadOp, EdgeConfig, PayloadOps, PointIdsList,
-    PointInsertOperations, PointOperations, PointStructPersisted, PointVectorsPersisted,
-    SetPayloadOp, UpdateOperation, UpdateVectorsOp, VectorOperations,
+    ConditionalInsertOperation, DeletePayloadOp, EdgeConfig, PayloadOps, PointIdsList, PointInsertOperations,
+    PointOperations, PointStructPersisted, PointVectorsPersisted, SetPayloadOp, UpdateOperation, UpdateVectorsOp,
+    VectorOperations,
 };
 use std::collections::HashMap;
 
@@ -30,12 +29,7 @@ pub(super) enum PayloadWrite {
 
 pub(super) fn upsert(request: UpsertPoints, config: &EdgeConfig) -> Result<Change, Refusal> {
     one_shard(request.shard_key_selector)?;
-    insert(
-        request.points,
-        request.update_filter,
-        request.update_mode,
-        config,
-    )
+    insert(request.points, request.update_filter, request.update_mode, config)
 }
 
 pub(super) fn delete(request: DeletePoints) -> Result<Change, Refusal> {
@@ -43,10 +37,7 @@ pub(super) fn delete(request: DeletePoints) -> Result<Change, Refusal> {
     delete_selected(request.points)
 }
 
-pub(super) fn update_vectors(
-    request: UpdatePointVectors,
-    config: &EdgeConfig,
-) -> Result<Change, Refusal> {
+pub(super) fn update_vectors(request: UpdatePointVectors, config: &EdgeConfig) -> Result<Change, Refusal> {
     one_shard(request.shard_key_selector)?;
     replace_vectors(request.points, request.update_filter, config)
 }
@@ -58,12 +49,7 @@ pub(super) fn delete_vectors(request: DeletePointVectors) -> Result<Change, Refu
 
 pub(super) fn set_payload(request: SetPayloadPoints, how: PayloadWrite) -> Result<Change, Refusal> {
     one_shard(request.shard_key_selector)?;
-    write_payload(
-        request.payload,
-        request.points_selector,
-        request.key.as_deref(),
-        how,
-    )
+    write_payload(request.payload, request.points_selector, request.key.as_deref(), how)
 }
 
 pub(super) fn delete_payload(request: DeletePayloadPoints) -> Result<Change, Refusal> {
@@ -78,14 +64,8 @@ pub(super) fn clear_payload(request: ClearPayloadPoints) -> Result<Change, Refus
 
 /// One operation of an update batch.
 #[expect(deprecated, reason = "older clients send the deprecated operations")]
-pub(super) fn batched(
-    operation: PointsUpdateOperation,
-    config: &EdgeConfig,
-) -> Result<Change, Refusal> {
-    match operation
-        .operation
-        .ok_or_else(|| Refusal::bad_input("Operation is missing"))?
-    {
+pub(super) fn batched(operation: PointsUpdateOperation, config: &EdgeConfig) -> Result<Change, Refusal> {
+    match operation.operation.ok_or_else(|| Refusal::bad_input("Operation is missing"))? {
         Operation::Upsert(list) => {
             one_shard(list.shard_key_selector)?;
             insert(list.points, list.update_filter, list.update_mode, config)
@@ -97,21 +77,11 @@ pub(super) fn batched(
         }
         Operation::SetPayload(set) => {
             one_shard(set.shard_key_selector)?;
-            write_payload(
-                set.payload,
-                set.points_selector,
-                set.key.as_deref(),
-                PayloadWrite::Set,
-            )
+            write_payload(set.payload, set.points_selector, set.key.as_deref(), PayloadWrite::Set)
         }
         Operation::OverwritePayload(set) => {
             one_shard(set.shard_key_selector)?;
-            write_payload(
-                set.payload,
-                set.points_selector,
-                set.key.as_deref(),
-                PayloadWrite::Overwrite,
-            )
+            write_payload(set.payload, set.points_selector, set.key.as_deref(), PayloadWrite::Overwrite)
         }
         Operation::DeletePayload(delete) => {
             one_shard(delete.shard_key_selector)?;
@@ -167,18 +137,13 @@ fn insert(
     };
     let operation = match (optional_filter(update_filter)?, mode) {
         (None, None) => PointOperations::UpsertPoints(points),
-        (condition, update_mode) => {
-            PointOperations::UpsertPointsConditional(ConditionalInsertOperation {
-                points_op: points,
-                condition: condition.unwrap_or_default(),
-                update_mode,
-            })
-        }
+        (condition, update_mode) => PointOperations::UpsertPointsConditional(ConditionalInsertOperation {
+            points_op: points,
+            condition: condition.unwrap_or_default(),
+            update_mode,
+        }),
     };
-    Ok(Change {
-        operation: UpdateOperation::PointOperation(operation),
-        points: count,
-    })
+    Ok(Change { operation: UpdateOperation::PointOperation(operation), points: count })
 }
 
 fn delete_selected(points: Option<PointsSelector>) -> Result<Change, Refusal> {
@@ -189,10 +154,7 @@ fn delete_selected(points: Option<PointsSelector>) -> Result<Change, Refusal> {
         }
         Selected::Matching(filter) => (PointOperations::DeletePointsByFilter(filter), UNCOUNTED),
     };
-    Ok(Change {
-        operation: UpdateOperation::PointOperation(operation),
-        points: count,
-    })
+    Ok(Change { operation: UpdateOperation::PointOperation(operation), points: count })
 }
 
 fn replace_vectors(
@@ -204,46 +166,23 @@ fn replace_vectors(
     let points = points
         .into_iter()
         .map(|point| {
-            Ok(PointVectorsPersisted {
-                id: required_id(point.id)?,
-                vector: edge_vectors(point.vectors, config)?,
-            })
+            Ok(PointVectorsPersisted { id: required_id(point.id)?, vector: edge_vectors(point.vectors, config)? })
         })
         .collect::<Result<Vec<_>, Refusal>>()?;
-    let update = UpdateVectorsOp {
-        points,
-        update_filter: optional_filter(update_filter)?,
-    };
-    Ok(Change {
-        operation: UpdateOperation::VectorOperation(VectorOperations::UpdateVectors(update)),
-        points: count,
-    })
+    let update = UpdateVectorsOp { points, update_filter: optional_filter(update_filter)? };
+    Ok(Change { operation: UpdateOperation::VectorOperation(VectorOperations::UpdateVectors(update)), points: count })
 }
 
-fn remove_vectors(
-    points: Option<PointsSelector>,
-    vectors: Option<VectorsSelector>,
-) -> Result<Change, Refusal> {
-    let names = vectors
-        .ok_or_else(|| Refusal::bad_input("vectors is missing"))?
-        .names;
+fn remove_vectors(points: Option<PointsSelector>, vectors: Option<VectorsSelector>) -> Result<Change, Refusal> {
+    let names = vectors.ok_or_else(|| Refusal::bad_input("vectors is missing"))?.names;
     let (operation, count) = match selected(points)? {
         Selected::Ids(ids) => {
             let count = ids.len() as u64;
-            (
-                VectorOperations::DeleteVectors(PointIdsList::from(ids), names),
-                count,
-            )
+            (VectorOperations::DeleteVectors(PointIdsList::from(ids), names), count)
         }
-        Selected::Matching(filter) => (
-            VectorOperations::DeleteVectorsByFilter(filter, names),
-            UNCOUNTED,
-        ),
+        Selected::Matching(filter) => (VectorOperations::DeleteVectorsByFilter(filter, names), UNCOUNTED),
     };
-    Ok(Change {
-        operation: UpdateOperation::VectorOperation(operation),
-        points: count,
-    })
+    Ok(Change { operation: UpdateOperation::VectorOperation(operation), points: count })
 }
 
 fn write_payload(
@@ -253,12 +192,7 @@ fn write_payload(
     how: PayloadWrite,
 ) -> Result<Change, Refusal> {
     let (points, filter, count) = points_or_filter(points)?;
-    let write = SetPayloadOp {
-        payload: edge_payload(payload)?,
-        points,
-        filter,
-        key: key.map(json_path).transpose()?,
-    };
+    let write = SetPayloadOp { payload: edge_payload(payload)?, points, filter, key: key.map(json_path).transpose()? };
     Ok(payload_change(
         match how {
             PayloadWrite::Set => PayloadOps::SetPayload(write),
@@ -271,14 +205,7 @@ fn write_payload(
 fn remove_payload(keys: &[String], points: Option<PointsSelector>) -> Result<Change, Refusal> {
     let (points, filter, count) = points_or_filter(points)?;
     let keys = json_paths(keys)?;
-    Ok(payload_change(
-        PayloadOps::DeletePayload(DeletePayloadOp {
-            keys,
-            points,
-            filter,
-        }),
-        count,
-    ))
+    Ok(payload_change(PayloadOps::DeletePayload(DeletePayloadOp { keys, points, filter }), count))
 }
 
 fn clear_selected(points: Option<PointsSelector>) -> Result<Change, Refusal> {
@@ -287,24 +214,15 @@ fn clear_selected(points: Option<PointsSelector>) -> Result<Change, Refusal> {
             let count = points.len() as u64;
             payload_change(PayloadOps::ClearPayload { points }, count)
         }
-        Selected::Matching(filter) => {
-            payload_change(PayloadOps::ClearPayloadByFilter(filter), UNCOUNTED)
-        }
+        Selected::Matching(filter) => payload_change(PayloadOps::ClearPayloadByFilter(filter), UNCOUNTED),
     })
 }
 
 fn payload_change(operation: PayloadOps, points: u64) -> Change {
-    Change {
-        operation: UpdateOperation::PayloadOperation(operation),
-        points,
-    }
+    Change { operation: UpdateOperation::PayloadOperation(operation), points }
 }
 
-type PointsOrFilter = (
-    Option<Vec<qdrant_edge::PointId>>,
-    Option<qdrant_edge::Filter>,
-    u64,
-);
+type PointsOrFilter = (Option<Vec<qdrant_edge::PointId>>, Option<qdrant_edge::Filter>, u64);
 
 fn points_or_filter(points: Option<PointsSelector>) -> Result<PointsOrFilter, Refusal> {
     Ok(match selected(points)? {

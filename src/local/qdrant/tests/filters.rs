@@ -1,8 +1,8 @@
 //! Filters, with and without an index, and facets.
 
 use qdrant_client::qdrant::{
-    Condition, CountPointsBuilder, CreateFieldIndexCollectionBuilder, FacetCountsBuilder,
-    FieldType, Filter, Range, ScrollPointsBuilder, facet_value::Variant,
+    Condition, CountPointsBuilder, CreateFieldIndexCollectionBuilder, FacetCountsBuilder, FieldType, Filter, Range,
+    ScrollPointsBuilder, facet_value::Variant,
 };
 use serde_json::json;
 use tonic::Code;
@@ -30,12 +30,7 @@ pub(super) async fn filled() -> Fixture {
             json!({ "kind": "law", "page": 2, "tags": [],
             "parts": [{ "n": 1, "ok": false }] }),
         ),
-        point(
-            3,
-            [0.0, 0.0, 3.0, 0.0],
-            &[(3, 1.0)],
-            json!({ "kind": "note", "page": 3, "score": 0.5, "open": true }),
-        ),
+        point(3, [0.0, 0.0, 3.0, 0.0], &[(3, 1.0)], json!({ "kind": "note", "page": 3, "score": 0.5, "open": true })),
     ];
     fixture.upsert(LIBRARY, points).await;
     fixture
@@ -56,10 +51,7 @@ fn keyword(key: &str, value: &str) -> Condition {
 }
 
 fn cases() -> Vec<(&'static str, Filter, &'static [u64])> {
-    let second_on = Range {
-        gte: Some(2.0),
-        ..Range::default()
-    };
+    let second_on = Range { gte: Some(2.0), ..Range::default() };
     let first_and_ok = Filter::must([is("n", 1), is("ok", true)]);
     let must = |condition: Condition| Filter::must([condition]);
     vec![
@@ -72,18 +64,10 @@ fn cases() -> Vec<(&'static str, Filter, &'static [u64])> {
         ("array", must(keyword("tags", "b")), &[1]),
         ("range", must(Condition::range("page", second_on)), &[2, 3]),
         ("path", must(is("parts[].ok", true)), &[1]),
-        (
-            "nested",
-            must(Condition::nested("parts", first_and_ok)),
-            &[1],
-        ),
+        ("nested", must(Condition::nested("parts", first_and_ok)), &[1]),
         ("is empty", must(Condition::is_empty("tags")), &[2, 3]),
         ("must not", Filter::must_not([keyword("kind", "law")]), &[3]),
-        (
-            "should",
-            Filter::should([is("page", 1), is("page", 2)]),
-            &[1, 2],
-        ),
+        ("should", Filter::should([is("page", 1), is("page", 2)]), &[1, 2]),
     ]
 }
 
@@ -93,47 +77,20 @@ async fn filters_select_by_payload_and_by_id() {
     for (name, filter, expected) in cases() {
         assert_eq!(matching(&fixture, filter).await, expected, "{name}");
     }
-    for (field, kind) in [
-        ("kind", FieldType::Keyword),
-        ("page", FieldType::Integer),
-        ("uid", FieldType::Uuid),
-    ] {
+    for (field, kind) in [("kind", FieldType::Keyword), ("page", FieldType::Integer), ("uid", FieldType::Uuid)] {
         let index = CreateFieldIndexCollectionBuilder::new(LIBRARY, field, kind).wait(true);
-        fixture
-            .client
-            .create_field_index(index)
-            .await
-            .expect("an index");
+        fixture.client.create_field_index(index).await.expect("an index");
     }
     let fixture = fixture.restart().await;
     for (name, filter, expected) in cases() {
-        let counted = CountPointsBuilder::new(LIBRARY)
-            .filter(filter.clone())
-            .exact(true);
+        let counted = CountPointsBuilder::new(LIBRARY).filter(filter.clone()).exact(true);
         let counted = fixture.client.count(counted).await.expect("a count").result;
-        assert_eq!(
-            counted.expect("a result").count,
-            expected.len() as u64,
-            "{name}"
-        );
-        assert_eq!(
-            matching(&fixture, filter).await,
-            expected,
-            "{name}, indexed"
-        );
+        assert_eq!(counted.expect("a result").count, expected.len() as u64, "{name}");
+        assert_eq!(matching(&fixture, filter).await, expected, "{name}, indexed");
     }
-    let info = fixture
-        .client
-        .collection_info(LIBRARY)
-        .await
-        .expect("info")
-        .result
-        .expect("a result");
+    let info = fixture.client.collection_info(LIBRARY).await.expect("info").result.expect("a result");
     assert_eq!(info.payload_schema.len(), 3);
-    assert_eq!(
-        (info.points_count, info.payload_schema["kind"].points),
-        (Some(3), Some(3))
-    );
+    assert_eq!((info.points_count, info.payload_schema["kind"].points), (Some(3), Some(3)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,28 +99,10 @@ async fn a_facet_counts_the_values_of_an_indexed_field() {
     let facet = FacetCountsBuilder::new(LIBRARY, "kind").exact(true);
     let refused = refusal(fixture.client.facet(facet.clone()).await);
     assert_eq!(refused.0, Code::InvalidArgument);
-    let index =
-        CreateFieldIndexCollectionBuilder::new(LIBRARY, "kind", FieldType::Keyword).wait(true);
-    fixture
-        .client
-        .create_field_index(index)
-        .await
-        .expect("an index");
+    let index = CreateFieldIndexCollectionBuilder::new(LIBRARY, "kind", FieldType::Keyword).wait(true);
+    fixture.client.create_field_index(index).await.expect("an index");
     let hits = fixture.client.facet(facet).await.expect("a facet").hits;
-    let hits: Vec<_> = hits
-        .into_iter()
-        .map(|hit| {
-            (
-                hit.value.and_then(|value| value.variant).expect("a value"),
-                hit.count,
-            )
-        })
-        .collect();
-    assert_eq!(
-        hits,
-        [
-            (Variant::StringValue("law".into()), 2),
-            (Variant::StringValue("note".into()), 1)
-        ]
-    );
+    let hits: Vec<_> =
+        hits.into_iter().map(|hit| (hit.value.and_then(|value| value.variant).expect("a value"), hit.count)).collect();
+    assert_eq!(hits, [(Variant::StringValue("law".into()), 2), (Variant::StringValue("note".into()), 1)]);
 }

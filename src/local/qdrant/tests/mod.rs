@@ -10,9 +10,8 @@ mod volume;
 use std::path::Path;
 
 use qdrant_client::qdrant::{
-    CreateCollectionBuilder, Distance, Modifier, NamedVectors, PointStruct,
-    SparseVectorParamsBuilder, SparseVectorsConfigBuilder, UpsertPointsBuilder, Value, Vector,
-    VectorParamsBuilder, VectorsConfigBuilder,
+    CreateCollectionBuilder, Distance, Modifier, NamedVectors, PointStruct, SparseVectorParamsBuilder,
+    SparseVectorsConfigBuilder, UpsertPointsBuilder, Value, Vector, VectorParamsBuilder, VectorsConfigBuilder,
 };
 use qdrant_client::{Payload, Qdrant, QdrantError};
 use tonic::{Code, Status};
@@ -30,37 +29,21 @@ impl Fixture {
     async fn start() -> Fixture {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (server, client) = serve(directory.path()).await;
-        Fixture {
-            client,
-            server,
-            directory,
-        }
+        Fixture { client, server, directory }
     }
 
     async fn restart(self) -> Fixture {
-        let Fixture {
-            client,
-            server,
-            directory,
-        } = self;
+        let Fixture { client, server, directory } = self;
         drop(client);
         server.shutdown().await.expect("an orderly stop");
         let (server, client) = serve(directory.path()).await;
-        Fixture {
-            client,
-            server,
-            directory,
-        }
+        Fixture { client, server, directory }
     }
 
     /// Makes a collection with the dense vector `text` of dimension 4 and the sparse one `words` with IDF.
     async fn with_hybrid(name: &str) -> Fixture {
         let fixture = Fixture::start().await;
-        fixture
-            .client
-            .create_collection(hybrid(name))
-            .await
-            .expect("a collection");
+        fixture.client.create_collection(hybrid(name)).await.expect("a collection");
         fixture
     }
 
@@ -72,39 +55,24 @@ impl Fixture {
 
 async fn serve(directory: &Path) -> (QdrantServer, Qdrant) {
     let address = "127.0.0.1:0".parse().expect("an address");
-    let server = QdrantServer::start(directory, address)
-        .await
-        .expect("a server");
+    let server = QdrantServer::start(directory, address).await.expect("a server");
     let client = connect(&server.url());
     (server, client)
 }
 
 fn connect(url: &str) -> Qdrant {
-    Qdrant::from_url(url)
-        .skip_compatibility_check()
-        .build()
-        .expect("a client")
+    Qdrant::from_url(url).skip_compatibility_check().build().expect("a client")
 }
 
 fn hybrid(name: &str) -> CreateCollectionBuilder {
     let mut dense = VectorsConfigBuilder::default();
     dense.add_named_vector_params("text", VectorParamsBuilder::new(4, Distance::Cosine));
     let mut sparse = SparseVectorsConfigBuilder::default();
-    sparse.add_named_vector_params(
-        "words",
-        SparseVectorParamsBuilder::default().modifier(Modifier::Idf),
-    );
-    CreateCollectionBuilder::new(name)
-        .vectors_config(dense)
-        .sparse_vectors_config(sparse)
+    sparse.add_named_vector_params("words", SparseVectorParamsBuilder::default().modifier(Modifier::Idf));
+    CreateCollectionBuilder::new(name).vectors_config(dense).sparse_vectors_config(sparse)
 }
 
-fn point(
-    id: u64,
-    dense: [f32; 4],
-    words: &[(u32, f32)],
-    payload: serde_json::Value,
-) -> PointStruct {
+fn point(id: u64, dense: [f32; 4], words: &[(u32, f32)], payload: serde_json::Value) -> PointStruct {
     let (indices, values): (Vec<u32>, Vec<f32>) = words.iter().copied().unzip();
     let vectors = NamedVectors::default()
         .add_vector("text", dense.to_vec())
@@ -113,14 +81,8 @@ fn point(
 }
 
 fn payload_of(json: serde_json::Value) -> Payload {
-    let serde_json::Value::Object(fields) = json else {
-        panic!("BUG: a payload is an object")
-    };
-    fields
-        .into_iter()
-        .map(|(key, value)| (key, value_of(value)))
-        .collect::<std::collections::HashMap<_, _>>()
-        .into()
+    let serde_json::Value::Object(fields) = json else { panic!("BUG: a payload is an object") };
+    fields.into_iter().map(|(key, value)| (key, value_of(value))).collect::<std::collections::HashMap<_, _>>().into()
 }
 
 /// The payload in the form the protocol has it.
@@ -137,17 +99,11 @@ fn value_of(json: serde_json::Value) -> Value {
             None => number.as_f64().expect("a number").into(),
         },
         serde_json::Value::Null => Value { kind: None },
-        serde_json::Value::Array(items) => items
-            .into_iter()
-            .map(value_of)
-            .collect::<Vec<Value>>()
-            .into(),
+        serde_json::Value::Array(items) => items.into_iter().map(value_of).collect::<Vec<Value>>().into(),
         serde_json::Value::Object(_) => Value {
-            kind: Some(qdrant_client::qdrant::value::Kind::StructValue(
-                qdrant_client::qdrant::Struct {
-                    fields: stored(json),
-                },
-            )),
+            kind: Some(qdrant_client::qdrant::value::Kind::StructValue(qdrant_client::qdrant::Struct {
+                fields: stored(json),
+            })),
         },
     }
 }

@@ -4,9 +4,8 @@
 use std::time::{Duration, Instant};
 
 use qdrant_client::qdrant::{
-    CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, Distance,
-    FacetCountsBuilder, FieldType, OptimizersConfigDiffBuilder, QueryPointsBuilder,
-    SearchParamsBuilder, VectorParamsBuilder,
+    CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, Distance, FacetCountsBuilder,
+    FieldType, OptimizersConfigDiffBuilder, QueryPointsBuilder, SearchParamsBuilder, VectorParamsBuilder,
 };
 
 use super::*;
@@ -33,40 +32,20 @@ async fn filled() -> (Fixture, Duration) {
     let create = CreateCollectionBuilder::new(NAME)
         .vectors_config(VectorParamsBuilder::new(DIMENSION, Distance::Cosine))
         .optimizers_config(OptimizersConfigDiffBuilder::default().indexing_threshold(1000));
-    fixture
-        .client
-        .create_collection(create)
-        .await
-        .expect("a collection");
-    let index =
-        CreateFieldIndexCollectionBuilder::new(NAME, "shelf", FieldType::Integer).wait(true);
-    fixture
-        .client
-        .create_field_index(index)
-        .await
-        .expect("an index");
+    fixture.client.create_collection(create).await.expect("a collection");
+    let index = CreateFieldIndexCollectionBuilder::new(NAME, "shelf", FieldType::Integer).wait(true);
+    fixture.client.create_field_index(index).await.expect("an index");
     let start = Instant::now();
     for first in (0..POINTS).step_by(BATCH as usize) {
-        let points = (first..POINTS.min(first + BATCH)).map(|id| {
-            PointStruct::new(
-                id,
-                vector(id),
-                payload_of(serde_json::json!({ "shelf": id % 7 })),
-            )
-        });
+        let points = (first..POINTS.min(first + BATCH))
+            .map(|id| PointStruct::new(id, vector(id), payload_of(serde_json::json!({ "shelf": id % 7 }))));
         fixture.upsert(NAME, points.collect()).await;
     }
     (fixture, start.elapsed())
 }
 
 async fn info(fixture: &Fixture) -> qdrant_client::qdrant::CollectionInfo {
-    fixture
-        .client
-        .collection_info(NAME)
-        .await
-        .expect("info")
-        .result
-        .expect("a result")
+    fixture.client.collection_info(NAME).await.expect("info").result.expect("a result")
 }
 
 async fn nearest(fixture: &Fixture, seed: u64, exact: bool) -> Vec<u64> {
@@ -74,57 +53,29 @@ async fn nearest(fixture: &Fixture, seed: u64, exact: bool) -> Vec<u64> {
         .query(vector(seed))
         .limit(10)
         .params(SearchParamsBuilder::default().exact(exact).hnsw_ef(128));
-    numbers(
-        fixture
-            .client
-            .query(query)
-            .await
-            .expect("a query")
-            .result
-            .into_iter()
-            .map(|hit| hit.id),
-    )
+    numbers(fixture.client.query(query).await.expect("a query").result.into_iter().map(|hit| hit.id))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_points_are_indexed_and_found() {
     let (fixture, elapsed) = filled().await;
     // A flush for each point instead of each request would take minutes.
-    assert!(
-        elapsed < Duration::from_secs(60),
-        "upserting took {elapsed:?}"
-    );
+    assert!(elapsed < Duration::from_secs(60), "upserting took {elapsed:?}");
     let deadline = Instant::now() + Duration::from_secs(120);
     while info(&fixture).await.indexed_vectors_count.unwrap_or(0) < POINTS / 2 {
-        assert!(
-            Instant::now() < deadline,
-            "no index: {:?}",
-            info(&fixture).await
-        );
+        assert!(Instant::now() < deadline, "no index: {:?}", info(&fixture).await);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let mut common = 0;
     for seed in 0..20 {
         let exact = nearest(&fixture, POINTS + seed, true).await;
-        common += nearest(&fixture, POINTS + seed, false)
-            .await
-            .iter()
-            .filter(|id| exact.contains(id))
-            .count();
+        common += nearest(&fixture, POINTS + seed, false).await.iter().filter(|id| exact.contains(id)).count();
     }
     assert!(common >= 180, "recall {common} of 200");
     let fixture = fixture.restart().await;
-    let counted = fixture
-        .client
-        .count(CountPointsBuilder::new(NAME).exact(true))
-        .await
-        .expect("a count");
+    let counted = fixture.client.count(CountPointsBuilder::new(NAME).exact(true)).await.expect("a count");
     assert_eq!(counted.result.expect("a result").count, POINTS);
-    let facet = fixture
-        .client
-        .facet(FacetCountsBuilder::new(NAME, "shelf").exact(true))
-        .await
-        .expect("a facet");
+    let facet = fixture.client.facet(FacetCountsBuilder::new(NAME, "shelf").exact(true)).await.expect("a facet");
     assert_eq!(facet.hits.iter().map(|hit| hit.count).sum::<u64>(), POINTS);
     assert_eq!(nearest(&fixture, 5, false).await[0], 5);
 }

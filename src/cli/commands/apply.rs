@@ -1,0 +1,176 @@
+//! `enact apply`: makes a plan true in both stores, or changes nothing.
+
+use std::time::Duration;
+
+use super::show::{load, written};
+use crate::apply::{ApplyError, Event, RunEnd, Runner};
+use crate::cli::args::{ApplyArgs, GlobalArgs, PlanFormat};
+use crate::cli::session::{Session, block_on, configure, load_desired, observe_failed, store_failed, with_sources};
+use crate::cli::{Answer, Outcome, Output, confirm};
+use crate::observe::ObserveError;
+use crate::plan::{Phase, SavedPlan};
+use crate::spec::Sources;
+
+/// Applies a saved plan, or plans, shows and asks.
+pub fn run(global: &GlobalArgs, args: &ApplyArgs, output: &Output) -> Outcome {
+    attempt(global, args, output).unwrap_or_else(|outcome| outcome)
+}
+
+fn attempt(global: &GlobalArgs, args: &ApplyArgs, output: &Output) -> Result<Outcome, Outcome> {
+    let configured = configure(global, output)?;
+    let saved = args.plan.as_deref().map(|path| load(path, output)).transpose()?;
+    if let Some(plan) = &saved
+        && plan.environment.name != configured.environment.name
+    {
+        let (made, here) = (&plan.environment.name, &configured.environment.name);
+        output.error(
+            &format!("the plan is for environment \"{made}\", not \"{here}\""),
+            Some(&format!("add --env {made}")),
+        );
+        return Err(Outcome::InvalidInput);
+    }
+    let desired = if saved.is_none() { Some(load_desired(global, output)?) } else { None };
+    block_on(async {
+        let mut session = Session::open(configured, global, output).await?;
+        let plan = match (saved, &desired) {
+            (Some(plan), _) => Ok(plan),
+            (None, Some((desired, sources))) => session.plan(desired, sources, output).await.map(|built| built.plan),
+            (None, None) => panic!("BUG: neither a saved plan nor plan files"),
+        };
+        let outcome = match plan {
+            Ok(plan) => decide(&mut session, &plan, global, args, output).await,
+            Err(outcome) => outcome,
+        };
+        session.close(output).await;
+        Ok(outcome)
+    })
+}
+
+async fn decide(
+    session: &mut Session,
+    plan: &SavedPlan,
+    global: &GlobalArgs,
+    args: &ApplyArgs,
+    output: &Output,
+) -> Outcome {
+    output.result(&written(plan, PlanFormat::Text, output));
+    if plan.is_empty() {
+        return Outcome::Success;
+    }
+    if !args.auto_approve {
+        match confirm("\nApply this plan?", global.no_input) {
+            Ok(Answer::Yes) => {}
+            Ok(Answer::No) => {
+                output.note("Not applied. Nothing was changed.");
+                return Outcome::Error;
+            }
+            Err(error) => {
+                output.error(&error.to_string(), Some(error.hint()));
+                return Outcome::Error;
+            }
+        }
+    }
+    apply(session, plan, Duration::from_secs(global.lock_timeout), output).await
+}
+
+/// Applies and prints how it ended.
+pub async fn apply(session: &mut Session, plan: &SavedPlan, patience: Duration, output: &Output) -> Outcome {
+    let events = |event: Event| progress(output, &event);
+    let mut runner = runner(session, &events);
+    match runner.apply(plan, patience).await {
+        Ok(end) => report(&end, output),
+        Err(error) => failed(&error, output),
+    }
+}
+
+/// A runner over a session.
+pub fn runner<'a>(session: &'a mut Session, events: &'a crate::apply::Events<'a>) -> Runner<'a> {
+    let user = std::env::var("USER").unwrap_or_else(|_| "unknown user".to_owned());
+    let host =
+        std::fs::read_to_string("/etc/hostname").map_or_else(|_| "unknown host".to_owned(), |t| t.trim().to_owned());
+    Runner {
+        store: &mut session.postgres,
+        vectors: &session.qdrant,
+        makers: &session.makers,
+        events,
+        runner: format!("{user}@{host}, pid {}", std::process::id()),
+    }
+}
+
+/// Says what happens, a line each.
+pub fn progress(output: &Output, event: &Event) {
+    let line = match event {
+        Event::Opened { run } => format!("Run {run}"),
+        Event::Recovering { run } => format!("An unfinished run is finished first: {run}"),
+        Event::Phase(Phase::Stage) => "Staging (nobody sees it yet)".to_owned(),
+        Event::Phase(Phase::Transaction) => "Transaction".to_owned(),
+        Event::Phase(Phase::Settle) => "Settling".to_owned(),
+        Event::Phase(Phase::Sweep) => "Sweeping".to_owned(),
+        Event::Copied { set, done, of } => format!("  {set}: {done} of {of} points taken over"),
+        Event::Embedded { set, done, of } => format!("  {set}: {done} of {of} chunks embedded"),
+        Event::Called { title, done, of, .. } if done < of => format!("  {title}: {done} of {of}"),
+        Event::Called { .. } => return,
+        Event::StepDone { step, title } => format!("  step {step}: {title}"),
+        Event::Decided => "Decided: PostgreSQL has committed".to_owned(),
+        Event::Undoing { why } => format!("Going back: {}", crate::report::escape::terminal(why)),
+    };
+    output.note(&line);
+}
+
+/// Prints how a run ended and gives the outcome.
+pub fn report(end: &RunEnd, output: &Output) -> Outcome {
+    match end {
+        RunEnd::Applied { run } => {
+            output.result(&format!("\nApplied. PostgreSQL and Qdrant match the plan. Run {run}.\n"));
+            Outcome::Success
+        }
+        RunEnd::Undone { why, .. } => {
+            output.error(&with_sources(why), hint(why));
+            match why {
+                ApplyError::Stale(_) => Outcome::Stale,
+                _ => Outcome::Undone,
+            }
+        }
+        RunEnd::NotSettled { why, .. } => {
+            output.error(&with_sources(why), hint(why));
+            Outcome::DecidedNotSettled
+        }
+    }
+}
+
+/// Prints why a run could not begin or go on.
+pub fn failed(error: &ApplyError, output: &Output) -> Outcome {
+    match error {
+        ApplyError::Store(error) => store_failed(output, error),
+        ApplyError::Observe(error @ ObserveError::NotInitialised) => observe_failed(output, error, &Sources::default()),
+        ApplyError::Locked(_) => {
+            output.error(&error.to_string(), None);
+            Outcome::Locked
+        }
+        ApplyError::AppliedBefore { .. } | ApplyError::Stale(_) => {
+            output.error(&error.to_string(), hint(error));
+            Outcome::Stale
+        }
+        ApplyError::InDoubt { .. } => {
+            output.error(&error.to_string(), Some("enact resume looks whether it was committed, and goes on"));
+            Outcome::DecidedNotSettled
+        }
+        ApplyError::Observe(_)
+        | ApplyError::Refused { .. }
+        | ApplyError::Embed { .. }
+        | ApplyError::Bm25(_)
+        | ApplyError::WrongTarget(_)
+        | ApplyError::Journal { .. } => {
+            output.error(&with_sources(error), hint(error));
+            Outcome::Error
+        }
+    }
+}
+
+fn hint(error: &ApplyError) -> Option<&str> {
+    match error {
+        ApplyError::Store(error) => error.hint.as_deref(),
+        ApplyError::Stale(_) | ApplyError::AppliedBefore { .. } => Some("enact plan compares again"),
+        _ => None,
+    }
+}
