@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use enact::local::{LocalServers, schema};
+use enact::store::VectorStore;
+use enact::store::qdrant::{Qdrant, QdrantOptions};
+use secrecy::SecretString;
 use tokio::runtime::Runtime;
 
 /// A project in a temporary folder. The servers run in this process; commands join them.
@@ -42,10 +45,24 @@ impl Project {
         self.folder.path()
     }
 
-    /// The address of the vector server.
-    #[allow(dead_code, reason = "not every test that includes this module asks")]
-    pub fn qdrant(&self) -> String {
-        self.servers.as_ref().expect("running servers").endpoints().qdrant.clone()
+    /// The ids of all points behind the aliases, sorted.
+    pub fn points(&self) -> Vec<String> {
+        let url = self.servers.as_ref().expect("running servers").endpoints().qdrant.clone();
+        self.runtime.block_on(async {
+            let options =
+                QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 20_000, ca: None };
+            let store = Qdrant::connect(&options).await.expect("the vector server");
+            let mut ids = Vec::new();
+            for (alias, collection) in store.aliases().await.expect("aliases") {
+                let (page, _) = store.point_ids(&collection, None, 100_000).await.expect("ids");
+                ids.extend(page.into_iter().map(|id| format!("{alias} {id}")));
+            }
+            let collections = store.collections().await.expect("collections").len();
+            let aliases = store.aliases().await.expect("aliases").len();
+            assert_eq!(collections, aliases, "a collection that nobody sees was left behind");
+            ids.sort();
+            ids
+        })
     }
 
     /// Writes a file of the project.
