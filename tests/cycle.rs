@@ -89,7 +89,10 @@ fn one_refused_unit_leaves_both_stores_as_they_were() {
     let before = world(&project);
     let (_, stderr) = project.exits(&["apply", "--auto-approve"], 5);
     assert!(stderr.contains("\"D38-DIEU32-S7\"") && stderr.contains("answered fsm_denied"), "{stderr}");
-    assert_eq!(last_line(&stderr), "Failed and undone: both stores are as they were before. Next: mend the cause, then enact plan");
+    assert_eq!(
+        last_line(&stderr),
+        "Failed and undone: both stores are as they were before. Next: mend the cause, then enact plan"
+    );
     assert_eq!(world(&project), before);
     assert_eq!(project.value("SELECT outcome FROM enact.run"), "undone");
 }
@@ -169,7 +172,9 @@ fn rows_are_created_updated_and_deleted_and_hostile_values_stay_data() {
     let project = Project::with_fixture(CONFIG);
     let hostile = "'; DROP TABLE dot_config; -- $1 {x}";
     let plan = |first: &str, state: &str| {
-        format!("enact: v1\nplan: rows\nrows:\n  public.dot_config:\n    - {{ key: {{ key: a }}, values: {{ value: \"{first}\" }} }}\n    - {{ key: {{ key: b }}, {state} }}\n")
+        format!(
+            "enact: v1\nplan: rows\nrows:\n  public.dot_config:\n    - {{ key: {{ key: a }}, values: {{ value: \"{first}\" }} }}\n    - {{ key: {{ key: b }}, {state} }}\n"
+        )
     };
     project.write("plans/rows.yaml", &plan(hostile, "values: { value: two, description: null }"));
     let created = project.ok(&["apply", "--auto-approve"]);
@@ -187,7 +192,10 @@ fn rows_are_created_updated_and_deleted_and_hostile_values_stay_data() {
 fn a_row_changed_after_the_plan_is_named_and_nothing_is_done() {
     let project = Project::with_fixture(CONFIG);
     project.sql("INSERT INTO dot_config (key, value) VALUES ('a', 'old')");
-    project.write("plans/rows.yaml", "enact: v1\nplan: rows\nrows:\n  public.dot_config:\n    - { key: { key: a }, values: { value: new } }\n");
+    project.write(
+        "plans/rows.yaml",
+        "enact: v1\nplan: rows\nrows:\n  public.dot_config:\n    - { key: { key: a }, values: { value: new } }\n",
+    );
     project.ok(&["plan", "--out", "plan.json"]);
     project.sql("UPDATE dot_config SET value = 'other' WHERE key = 'a'");
     let (_, stderr) = project.exits(&["apply", "plan.json", "--auto-approve"], 4);

@@ -49,8 +49,7 @@ impl Project {
     pub fn points(&self) -> Vec<String> {
         let url = self.servers.as_ref().expect("running servers").endpoints().qdrant.clone();
         self.runtime.block_on(async {
-            let options =
-                QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 20_000, ca: None };
+            let options = QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 20_000, ca: None };
             let store = Qdrant::connect(&options).await.expect("the vector server");
             let mut ids = Vec::new();
             for (alias, collection) in store.aliases().await.expect("aliases") {
