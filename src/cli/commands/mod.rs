@@ -2,7 +2,11 @@
 
 pub mod apply;
 pub mod completions;
+#[cfg(feature = "embedded")]
+pub mod demo;
 pub mod init;
+#[cfg(feature = "embedded")]
+pub mod local;
 pub mod plan;
 pub mod resume;
 pub mod show;
