@@ -13,9 +13,12 @@ Examples:
   enact resume                            go on after a crash
 
 Exit codes:
-  0 success or no changes   1 error   2 changes present (plan --detailed-exitcode)   3 invalid input
-  4 stale plan   5 failed and undone   6 decided, not yet settled (enact resume)   7 locked by another run
-  8 approval missing   9 verify found a difference   64 usage   70 a bug   130 interrupted";
+   0 success or no changes              1 error
+   2 changes (plan --detailed-exitcode) 3 invalid input
+   4 stale plan                         5 failed and undone
+   6 decided, not settled (resume)      7 locked by another run
+   8 approval missing                   9 verify found a difference
+  64 usage    70 a bug                130 interrupted";
 
 /// Plan and apply for a governed knowledge base in PostgreSQL and Qdrant
 #[derive(Debug, Parser)]
