@@ -49,6 +49,9 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Demo(demo) => commands::demo::run(&args.global, demo, output),
         #[cfg(feature = "embedded")]
         Command::Local(local) => commands::local::run(&args.global, local, output),
+        Command::Search(search) => commands::search::run(&args.global, search, output),
+        Command::Status(status) => commands::status::run(&args.global, status, output),
+        Command::History(history) => commands::status::history(&args.global, history, output),
         Command::Validate(ValidateArgs {}) => commands::validate::run(&args.global, output),
         Command::Show(show) => commands::show::run(show, output),
         Command::Completions(completions) => commands::completions::run(completions, output),

@@ -10,20 +10,24 @@ use std::time::{Duration, Instant};
 
 use super::local::{directory, load, read_corpus};
 use super::show::written;
-use super::{apply, plan};
+use super::{apply, plan, search};
 use crate::apply::init;
-use crate::cli::args::{DemoArgs, GlobalArgs, PlanFormat};
+use crate::cli::args::{DemoArgs, GlobalArgs, PlanFormat, SearchArgs};
 use crate::cli::session::{Session, block_on, configure, load_desired, store_failed, with_sources};
 use crate::cli::{Outcome, Output};
 use crate::local::corpus::UnitFile;
 use crate::model::Desired;
 use crate::plan::SavedPlan;
-use crate::report::{Role, paint};
+use crate::report::{Role, paint, search_text};
 use crate::spec::Sources;
 use project::{ProjectError, choose};
 
 /// A saved plan's name in the project.
 const SAVED: &str = "plan.json";
+const QUERIES: [(&str, &str); 2] = [
+    ("The charter can be asked.", "who may grant access to restricted data"),
+    ("In Vietnamese as well: backups in the storm season.", "sao lưu trong mùa mưa bão"),
+];
 
 /// Makes the project and goes through it.
 pub fn run(global: &GlobalArgs, args: &DemoArgs, output: &Output) -> Outcome {
@@ -121,8 +125,15 @@ async fn make_plan(session: &mut Session, inputs: &Inputs, output: &Output) -> R
     Ok(built.plan)
 }
 
-/// Checks what was applied and asks it something.
-async fn look(_session: &mut Session, _inputs: &Inputs, _output: &Output) -> Result<(), Outcome> {
+/// Asks what was applied something, in two languages.
+async fn look(session: &mut Session, inputs: &Inputs, output: &Output) -> Result<(), Outcome> {
+    for (why, query) in QUERIES {
+        step(output, why, &format!("enact search \"{query}\" --limit 3"));
+        let args = SearchArgs { query: query.to_owned(), set: None, limit: 3, json: false };
+        let set = search::choose(&inputs.desired, None, output)?;
+        let view = search::search(session, set, &args, output).await?;
+        output.result(&search_text(&view, &output.text_options()));
+    }
     Ok(())
 }
 

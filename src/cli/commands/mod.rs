@@ -9,6 +9,8 @@ pub mod init;
 pub mod local;
 pub mod plan;
 pub mod resume;
+pub mod search;
 pub mod show;
+pub mod status;
 pub mod validate;
 pub mod version;

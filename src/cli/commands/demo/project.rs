@@ -58,11 +58,16 @@ pub struct Written {
 /// When it holds something else.
 pub fn choose(here: &Path, named: Option<&Path>) -> Result<PathBuf, ProjectError> {
     let wanted = match named {
-        Some(named) => here.join(named),
+        Some(named) => below(here, named),
         None if is_free(here)? => return Ok(here.to_owned()),
-        None => here.join(FOLDER),
+        None => below(here, Path::new(FOLDER)),
     };
     if is_free(&wanted)? { Ok(wanted) } else { Err(ProjectError::Taken(wanted)) }
+}
+
+/// Without a dot before it that nobody would type.
+fn below(here: &Path, folder: &Path) -> PathBuf {
+    if here == Path::new(".") { folder.to_owned() } else { here.join(folder) }
 }
 
 /// Whether a folder is absent, empty or ours.
