@@ -97,14 +97,11 @@ pub enum Command {
     Show(ShowArgs),
     Apply(ApplyArgs),
     Resume(ResumeArgs),
-<<<<<<< HEAD
     #[cfg(feature = "embedded")]
     Local(LocalArgs),
-=======
     Search(SearchArgs),
     Status(StatusArgs),
     History(HistoryArgs),
->>>>>>> verify
     Completions(CompletionsArgs),
     Version(VersionArgs),
 }

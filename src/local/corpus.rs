@@ -166,7 +166,10 @@ mod tests {
     #[test]
     fn a_body_may_be_empty_and_may_hold_fences() {
         assert_eq!(parse("a.md", "---\naddress: A\ntitle: T\n---").unwrap().body, "");
-        assert_eq!(parse("a.md", "---\naddress: A\ntitle: T\n---\n\n    code\n---\nx\n").unwrap().body, "    code\n---\nx");
+        assert_eq!(
+            parse("a.md", "---\naddress: A\ntitle: T\n---\n\n    code\n---\nx\n").unwrap().body,
+            "    code\n---\nx"
+        );
     }
 
     #[test]
@@ -183,7 +186,14 @@ mod tests {
         let files = files.map(|(file, text)| (file.to_owned(), text.to_owned()));
         let errors = parse_all(&files).unwrap_err();
         let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        let starts = ["b.md:1: no header", "c.md:4: unknown field", "d.md:", "e.md:2: the address \"A/1\" belongs to a.md", "f.md:4: ", "g.md:1: the header has no end"];
+        let starts = [
+            "b.md:1: no header",
+            "c.md:4: unknown field",
+            "d.md:",
+            "e.md:2: the address \"A/1\" belongs to a.md",
+            "f.md:4: ",
+            "g.md:1: the header has no end",
+        ];
         assert_eq!(found.len(), starts.len(), "{found:#?}");
         for (line, start) in found.iter().zip(starts) {
             assert!(line.starts_with(start), "{line}");

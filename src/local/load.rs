@@ -177,8 +177,7 @@ fn status(unit: &UnitFile, call: &Call, rows: &[Record]) -> Result<String, LoadE
 }
 
 async fn check_fixed(tx: &mut dyn Tx, units: &[UnitFile]) -> Result<(), LoadError> {
-    const THERE: &str =
-        "SELECT canonical_address, unit_kind, section_type FROM public.information_unit WHERE canonical_address = ANY($1)";
+    const THERE: &str = "SELECT canonical_address, unit_kind, section_type FROM public.information_unit WHERE canonical_address = ANY($1)";
     let addresses = units.iter().map(|unit| unit.header.address.clone()).collect();
     let rows = tx.query(&Query::new(Sql::new(THERE)).bind(Param::Texts(addresses))).await?;
     let there: BTreeMap<&str, &Record> = rows.iter().filter_map(|row| Some((row.text(0)?, row))).collect();

@@ -127,9 +127,9 @@ fn empty(dir: &Path, args: &LocalResetArgs, global: &GlobalArgs, output: &Output
         LocalStatus::Stopped { .. } => {}
         LocalStatus::Starting { pid: None } => return refuse("starting".to_owned()),
         LocalStatus::Shared(servers) => return refuse(format!("process {}", servers.pid)),
-        LocalStatus::Starting { pid: Some(pid) }
-        | LocalStatus::OneCommand { pid }
-        | LocalStatus::Resetting { pid } => return refuse(format!("process {pid}")),
+        LocalStatus::Starting { pid: Some(pid) } | LocalStatus::OneCommand { pid } | LocalStatus::Resetting { pid } => {
+            return refuse(format!("process {pid}"));
+        }
     }
     if !args.auto_approve {
         let question = format!("Delete everything that PostgreSQL and Qdrant hold in \"{}\"?", dir.display());

@@ -124,7 +124,8 @@ fn put(path: &Path, text: &[u8]) -> io::Result<Put> {
 
 /// Every file of the project by its path, in order.
 fn files() -> Vec<(String, Vec<u8>)> {
-    let mut names: Vec<String> = Charter::iter().map(|name| name.into_owned()).filter(|name| name != "README.md").collect();
+    let mut names: Vec<String> =
+        Charter::iter().map(|name| name.into_owned()).filter(|name| name != "README.md").collect();
     names.sort();
     let example = names.into_iter().filter_map(|name| {
         let text = Charter::get(&name)?.data.into_owned();
