@@ -97,6 +97,7 @@ pub enum Command {
     Show(ShowArgs),
     Apply(ApplyArgs),
     Resume(ResumeArgs),
+    Verify(VerifyArgs),
     #[cfg(feature = "embedded")]
     Local(LocalArgs),
     Search(SearchArgs),

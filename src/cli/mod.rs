@@ -52,6 +52,7 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Search(search) => commands::search::run(&args.global, search, output),
         Command::Status(status) => commands::status::run(&args.global, status, output),
         Command::History(history) => commands::status::history(&args.global, history, output),
+        Command::Verify(verify) => commands::verify::run(&args.global, verify, output),
         Command::Validate(ValidateArgs {}) => commands::validate::run(&args.global, output),
         Command::Show(show) => commands::show::run(show, output),
         Command::Completions(completions) => commands::completions::run(completions, output),

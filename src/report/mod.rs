@@ -23,6 +23,7 @@ mod style;
 mod text;
 mod value;
 mod verdict;
+mod verify;
 pub mod words;
 
 pub use action::Action;
@@ -34,6 +35,7 @@ pub use search::{Hit, SearchView, search_json, search_text};
 pub use style::{Role, paint};
 pub use text::{TextOptions, plan_text};
 pub use verdict::{counts, verdict};
+pub use verify::{verify_json, verify_text, verify_verdict};
 
 use crate::plan::SavedPlan;
 

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::local::{directory, load, read_corpus};
 use super::show::written;
-use super::{apply, plan, search};
+use super::{apply, plan, search, verify};
 use crate::apply::init;
-use crate::cli::args::{DemoArgs, GlobalArgs, PlanFormat, SearchArgs};
+use crate::cli::args::{DataFormat, DemoArgs, GlobalArgs, PlanFormat, SearchArgs};
 use crate::cli::session::{Session, block_on, configure, load_desired, store_failed, with_sources};
 use crate::cli::{Outcome, Output};
 use crate::local::corpus::UnitFile;
@@ -125,8 +125,13 @@ async fn make_plan(session: &mut Session, inputs: &Inputs, output: &Output) -> R
     Ok(built.plan)
 }
 
-/// Asks what was applied something, in two languages.
+/// Checks what was applied, and asks it something in two languages.
 async fn look(session: &mut Session, inputs: &Inputs, output: &Output) -> Result<(), Outcome> {
+    step(output, "Do both stores hold what was applied? Every row and every point is compared.", "enact verify");
+    match verify::verify(session, DataFormat::Text, output).await {
+        Outcome::Success => {}
+        outcome => return Err(outcome),
+    }
     for (why, query) in QUERIES {
         step(output, why, &format!("enact search \"{query}\" --limit 3"));
         let args = SearchArgs { query: query.to_owned(), set: None, limit: 3, json: false };

@@ -13,4 +13,5 @@ pub mod search;
 pub mod show;
 pub mod status;
 pub mod validate;
+pub mod verify;
 pub mod version;
