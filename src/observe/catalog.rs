@@ -13,7 +13,7 @@ const COLUMNS: &str = "SELECT n.nspname::text, c.relname::text, a.attname::text,
  WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 
 const KEYS: &str = "SELECT n.nspname::text, c.relname::text, i.indisprimary, \
- (SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.o) FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY k(n, o) \
+ (SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.o) FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(n, o) \
   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.n WHERE k.o <= i.indnkeyatts) \
  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid \
  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -22,9 +22,9 @@ const KEYS: &str = "SELECT n.nspname::text, c.relname::text, i.indisprimary, \
  ORDER BY 1, 2, i.indisprimary DESC, i.indexrelid";
 
 const FOREIGN_KEYS: &str = "SELECT n.nspname::text, c.relname::text, k.conname::text, fn.nspname::text, fc.relname::text, \
- (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY o(n, i) \
+ (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM unnest(k.conkey) WITH ORDINALITY o(n, i) \
   JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = o.n), \
- (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY o(n, i) \
+ (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM unnest(k.confkey) WITH ORDINALITY o(n, i) \
   JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = o.n) \
  FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -38,7 +38,7 @@ const FUNCTIONS: &str = "SELECT n.nspname::text, p.proname::text, p.oid::text, c
  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
  JOIN unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = p.proname \
  LEFT JOIN LATERAL (SELECT i.type, p.proargnames[i.o] AS name, pg_catalog.row_number() OVER (ORDER BY i.o) AS pos \
-  FROM pg_catalog.unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY i(type, o) \
+  FROM unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY i(type, o) \
   WHERE p.proargmodes IS NULL OR p.proargmodes[i.o] IN ('i', 'b', 'v')) a ON true \
  WHERE p.prokind IN ('f', 'p') ORDER BY p.oid, a.pos";
 
