@@ -86,11 +86,8 @@ mod tests {
     #[test]
     fn the_verdict_stands_first_and_last_and_long_lists_are_cut() {
         let what = (0..22).map(|n| format!("point {n}")).collect();
-        let checks = vec![
-            Check::of("a", 3, Vec::new()),
-            Check::of("b", 0, what),
-            Check::skipped("c", 1_200, "not Enact's"),
-        ];
+        let checks =
+            vec![Check::of("a", 3, Vec::new()), Check::of("b", 0, what), Check::skipped("c", 1_200, "not Enact's")];
         let text = verify_text(&Report { checks }, &PLAIN);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "Different: 1 of 3 checks failed, 1 not judged.");

@@ -13,7 +13,11 @@ pub(super) fn checks(binding: &Binding, facts: &Facts) -> Vec<Check> {
     let title = |what: &str| format!("ledger {}: {what}", ledger.table);
     let sets: Vec<(&String, &SetFacts)> = facts.sets.iter().filter(|(name, _)| ledger.sets.contains(name)).collect();
     if sets.is_empty() {
-        return vec![Check::skipped(title("rows and points agree"), 0, "no vector set with this ledger was applied yet")];
+        return vec![Check::skipped(
+            title("rows and points agree"),
+            0,
+            "no vector set with this ledger was applied yet",
+        )];
     }
     let Some(found) = &facts.ledger else {
         return vec![Check::of(title("rows and points agree"), 0, vec![format!("{} is not there", ledger.table)])];
@@ -30,7 +34,8 @@ pub(super) fn checks(binding: &Binding, facts: &Facts) -> Vec<Check> {
             }
         }
     }
-    let wrong = expected.iter().filter_map(|(key, (unit, chunk))| wrong(ledger, key, found.rows.get(*key), unit, chunk));
+    let wrong =
+        expected.iter().filter_map(|(key, (unit, chunk))| wrong(ledger, key, found.rows.get(*key), unit, chunk));
     let wrong: Vec<String> = keyless.into_iter().chain(wrong).collect();
     let units: BTreeSet<&String> = sets.iter().flat_map(|(_, set)| set.owned.keys()).collect();
     let managed = |row: &LedgerRow| row.unit.as_ref().is_some_and(|unit| units.contains(unit));

@@ -29,7 +29,11 @@ pub(super) fn checks(name: &str, set: &SetFacts) -> Vec<Check> {
     ];
     let ours: Vec<Ours<'_>> = set.points.iter().filter_map(|(id, point)| ours(name, id, point)).collect();
     checks.push(Check::of(title("every point of Enact has an owner"), ours.len(), ownerless(name, set, &owners)));
-    checks.push(Check::of(title("payloads say what their owner's record says"), ours.len(), disagreeing(&ours, &owners)));
+    checks.push(Check::of(
+        title("payloads say what their owner's record says"),
+        ours.len(),
+        disagreeing(&ours, &owners),
+    ));
     checks.push(Check::of(title("ids and texts follow from payloads"), ours.len(), unlike(&ours)));
     checks.push(Check::of(title("no chunk of a unit is there twice"), ours.len(), twice(&ours)));
     let foreign = set.points.len() - set.points.keys().filter(|id| owners.contains_key(*id)).count();
@@ -65,7 +69,10 @@ fn generation(set: &SetFacts, metadata: &BTreeMap<String, String>) -> Vec<String
     match (&set.record, stamped) {
         (Some(record), Some(stamped)) if record.generation == *stamped => Vec::new(),
         (Some(record), Some(stamped)) => {
-            vec![format!("the database remembers run {}, the collection was written by run {stamped}", record.generation)]
+            vec![format!(
+                "the database remembers run {}, the collection was written by run {stamped}",
+                record.generation
+            )]
         }
         (Some(record), None) => {
             vec![format!("the database remembers run {}, the collection bears no stamp", record.generation)]

@@ -8,7 +8,8 @@ use crate::model::{Binding, LifecycleBinding};
 
 /// No run is left in the middle.
 pub(super) fn runs(facts: &Facts) -> Check {
-    let what = facts.unfinished.iter().map(|run| format!("run {run} is not closed; enact resume finishes it")).collect();
+    let what =
+        facts.unfinished.iter().map(|run| format!("run {run} is not closed; enact resume finishes it")).collect();
     Check::of("runs: none is unfinished", facts.unfinished.len(), what)
 }
 
