@@ -8,6 +8,7 @@
 //! recheck   locks what the plan read and compares it with the baseline
 //! work      the steps inside the transaction
 //! run       does what the machine says
+//! standing  where an unfinished run stands, in words. Pure.
 //! ```
 //!
 //! PostgreSQL's commit is the decision. Before it, a failure anywhere goes back to exactly the state before: the transaction
@@ -22,6 +23,7 @@ mod recheck;
 mod run;
 mod schema;
 mod stage;
+mod standing;
 mod work;
 
 pub use error::ApplyError;
@@ -30,3 +32,4 @@ pub use lease::{LEASE_KEY, Lease};
 pub use machine::{Effect, Outcome, RunState, fold, next};
 pub use run::{Event, Events, RunEnd, Runner};
 pub use schema::{SCHEMA_VERSION, init, init_sql};
+pub use standing::Standing;

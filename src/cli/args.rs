@@ -89,12 +89,20 @@ pub enum ColorWhen {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs, reason = "a comment here would hide the help text on the arguments")]
 pub enum Command {
+    #[cfg(feature = "embedded")]
+    Demo(DemoArgs),
     Init(InitArgs),
     Validate(ValidateArgs),
     Plan(PlanArgs),
     Show(ShowArgs),
     Apply(ApplyArgs),
     Resume(ResumeArgs),
+    Verify(VerifyArgs),
+    #[cfg(feature = "embedded")]
+    Local(LocalArgs),
+    Search(SearchArgs),
+    Status(StatusArgs),
+    History(HistoryArgs),
     Completions(CompletionsArgs),
     Version(VersionArgs),
 }
@@ -130,13 +138,14 @@ pub enum GraphFormat {
 
 /// Try Enact: a small charter in embedded stores, planned, applied and searched
 ///
-/// Makes the folder, fills it, and says what to type next. Nothing outside the folder is touched.
+/// Fills a folder and says at each step what to type for it. Nothing outside the folder is touched, and no file in it
+/// that you changed is overwritten.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = "Example:\n  enact demo && cd enact-demo && enact plan")]
+#[command(after_help = "Example:\n  enact demo enact-demo && cd enact-demo && enact plan")]
 pub struct DemoArgs {
-    /// The folder to make; it must not exist yet or be empty
-    #[arg(value_name = "DIR", default_value = "enact-demo")]
-    pub target: PathBuf,
+    /// A folder that is new, empty or of an earlier demo [default: this one if it is so, else enact-demo]
+    #[arg(value_name = "DIR")]
+    pub target: Option<PathBuf>,
 }
 
 /// Prepare the environment: create or upgrade Enact's own schema in PostgreSQL
@@ -287,8 +296,18 @@ pub enum LocalCommand {
     Reset(LocalResetArgs),
     /// Say whether they run, and where
     Status,
-    /// Load a folder of Markdown files as documents
+    /// Load a folder of Markdown files as information units
     Load(LocalLoadArgs),
+    /// Run a file of SQL statements on the embedded PostgreSQL, in one transaction
+    Sql(LocalSqlArgs),
+}
+
+/// Arguments of `local sql`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct LocalSqlArgs {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub script: PathBuf,
 }
 
 /// Arguments of `local reset`.

@@ -72,6 +72,22 @@ pub fn shorten(text: &str, cells: usize) -> String {
     out
 }
 
+/// Breaks a text at white space into lines of at most `cells`; a longer word stands alone on its line. The text must be
+/// safe already.
+pub fn wrap(text: &str, cells: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(word) <= cells => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,5 +102,11 @@ mod tests {
     #[test]
     fn a_cut_text_says_so() {
         assert_eq!([shorten("漢字漢字", 5), shorten("abc", 3)], ["漢字…", "abc"]);
+    }
+
+    #[test]
+    fn text_wraps_at_spaces_by_cells() {
+        assert_eq!(wrap("漢字 hai  ba\nbốn", 8), ["漢字 hai", "ba bốn"]);
+        assert_eq!(wrap(" ", 8), Vec::<String>::new());
     }
 }

@@ -17,19 +17,25 @@ pub mod layout;
 mod line;
 mod markdown;
 mod prose;
+mod runs;
+mod search;
 mod style;
 mod text;
 mod value;
 mod verdict;
+mod verify;
 pub mod words;
 
 pub use action::Action;
 pub use diagnostic::{Color, render_diagnostics};
 pub use diagram::{GraphEdge, GraphNode, GraphView, graph_dot, graph_mermaid};
 pub use markdown::{COMMENT_CHARS, plan_markdown};
+pub use runs::{SetView, StatusView, history_json, history_text, lock_text, status_json, status_text};
+pub use search::{Hit, SearchView, search_json, search_text};
 pub use style::{Role, paint};
 pub use text::{TextOptions, plan_text};
 pub use verdict::{counts, verdict};
+pub use verify::{verify_json, verify_text, verify_verdict};
 
 use crate::plan::SavedPlan;
 

@@ -1,1 +1,32 @@
-//! Observes again and compares with what was planned.
+//! Reads both stores and compares them with what earlier applies wrote down, point by point.
+//!
+//! ```text
+//! PostgreSQL, Qdrant ── read ──▶ Facts ── points, ledger, relational ──▶ Report      (the comparison is pure)
+//! ```
+//!
+//! Only what Enact manages is judged. Points and ledger rows of others are counted and left alone. Nothing is written,
+//! and no plan file is read: what was applied stands in the database.
+
+mod ledger;
+mod points;
+mod read;
+mod relational;
+mod result;
+
+pub use read::{Facts, LedgerFacts, PointFacts, RefreshFacts, SetFacts, read};
+pub use result::{Check, Report, Status};
+
+use crate::model::Binding;
+
+/// Compares.
+pub fn compare(binding: &Binding, facts: &Facts) -> Report {
+    let mut checks = vec![relational::runs(facts)];
+    for (name, set) in &facts.sets {
+        checks.extend(points::checks(name, set));
+    }
+    checks.extend(ledger::checks(binding, facts));
+    checks.extend(relational::refreshes(binding, facts));
+    checks.extend(relational::gates(binding, facts));
+    checks.extend(relational::promotions(binding, facts));
+    Report { checks }
+}

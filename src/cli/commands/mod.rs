@@ -2,9 +2,16 @@
 
 pub mod apply;
 pub mod completions;
+#[cfg(feature = "embedded")]
+pub mod demo;
 pub mod init;
+#[cfg(feature = "embedded")]
+pub mod local;
 pub mod plan;
 pub mod resume;
+pub mod search;
 pub mod show;
+pub mod status;
 pub mod validate;
+pub mod verify;
 pub mod version;

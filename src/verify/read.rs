@@ -1,0 +1,253 @@
+//! Reads what is compared. Payloads are read page by page and only what the comparison needs is kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use sha2::Digest as _;
+
+use crate::diff::{Ownership, PromotionRecord, SetRecord, ledger_key};
+use crate::model::{
+    Address, Binding, CollectionFacts, Digest, LedgerRow, Managed, PointId, PointIdentity, TableName, UnitFacts,
+    digest_of,
+};
+use crate::observe::{
+    ObserveError, UnitFilter, read_catalog, read_epoch, read_gates, read_ledger, read_managed, read_units,
+};
+use crate::store::{Point, Query, Relational, Sql, StoreError, Tx, TxMode, VectorStore, WithVectors};
+
+/// Points in one page.
+const PAGE: u32 = 1_000;
+
+/// What was read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// Runs that are not closed.
+    pub unfinished: Vec<String>,
+    /// Managed vector sets by name.
+    pub sets: BTreeMap<String, SetFacts>,
+    /// Managed promotions by name; `None` where the record cannot be read.
+    pub promotions: BTreeMap<String, Option<PromotionRecord>>,
+    /// Live units by id, those that Enact manages alone.
+    pub units: BTreeMap<String, UnitFacts>,
+    /// The ledger, where the binding has one that is there.
+    pub ledger: Option<LedgerFacts>,
+    /// Gates by name.
+    pub gates: BTreeMap<String, Option<String>>,
+    /// Status views of refreshes by the refresh's name.
+    pub refreshes: BTreeMap<String, RefreshFacts>,
+}
+
+/// A managed vector set.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SetFacts {
+    /// What the database remembers; `None` where it cannot be read.
+    pub record: Option<SetRecord>,
+    /// What each unit owns, by unit id.
+    pub owned: BTreeMap<String, Ownership>,
+    /// Units whose record cannot be read.
+    pub unreadable: Vec<String>,
+    /// The collection behind the name.
+    pub collection: Option<CollectionFacts>,
+    /// Its points.
+    pub points: BTreeMap<PointId, PointFacts>,
+    /// The ledger's key of each owned chunk, where the set has a ledger.
+    pub keys: BTreeMap<(String, u32), String>,
+}
+
+/// What a point says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PointFacts {
+    /// It has no parts of Enact.
+    Foreign,
+    /// It has parts that cannot be read.
+    Unreadable,
+    /// What it says it is made of.
+    Ours {
+        /// Its parts, with the digest of the payload as it is now.
+        parts: PointIdentity,
+        /// SHA-256 of the chunk, as its parts say.
+        sha256: String,
+        /// SHA-256 of the text in the payload, where that is there.
+        text_sha256: Option<String>,
+    },
+}
+
+/// The ledger's rows by key.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LedgerFacts {
+    /// The rows.
+    pub rows: BTreeMap<String, LedgerRow>,
+}
+
+/// A status view.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RefreshFacts {
+    /// Rows of it.
+    pub rows: usize,
+    /// Values of the columns that are expected to have one, of the only row.
+    pub values: BTreeMap<String, Option<String>>,
+}
+
+/// Reads everything.
+///
+/// # Errors
+/// Those of the stores; a database without the schema `enact`.
+pub async fn read(
+    store: &mut dyn Relational,
+    vectors: &dyn VectorStore,
+    binding: &Binding,
+) -> Result<Facts, ObserveError> {
+    let mut tx = store.begin(TxMode::Snapshot).await?;
+    read_epoch(tx.as_mut()).await?;
+    let managed = read_managed(tx.as_mut()).await?;
+    let mut facts = Facts { unfinished: unfinished(tx.as_mut()).await?, ..sort_managed(&managed) };
+    facts.units = managed_units(tx.as_mut(), binding, &facts).await?;
+    relational(tx.as_mut(), binding, &mut facts).await?;
+    add_keys(binding, &mut facts);
+    // The points are read while the snapshot is open, so that both stores are seen as near to one moment as they can be.
+    for (name, set) in &mut facts.sets {
+        set.collection = vectors.collection(name).await?;
+        if let Some(collection) = &set.collection {
+            set.points = points(vectors, &collection.name).await?;
+        }
+    }
+    tx.rollback().await?;
+    Ok(facts)
+}
+
+async fn unfinished(tx: &mut dyn Tx) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT run_id FROM enact.run WHERE closed_at IS NULL ORDER BY opened_at";
+    let records = tx.query(&Query::new(Sql::new(sql))).await?;
+    Ok(records.iter().filter_map(|record| record.text(0)).map(str::to_owned).collect())
+}
+
+/// Sorts what is managed by kind.
+fn sort_managed(managed: &BTreeMap<Address, Managed>) -> Facts {
+    let mut facts = Facts::default();
+    let (sets, promotions) = (Address::vector_set(""), Address::promotion(""));
+    for (address, entry) in managed {
+        if let Some(name) = address.as_str().strip_prefix(promotions.as_str()) {
+            facts.promotions.insert(name.to_owned(), serde_json::from_value(entry.attributes.clone()).ok());
+        }
+        let Some(rest) = address.as_str().strip_prefix(sets.as_str()) else { continue };
+        let Some((name, quoted)) = rest.split_once('[') else {
+            let set = facts.sets.entry(rest.to_owned()).or_default();
+            set.record = serde_json::from_value(entry.attributes.clone()).ok();
+            continue;
+        };
+        let set = facts.sets.entry(name.to_owned()).or_default();
+        let unit = quoted.strip_suffix(']').and_then(|text| serde_json::from_str::<String>(text).ok());
+        match (unit, serde_json::from_value(entry.attributes.clone())) {
+            (Some(unit), Ok(owned)) => {
+                set.owned.insert(unit, owned);
+            }
+            (Some(_) | None, _) => set.unreadable.push(address.to_string()),
+        }
+    }
+    facts
+}
+
+async fn managed_units(
+    tx: &mut dyn Tx,
+    binding: &Binding,
+    facts: &Facts,
+) -> Result<BTreeMap<String, UnitFacts>, StoreError> {
+    let mut ids: BTreeSet<String> = facts.sets.values().flat_map(|set| set.owned.keys().cloned()).collect();
+    let records = facts.promotions.values().flatten();
+    ids.extend(records.flat_map(|record| record.units.iter().map(|unit| unit.id.clone())));
+    read_units(tx, &binding.units, &UnitFilter { selections: Vec::new(), ids, lock: false }).await
+}
+
+/// Reads ledger, gates and status views, those that are there.
+async fn relational(tx: &mut dyn Tx, binding: &Binding, facts: &mut Facts) -> Result<(), StoreError> {
+    let ledger = binding.ledger.iter().map(|ledger| ledger.table.clone());
+    let views = binding.refresh.iter().map(|refresh| refresh.status.view.clone());
+    let gates = binding.gates.iter().map(|gates| gates.table.clone());
+    let wanted: BTreeSet<TableName> = ledger.chain(views).chain(gates).collect();
+    let (there, _) = read_catalog(tx, &wanted, &BTreeSet::new()).await?;
+    if let Some(ledger) = binding.ledger.as_ref().filter(|ledger| there.contains_key(&ledger.table)) {
+        facts.ledger = Some(LedgerFacts { rows: read_ledger(tx, ledger).await? });
+    }
+    if let Some(gates) = binding.gates.as_ref().filter(|gates| there.contains_key(&gates.table)) {
+        let names = binding.ledger.iter().filter_map(|ledger| ledger.gate.clone()).collect();
+        facts.gates = read_gates(tx, gates, &names).await?;
+    }
+    for refresh in binding.refresh.iter().filter(|refresh| there.contains_key(&refresh.status.view)) {
+        let expect = &refresh.status.expect;
+        let sql = Sql::new("SELECT ")
+            .list(expect.keys(), |sql, column| sql.ident(column).text("::text"))
+            .text(" FROM ")
+            .table(&refresh.status.view);
+        let records = tx.query(&Query::new(sql)).await?;
+        let mut found = RefreshFacts { rows: records.len(), values: BTreeMap::new() };
+        if let Some(record) = records.first() {
+            let values = expect.keys().enumerate();
+            found.values = values.map(|(at, column)| (column.clone(), record.text(at).map(str::to_owned))).collect();
+        }
+        facts.refreshes.insert(refresh.name.clone(), found);
+    }
+    Ok(())
+}
+
+/// Fills the ledger's key of each owned chunk, with the unit's address as it was when its points were made.
+fn add_keys(binding: &Binding, facts: &mut Facts) {
+    for (name, set) in &mut facts.sets {
+        for (unit, owned) in &set.owned {
+            let found = facts.units.get(unit).cloned().unwrap_or_else(|| gone(unit));
+            let then = UnitFacts { address: owned.address.clone(), ..found };
+            for (ordinal, _) in (0u32..).zip(&owned.chunks) {
+                if let Some(key) = ledger_key(binding, name, &then, ordinal) {
+                    set.keys.insert((unit.clone(), ordinal), key);
+                }
+            }
+        }
+    }
+}
+
+fn gone(id: &str) -> UnitFacts {
+    UnitFacts {
+        id: id.to_owned(),
+        address: String::new(),
+        title: String::new(),
+        lifecycle: String::new(),
+        content_hash: String::new(),
+        anchor: None,
+        empty_body: false,
+        fields: BTreeMap::new(),
+    }
+}
+
+async fn points(vectors: &dyn VectorStore, collection: &str) -> Result<BTreeMap<PointId, PointFacts>, StoreError> {
+    let mut out = BTreeMap::new();
+    let mut from: Option<PointId> = None;
+    loop {
+        let page = vectors.points(collection, from.as_ref(), PAGE, WithVectors::No).await?;
+        out.extend(page.points.into_iter().map(|point| (point.id.clone(), point_facts(point))));
+        match page.next {
+            Some(next) => from = Some(next),
+            None => return Ok(out),
+        }
+    }
+}
+
+/// Reads what a point says of itself. The digest of its payload is taken over the payload as it is now, with the text
+/// replaced by its hash as it was when the id was made.
+pub(super) fn point_facts(point: Point) -> PointFacts {
+    let mut payload = point.payload;
+    let Some(parts) = payload.remove("_enact") else { return PointFacts::Foreign };
+    let text = |name: &str| parts.get(name).and_then(Value::as_str).map(str::to_owned);
+    let read = || {
+        let ordinal = u32::try_from(parts.get("chunk")?.as_u64()?).ok()?;
+        let digest = |name: &str| text(name).map(Digest::from_text);
+        let (set, unit, sha256) = (text("set")?, text("unit")?, text("sha256")?);
+        Some((set, unit, ordinal, digest("text")?, digest("policy")?, digest("embedders")?, sha256))
+    };
+    let Some((set, unit, ordinal, text, policy, embedders, sha256)) = read() else { return PointFacts::Unreadable };
+    let stored = payload.get("text").and_then(Value::as_str);
+    let text_sha256 = stored.map(|text| hex::encode(sha2::Sha256::digest(text.as_bytes())));
+    if let Some(text) = payload.get_mut("text") {
+        *text = serde_json::json!({ "sha256": sha256 });
+    }
+    let parts = PointIdentity { set, unit, ordinal, text, payload: digest_of(&payload), policy, embedders };
+    PointFacts::Ours { parts, sha256, text_sha256 }
+}
