@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use enact::model::{BindingRef, Desired, Environment, RowState};
 use enact::report::{Color, render_diagnostics};
-use enact::spec::{load_binding, load_config, load_plans};
+use enact::spec::{load_binding, load_config, load_plans, parse_plan};
 
 #[cfg(unix)]
 #[path = "support/postgres.rs"]
@@ -70,6 +70,23 @@ fn the_first_line_leads_an_editor_to_the_schema() {
             assert!(file.with_file_name(schema).is_file(), "{}: there is no {schema}", file.display());
         }
     }
+}
+
+#[test]
+fn the_readme_shows_files_that_can_be_read() {
+    let readme = std::fs::read_to_string(repository("README.md")).unwrap();
+    let blocks: Vec<&str> =
+        readme.split("```yaml\n").skip(1).map(|rest| rest.split_once("```").map_or(rest, |(block, _)| block)).collect();
+    let [plan, config] = blocks.as_slice() else { panic!("{} blocks of YAML", blocks.len()) };
+    let (desired, warnings) = parse_plan("README.md", plan).unwrap_or_else(|errors| panic!("{errors:?}"));
+    assert_eq!((desired.promotions.len(), desired.rows.len(), warnings.0.len()), (1, 1, 0));
+
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("enact.yaml"), config).unwrap();
+    std::fs::write(dir.path().join(".env"), "OPENAI_API_KEY=not-a-key\n").unwrap();
+    let config = load_config(dir.path()).unwrap_or_else(|(errors, _)| panic!("{errors:?}")).unwrap();
+    assert_eq!(config.warnings().0, []);
+    assert_eq!(config.environment(None).map(|environment| environment.name), Ok("staging".to_owned()));
 }
 
 /// The header of a unit's file as keys and values, and whether a body follows.

@@ -110,6 +110,7 @@ fn crate_names(source: &Source) -> Vec<(usize, String)> {
     out
 }
 
+/// Unit tests may use what they test against, such as the embedded servers.
 #[test]
 fn a_module_uses_only_modules_above_it() {
     let order = modules();
@@ -119,8 +120,8 @@ fn a_module_uses_only_modules_above_it() {
         .iter()
         .filter_map(|source| Some((source, rank(source.module()?)?)))
         .flat_map(|(source, own)| {
-            let below =
-                crate_names(source).into_iter().filter(move |(_, name)| rank(name).is_some_and(|other| other > own));
+            let names = crate_names(source).into_iter().filter(|(line, _)| !source.test[line - 1]);
+            let below = names.filter(move |(_, name)| rank(name).is_some_and(|other| other > own));
             below.map(move |(line, name)| format!("{}:{line}: crate::{name}", source.path))
         })
         .collect();
@@ -264,4 +265,23 @@ fn the_repository_stands_alone() {
         }
     }
     none("nothing refers to files that are not in the repository", &broken);
+}
+
+#[test]
+fn the_scanner_sees_code_and_not_its_comments_strings_and_tests() {
+    let text = "// HashMap\nfn f(a: char) -> &'static str {\n    let _ = ('\"', '\\'', b\"x\\\"HashMap\", r#\"\"HashMap\"#);\n    \
+                let b = a; /* HashMap */ \"HashMap\"\n}\n\n#[cfg(test)]\nmod tests {\n    use HashMap;\n}\n\nuse crate::{store, \
+                model::{plan, Name}};\nuse crate::local::x;\nstruct HashMap;\n";
+    let source = Source::new("src/embed/x.rs", text);
+    let found: Vec<usize> =
+        source.product_code().filter(|(_, code)| has_word(code, "HashMap")).map(|(line, _)| line).collect();
+    assert_eq!(found, [14]);
+    assert_eq!(source.functions(), [(2, 4, "f".to_owned())]);
+    let names: Vec<(usize, String)> = crate_names(&source);
+    let names: Vec<(usize, &str)> = names.iter().map(|(line, name)| (*line, name.as_str())).collect();
+    assert_eq!(names, [(12, "store"), (12, "model"), (13, "local")]);
+    assert_eq!(source.module(), Some("embed"));
+    assert!(
+        has_word("a.unwrap()", ".unwrap()") && has_word("tonic::x", "tonic::") && !has_word("mytonic::x", "tonic::")
+    );
 }

@@ -52,7 +52,7 @@ async fn may_lock(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<bool, StoreError>
     let tables = plan.pins.binding.units.tables.iter();
     let (schemas, names) = tables.map(|table| (table.schema().to_owned(), table.name().to_owned())).unzip();
     let sql = "SELECT coalesce(pg_catalog.bool_and(pg_catalog.has_table_privilege(c.oid, 'UPDATE')), false) \
-               FROM pg_catalog.unnest($1, $2) AS w(s, t) JOIN pg_catalog.pg_namespace n ON n.nspname = w.s \
+               FROM unnest($1, $2) AS w(s, t) JOIN pg_catalog.pg_namespace n ON n.nspname = w.s \
                JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.t";
     let query = Query::new(Sql::new(sql)).bind(Param::Texts(schemas)).bind(Param::Texts(names));
     Ok(tx.query(&query).await?.first().is_some_and(|record| record.is_true(0)))

@@ -146,10 +146,8 @@ impl Runner<'_> {
     }
 
     async fn apply_leased(&mut self, plan: &SavedPlan) -> Result<RunEnd, ApplyError> {
-        if let Some(end @ (RunEnd::NotSettled { .. } | RunEnd::Undone { .. })) = self.recover().await? {
-            if let RunEnd::NotSettled { .. } = end {
-                return Ok(end);
-            }
+        if let Some(end @ RunEnd::NotSettled { .. }) = self.recover().await? {
+            return Ok(end);
         }
         self.sweep_due().await?;
         let before = journal::read_runs(self.store, 10_000).await?;

@@ -13,9 +13,12 @@ Examples:
   enact resume                            go on after a crash
 
 Exit codes:
-  0 success or no changes   1 error   2 changes present (plan --detailed-exitcode)   3 invalid input
-  4 stale plan   5 failed and undone   6 decided, not yet settled (enact resume)   7 locked by another run
-  8 approval missing   9 verify found a difference   64 usage   70 a bug   130 interrupted";
+   0 success or no changes              1 error
+   2 changes (plan --detailed-exitcode) 3 invalid input
+   4 stale plan                         5 failed and undone
+   6 decided, not settled (resume)      7 locked by another run
+   8 approval missing                   9 verify found a difference
+  64 usage    70 a bug                130 interrupted";
 
 /// Plan and apply for a governed knowledge base in PostgreSQL and Qdrant
 #[derive(Debug, Parser)]
@@ -86,6 +89,8 @@ pub enum ColorWhen {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs, reason = "a comment here would hide the help text on the arguments")]
 pub enum Command {
+    #[cfg(feature = "embedded")]
+    Demo(DemoArgs),
     Init(InitArgs),
     Validate(ValidateArgs),
     Plan(PlanArgs),
@@ -93,6 +98,8 @@ pub enum Command {
     Apply(ApplyArgs),
     Resume(ResumeArgs),
     Verify(VerifyArgs),
+    #[cfg(feature = "embedded")]
+    Local(LocalArgs),
     Search(SearchArgs),
     Graph(GraphArgs),
     Status(StatusArgs),
@@ -132,13 +139,14 @@ pub enum GraphFormat {
 
 /// Try Enact: a small charter in embedded stores, planned, applied and searched
 ///
-/// Makes the folder, fills it, and says what to type next. Nothing outside the folder is touched.
+/// Fills a folder and says at each step what to type for it. Nothing outside the folder is touched, and no file in it
+/// that you changed is overwritten.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = "Example:\n  enact demo && cd enact-demo && enact plan")]
+#[command(after_help = "Example:\n  enact demo enact-demo && cd enact-demo && enact plan")]
 pub struct DemoArgs {
-    /// The folder to make; it must not exist yet or be empty
-    #[arg(value_name = "DIR", default_value = "enact-demo")]
-    pub target: PathBuf,
+    /// A folder that is new, empty or of an earlier demo [default: this one if it is so, else enact-demo]
+    #[arg(value_name = "DIR")]
+    pub target: Option<PathBuf>,
 }
 
 /// Prepare the environment: create or upgrade Enact's own schema in PostgreSQL
@@ -289,8 +297,18 @@ pub enum LocalCommand {
     Reset(LocalResetArgs),
     /// Say whether they run, and where
     Status,
-    /// Load a folder of Markdown files as documents
+    /// Load a folder of Markdown files as information units
     Load(LocalLoadArgs),
+    /// Run a file of SQL statements on the embedded PostgreSQL, in one transaction
+    Sql(LocalSqlArgs),
+}
+
+/// Arguments of `local sql`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct LocalSqlArgs {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub script: PathBuf,
 }
 
 /// Arguments of `local reset`.

@@ -45,6 +45,10 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Plan(plan) => commands::plan::run(&args.global, plan, output),
         Command::Apply(apply) => commands::apply::run(&args.global, apply, output),
         Command::Resume(ResumeArgs {}) => commands::resume::run(&args.global, output),
+        #[cfg(feature = "embedded")]
+        Command::Demo(demo) => commands::demo::run(&args.global, demo, output),
+        #[cfg(feature = "embedded")]
+        Command::Local(local) => commands::local::run(&args.global, local, output),
         Command::Search(search) => commands::search::run(&args.global, search, output),
         Command::Status(status) => commands::status::run(&args.global, status, output),
         Command::History(history) => commands::status::history(&args.global, history, output),

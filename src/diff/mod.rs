@@ -11,8 +11,10 @@
 mod change;
 pub mod codes;
 mod compare;
+mod expand;
 mod functions;
 mod ids;
+mod ledger;
 mod resolve;
 mod rows;
 mod scope;
@@ -25,10 +27,11 @@ pub use change::{
 pub use compare::{Comparison, compare};
 pub use functions::check_functions;
 pub use ids::{derive_id, set_hash};
+pub use ledger::ledger_key;
 pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, ResolvedRow, RowValue, resolve};
 pub use rows::{check_rows, reference_targets};
 pub use scope::APPLY_TIME;
 pub use vectors::{
-    ChunkView, GENERATION_KEY, OwnedChunk, Ownership, Recipe, SetRecord, ledger_key, live_collection, payload, recipe,
+    ChunkView, GENERATION_KEY, OwnedChunk, Ownership, Recipe, SetRecord, live_collection, payload, recipe,
     units_needing_text,
 };

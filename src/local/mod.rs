@@ -7,6 +7,7 @@
 //! postgres  the doorkeeper on loopback ─▶ engine (PGlite), with handshake for the first bytes
 //! qdrant    the gRPC server over the shards
 //! schema    the SQL that ships with Enact
+//! corpus    Markdown files as units ─▶ load: units into the reference schema
 //! ```
 //!
 //! Both speak the ordinary wire protocols, so everything above knows one kind of store: `tokio-postgres` and
@@ -14,10 +15,12 @@
 
 mod cache;
 mod control;
+pub mod corpus;
 mod data_dir;
 mod engine;
 mod error;
 mod handshake;
+pub mod load;
 mod postgres;
 mod process;
 pub mod qdrant;

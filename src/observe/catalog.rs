@@ -9,36 +9,36 @@ const COLUMNS: &str = "SELECT n.nspname::text, c.relname::text, a.attname::text,
  a.attnotnull, a.atthasdef OR a.attidentity <> '', a.attgenerated <> '' OR a.attidentity = 'a' \
  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
- JOIN pg_catalog.unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
+ JOIN unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
  WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 
 const KEYS: &str = "SELECT n.nspname::text, c.relname::text, i.indisprimary, \
- (SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.o) FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY k(n, o) \
+ (SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.o) FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(n, o) \
   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.n WHERE k.o <= i.indnkeyatts) \
  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid \
  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
- JOIN pg_catalog.unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
+ JOIN unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
  WHERE i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid \
  ORDER BY 1, 2, i.indisprimary DESC, i.indexrelid";
 
 const FOREIGN_KEYS: &str = "SELECT n.nspname::text, c.relname::text, k.conname::text, fn.nspname::text, fc.relname::text, \
- (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY o(n, i) \
+ (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM unnest(k.conkey) WITH ORDINALITY o(n, i) \
   JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = o.n), \
- (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY o(n, i) \
+ (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM unnest(k.confkey) WITH ORDINALITY o(n, i) \
   JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = o.n) \
  FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
  JOIN pg_catalog.pg_class fc ON fc.oid = k.confrelid JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace \
- JOIN pg_catalog.unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
+ JOIN unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
  WHERE k.contype = 'f' ORDER BY 1, 2, 3";
 
 const FUNCTIONS: &str = "SELECT n.nspname::text, p.proname::text, p.oid::text, coalesce(a.name, ''), \
  pg_catalog.format_type(a.type, NULL), a.pos > p.pronargs - p.pronargdefaults, pg_catalog.format_type(p.prorettype, NULL), \
  pg_catalog.has_function_privilege(p.oid, 'EXECUTE') \
  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
- JOIN pg_catalog.unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = p.proname \
+ JOIN unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = p.proname \
  LEFT JOIN LATERAL (SELECT i.type, p.proargnames[i.o] AS name, pg_catalog.row_number() OVER (ORDER BY i.o) AS pos \
-  FROM pg_catalog.unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY i(type, o) \
+  FROM unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) WITH ORDINALITY i(type, o) \
   WHERE p.proargmodes IS NULL OR p.proargmodes[i.o] IN ('i', 'b', 'v')) a ON true \
  WHERE p.prokind IN ('f', 'p') ORDER BY p.oid, a.pos";
 

@@ -10,25 +10,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::baseline::baseline;
-use super::calls::{empty_calls, fill_cells, ledger_names};
-use super::order::graph_of;
+use super::calls::{empty_calls, fill_cells};
+use super::order::{graph_of, row_addresses};
 use super::saved::{EnvironmentPin, FORMAT_VERSION, Pins, SavedPlan, SelectionPin};
-use super::step::{
-    CallsWork, GateWork, ManagedWrite, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy, TransitionsWork,
-    UpdateWork, VectorMaker, VectorWork, Work,
-};
+use super::step::{CallsWork, Parameter, Phase, RowsWork, Step, UpdateWork, VectorMaker, VectorWork, Work};
 use super::summary::Summary;
 use crate::diff::{
-    Change, ChangeDetail, CollectionChange, Comparison, Finding, OwnedChunk, Ownership, Recipe, Resolved, RowChange,
-    SetRecord, VectorChange, codes,
+    Change, ChangeDetail, CollectionChange, Comparison, Finding, Recipe, Resolved, RowChange, VectorChange, codes,
 };
 use crate::graph::Graph;
 use crate::model::{
-    Address, Binding, Cell, Desired, Diagnostic, Diagnostics, Digest, Environment, Gate, Identities, Observed,
-    Promotion, Refresh, Selection, TableName, TransitionWork, UnitFacts, UnitsRef, VectorSpec, digest_of,
+    Address, Binding, Cell, Desired, Diagnostic, Diagnostics, Digest, Environment, Identities, Observed, Promotion,
+    Refresh, Selection, TableName, UnitsRef, VectorSpec,
 };
 
 /// Everything that a plan is built from.
@@ -71,7 +67,8 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
                 .hint("make one of the columns nullable and set it in a later plan"),
         )
     })?;
-    let mut builder = Builder { input, levels, steps: Vec::new(), errors: Diagnostics::default() };
+    let mut builder =
+        Builder { input, levels, keys: key_columns(input), steps: Vec::new(), errors: Diagnostics::default() };
     builder.stage();
     builder.rows();
     builder.transitions();
@@ -184,15 +181,23 @@ fn no_way_back(input: &BuildInput<'_>) -> Vec<Finding> {
         .collect()
 }
 
-struct Builder<'a> {
-    input: &'a BuildInput<'a>,
+pub(super) struct Builder<'a> {
+    pub(super) input: &'a BuildInput<'a>,
     levels: BTreeMap<Address, u32>,
+    keys: BTreeMap<Address, Vec<String>>,
     steps: Vec<Step>,
-    errors: Diagnostics,
+    pub(super) errors: Diagnostics,
 }
 
 impl<'a> Builder<'a> {
-    fn step(&mut self, phase: Phase, title: String, run_as: Option<&String>, addresses: Vec<Address>, work: Work) {
+    pub(super) fn step(
+        &mut self,
+        phase: Phase,
+        title: String,
+        run_as: Option<&String>,
+        addresses: Vec<Address>,
+        work: Work,
+    ) {
         let id = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
         let needs = if id > 1 { vec![id - 1] } else { Vec::new() };
         let addresses = match addresses.as_slice() {
@@ -202,7 +207,7 @@ impl<'a> Builder<'a> {
         self.steps.push(Step { id, phase, title, run_as: run_as.cloned(), needs, addresses, work });
     }
 
-    fn vector_changes(&self) -> Vec<(&'a Change, &'a VectorChange)> {
+    pub(super) fn vector_changes(&self) -> Vec<(&'a Change, &'a VectorChange)> {
         self.input
             .comparison
             .changes
@@ -214,7 +219,7 @@ impl<'a> Builder<'a> {
             .collect()
     }
 
-    fn stage(&mut self) {
+    pub(super) fn stage(&mut self) {
         for (change, vector) in self.vector_changes() {
             let Some(set) = self.input.desired.vector_sets.get(&vector.set) else { continue };
             let Some(recipe) = self.input.recipes.get(&vector.set) else { continue };
@@ -314,24 +319,11 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The key columns of a changed row: those under which it was declared.
     fn key_of(&self, change: &Change) -> Vec<String> {
-        let observed = self.input.observed;
-        self.input
-            .resolved
-            .rows
-            .iter()
-            .zip(&observed.normalised)
-            .find(|(row, values)| {
-                let key: Vec<String> =
-                    row.key.iter().map(|c| values.get(c).cloned().flatten().unwrap_or_default()).collect();
-                Address::row(&row.table, &key) == change.address
-            })
-            .map(|(row, _)| row.key.clone())
-            .unwrap_or_default()
+        self.keys.get(&change.address).cloned().unwrap_or_default()
     }
 
-    fn columns(&self, table: &TableName, names: &[String]) -> Vec<Parameter> {
+    pub(super) fn columns(&self, table: &TableName, names: &[String]) -> Vec<Parameter> {
         let facts = self.input.observed.tables.get(table);
         names
             .iter()
@@ -340,73 +332,6 @@ impl<'a> Builder<'a> {
                 Parameter { name: name.clone(), type_name: found.map_or("text", |c| c.type_name.as_str()).to_owned() }
             })
             .collect()
-    }
-
-    fn transitions(&mut self) {
-        let mut batches: BTreeMap<(String, String, String), Vec<&'a UnitFacts>> = BTreeMap::new();
-        for change in &self.input.comparison.changes {
-            if let ChangeDetail::Lifecycle { unit, to, promotion } = &change.detail {
-                let key = (promotion.clone(), unit.lifecycle.clone(), to.clone());
-                batches.entry(key).or_default().push(unit);
-            }
-        }
-        for ((promotion, from, to), units) in batches {
-            let Some(transition) =
-                self.input.binding.lifecycle.transitions.iter().find(|t| t.from == from && t.to == to)
-            else {
-                continue;
-            };
-            let Some(names) = self.input.resolved.promotions.get(&promotion).map(|p| p.names.clone()) else { continue };
-            let by = match &transition.work {
-                TransitionWork::Call(call) => {
-                    let mut work = empty_calls(call, self.input.observed);
-                    work.calls = self.fill_units(&units, &names, &from, call.arguments.values());
-                    TransitionBy::Calls(work)
-                }
-                TransitionWork::Update(update) => {
-                    let (key, set): (Vec<String>, Vec<String>) =
-                        (update.key.keys().cloned().collect(), update.set.keys().cloned().collect());
-                    let values: Vec<&Value> = update.key.values().chain(update.set.values()).collect();
-                    TransitionBy::Updates(UpdateWork {
-                        table: update.table.clone(),
-                        key: self.columns(&update.table, &key),
-                        set: self.columns(&update.table, &set),
-                        rows: self.fill_units(&units, &names, &from, values.into_iter()),
-                    })
-                }
-            };
-            let work = Work::Transitions(TransitionsWork {
-                units: units.iter().map(|unit| unit.address.clone()).collect(),
-                unit_ids: units.iter().map(|unit| unit.id.clone()).collect(),
-                from: from.clone(),
-                to: to.clone(),
-                by,
-            });
-            let addresses = units.iter().map(|unit| Address::lifecycle(&unit.address)).collect();
-            let role = self.input.environment.roles.lifecycle.as_ref();
-            self.step(Phase::Transaction, format!("move {} units: {from} -> {to}", units.len()), role, addresses, work);
-        }
-    }
-
-    fn fill_units<'v>(
-        &mut self,
-        units: &[&UnitFacts],
-        names: &BTreeMap<String, Value>,
-        from: &str,
-        values: impl Iterator<Item = &'v Value> + Clone,
-    ) -> Vec<Vec<Cell>> {
-        let mut rows = Vec::with_capacity(units.len());
-        for (unit, ordinal) in units.iter().zip(1u64..) {
-            let scope = |name: &str| unit_scope(name, unit, ordinal, names, from);
-            match fill_cells(values.clone(), &scope) {
-                Ok(cells) => rows.push(cells),
-                Err(error) => {
-                    self.template_error("a transition", &error.to_string());
-                    return rows;
-                }
-            }
-        }
-        rows
     }
 
     fn refreshes(&mut self) {
@@ -436,149 +361,12 @@ impl<'a> Builder<'a> {
         Some(work)
     }
 
-    fn base_names(&self) -> BTreeMap<String, Value> {
+    pub(super) fn base_names(&self) -> BTreeMap<String, Value> {
         let mut names = BTreeMap::new();
         names.insert("actor".to_owned(), Value::from(self.input.environment.actor.as_str()));
         names.insert("tool.revision".to_owned(), Value::from(concat!("enact/", env!("CARGO_PKG_VERSION"))));
         names.insert("apply.time".to_owned(), Value::from(crate::diff::APPLY_TIME));
         names
-    }
-
-    fn ledgers(&mut self) {
-        let Some(ledger) = &self.input.binding.ledger else { return };
-        for (change, vector) in self.vector_changes() {
-            if vector.ledger.is_empty() {
-                continue;
-            }
-            let mut work = empty_calls(&ledger.record, self.input.observed);
-            let base = self.base_names();
-            for write in &vector.ledger {
-                let status = if write.exists { &ledger.indexed } else { &ledger.removed };
-                let names = ledger_names(write, status, &base);
-                let unit = self.input.observed.units.get(&write.unit);
-                let scope = |name: &str| {
-                    names
-                        .get(name)
-                        .cloned()
-                        .or_else(|| unit.and_then(|unit| unit_field(unit, name.strip_prefix("unit.")?)))
-                };
-                match fill_cells(ledger.record.arguments.values(), &scope) {
-                    Ok(cells) => work.calls.push(cells),
-                    Err(error) => return self.template_error("the ledger", &error.to_string()),
-                }
-            }
-            let window = self.gate_window(ledger.gate.as_deref());
-            if let Some((open, _)) = &window {
-                let role = self.input.environment.roles.gates.as_ref();
-                self.step(
-                    Phase::Transaction,
-                    format!("open gate {}", open.gate),
-                    role,
-                    Vec::new(),
-                    Work::OpenGate(open.clone()),
-                );
-            }
-            let title = format!("record {} in {}", points_text(vector.ledger.len()), ledger.table);
-            let role = self.input.environment.roles.ledger.as_ref();
-            self.step(Phase::Transaction, title, role, vec![change.address.clone()], Work::Calls(work));
-            if let Some((_, shut)) = window {
-                let role = self.input.environment.roles.gates.as_ref();
-                self.step(
-                    Phase::Transaction,
-                    format!("shut gate {}", shut.gate),
-                    role,
-                    Vec::new(),
-                    Work::ShutGate(shut),
-                );
-            }
-        }
-    }
-
-    /// The two ends of a gate window, or nothing when the gate stands open anyway.
-    fn gate_window(&mut self, gate: Option<&str>) -> Option<(GateWork, GateWork)> {
-        let (gate, gates): (&str, &Gate) = (gate?, self.input.binding.gates.as_ref()?);
-        match self.input.observed.gates.get(gate).cloned().flatten() {
-            Some(value) if value == gates.open => None,
-            Some(value) => {
-                let work = |value: &str, expect: &str| GateWork {
-                    gate: gate.to_owned(),
-                    table: gates.table.clone(),
-                    key_column: gates.key.clone(),
-                    value_column: gates.value.clone(),
-                    value: value.to_owned(),
-                    expect: expect.to_owned(),
-                };
-                Some((work(&gates.open, &value), work(&value, &gates.open)))
-            }
-            None => {
-                self.errors.push(Diagnostic::error(
-                    codes::NOT_IN_BINDING,
-                    format!("gate \"{gate}\" has no row in \"{}\"", gates.table),
-                ));
-                None
-            }
-        }
-    }
-
-    fn managed(&mut self) {
-        let mut write = Vec::new();
-        let mut forget = Vec::new();
-        for change in &self.input.comparison.changes {
-            match &change.detail {
-                ChangeDetail::Promotion { record, .. } => write.push(ManagedWrite {
-                    address: change.address.clone(),
-                    digest: digest_of(record),
-                    attributes: json!(record),
-                }),
-                ChangeDetail::VectorSet(set) => self.managed_set(change, set, &mut write, &mut forget),
-                ChangeDetail::Forget => {
-                    let prefix = format!("{}[", change.address);
-                    let under = self.input.observed.managed.keys().filter(|a| a.as_str().starts_with(&prefix));
-                    forget.extend(under.cloned());
-                    forget.push(change.address.clone());
-                }
-                ChangeDetail::Row { .. } | ChangeDetail::Lifecycle { .. } | ChangeDetail::Refresh { .. } => {}
-            }
-        }
-        if !write.is_empty() || !forget.is_empty() {
-            let addresses = write.iter().map(|w| w.address.clone()).chain(forget.iter().cloned()).collect();
-            let work = Work::RecordManaged { write, forget };
-            self.step(Phase::Transaction, "write down what is managed".to_owned(), None, addresses, work);
-        }
-    }
-
-    fn managed_set(
-        &self,
-        change: &Change,
-        set: &VectorChange,
-        write: &mut Vec<ManagedWrite>,
-        forget: &mut Vec<Address>,
-    ) {
-        let Some(recipe) = self.input.recipes.get(&set.set) else { return };
-        let record = SetRecord { embedders: recipe.embedders.clone(), generation: RUN_MARKER.to_owned() };
-        write.push(ManagedWrite {
-            address: change.address.clone(),
-            digest: recipe.whole.clone(),
-            attributes: json!(record),
-        });
-        for unit in &set.units {
-            let address = Address::vector_unit(&set.set, &unit.unit);
-            let Some(digest) = &unit.input else {
-                forget.push(address);
-                continue;
-            };
-            let chunks = unit
-                .chunks
-                .iter()
-                .map(|chunk| OwnedChunk {
-                    id: chunk.id.clone(),
-                    text: chunk.text.clone(),
-                    sha256: chunk.sha256.clone(),
-                })
-                .collect();
-            let owned = Ownership { address: unit.address.clone(), chunks };
-            write.push(ManagedWrite { address, digest: digest.clone(), attributes: json!(owned) });
-        }
     }
 
     fn settle_and_sweep(&mut self) {
@@ -606,7 +394,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn template_error(&mut self, what: &str, error: &str) {
+    pub(super) fn template_error(&mut self, what: &str, error: &str) {
         self.errors.push(Diagnostic::error(
             codes::TEMPLATE,
             format!("{what} of the binding \"{}\": {error}", self.input.binding.name),
@@ -614,26 +402,13 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn unit_scope(
-    name: &str,
-    unit: &UnitFacts,
-    ordinal: u64,
-    names: &BTreeMap<String, Value>,
-    from: &str,
-) -> Option<Value> {
-    match name {
-        "from" => Some(Value::from(from)),
-        "unit.ordinal" => Some(Value::from(ordinal)),
-        other => names.get(other).cloned().or_else(|| unit_field(unit, other.strip_prefix("unit.")?)),
-    }
-}
-
-fn unit_field(unit: &UnitFacts, field: &str) -> Option<Value> {
-    match field {
-        "anchor" => Some(unit.anchor.clone().map_or(Value::Null, Value::from)),
-        "id" | "address" | "title" | "lifecycle" | "content_hash" => unit.field(field).map(Value::from),
-        other => unit.fields.get(other).map(|value| value.clone().map_or(Value::Null, Value::from)),
-    }
+/// The key columns under which each row was declared.
+fn key_columns(input: &BuildInput<'_>) -> BTreeMap<Address, Vec<String>> {
+    row_addresses(input)
+        .into_iter()
+        .zip(&input.resolved.rows)
+        .map(|(address, row)| (address, row.key.clone()))
+        .collect()
 }
 
 fn insert_cells(change: &Change) -> Vec<Cell> {
@@ -659,6 +434,6 @@ fn rows_text(count: usize) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
 
-fn points_text(count: usize) -> String {
+pub(super) fn points_text(count: usize) -> String {
     if count == 1 { "1 point".to_owned() } else { format!("{count} points") }
 }

@@ -6,8 +6,10 @@
 mod baseline;
 mod build;
 mod calls;
+mod moves;
 mod order;
 mod pretty;
+mod records;
 mod saved;
 mod step;
 mod summary;

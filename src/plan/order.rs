@@ -66,7 +66,7 @@ fn allowing_rows<'a>(input: &BuildInput<'a>, changed: &BTreeMap<&Address, &Chang
     out
 }
 
-fn row_addresses(input: &BuildInput<'_>) -> Vec<Address> {
+pub(super) fn row_addresses(input: &BuildInput<'_>) -> Vec<Address> {
     input
         .resolved
         .rows
@@ -82,7 +82,7 @@ fn row_addresses(input: &BuildInput<'_>) -> Vec<Address> {
 
 fn row_edges(input: &BuildInput<'_>, changed: &BTreeMap<&Address, &Change>, graph: &mut Graph) {
     let addresses = row_addresses(input);
-    let mut providers: BTreeMap<(TableName, Vec<(String, String)>), &Address> = BTreeMap::new();
+    let mut providers: BTreeMap<ProviderKey, &Address> = BTreeMap::new();
     for ((row, values), address) in input.resolved.rows.iter().zip(&input.observed.normalised).zip(&addresses) {
         for (column, value) in values {
             if let Some(value) = value {
@@ -105,7 +105,10 @@ fn row_edges(input: &BuildInput<'_>, changed: &BTreeMap<&Address, &Change>, grap
     }
 }
 
-fn provider_key(target: &ReferenceTarget) -> (TableName, Vec<(String, String)>) {
+/// A table and the values of some of its columns, by column.
+type ProviderKey = (TableName, Vec<(String, String)>);
+
+fn provider_key(target: &ReferenceTarget) -> ProviderKey {
     let mut pairs: Vec<(String, String)> = target.columns.iter().cloned().zip(target.values.iter().cloned()).collect();
     pairs.sort();
     (target.table.clone(), pairs)

@@ -119,14 +119,14 @@ fn lifecycle(changes: &[Change], detail: Detail) -> Vec<Item> {
 
 fn promotion(change: &Change) -> Option<Item> {
     let ChangeDetail::Promotion { name, units, set_hash, record: _ } = &change.detail else { return None };
-    let line = Line::marked(0, Action::Promote)
+    let line = Line::marked(0, Action::Create)
         .part(Role::Strong, format!("promotion.{name}"))
         .plain(format!(": {} recorded", words::count(*units, "unit")));
     let mut lines = vec![declared(line, change), why(&change.reasons, 1)];
     if let Some(hash) = set_hash {
         lines.push(Line::new(1).part(Role::Faint, "set hash: ").plain(hash.as_str()));
     }
-    Some(Item { action: Action::Promote, things: 1, noun: "promotion", destructive: false, lines })
+    Some(Item { action: Action::Create, things: 1, noun: "promotion", destructive: false, lines })
 }
 
 fn folded_moves(promotion: &str, from: &str, to: &str, changes: &[&Change]) -> Item {

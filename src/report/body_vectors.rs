@@ -16,6 +16,8 @@ use crate::plan::{SavedPlan, VectorCounts, VectorMaker, Work};
 const UNITS_LISTED: usize = 10;
 /// The widest title.
 const TITLE_CELLS: usize = 36;
+/// What the points of one unit are together.
+const ENTRY: &str = "index entry";
 
 /// One section for each vector set that changes.
 pub(super) fn sections(plan: &SavedPlan, detail: Detail) -> Vec<Section> {
@@ -131,13 +133,13 @@ fn unit_items(units: &[UnitPoints], detail: Detail) -> Vec<Item> {
 fn reason_items(reason: &Reason, units: &[&UnitPoints], detail: Detail) -> Vec<Item> {
     let chunks: Vec<&ChunkPlan> = units.iter().flat_map(|unit| &unit.chunks).collect();
     let deleted = units.iter().map(|unit| unit.delete.len() as u64).sum();
-    let heading = Line::new(1).part(Role::Strong, words::count(units.len() as u64, "unit")).plain(format!(
-        ": {}: {}",
-        words::reason(reason),
+    let heading = Line::new(1).part(Role::Strong, words::reason(reason)).plain(format!(
+        " ({}; {})",
+        words::count(units.len() as u64, "unit"),
         chunks_text(&chunks, deleted)
     ));
     let lines = vec![heading];
-    let mut items = vec![Item { action: Action::Update, things: 0, noun: "unit", destructive: false, lines }];
+    let mut items = vec![Item { action: Action::Update, things: 0, noun: ENTRY, destructive: false, lines }];
     for destructive in [true, false] {
         let some: Vec<&UnitPoints> =
             units.iter().filter(|unit| unit.delete.is_empty() != destructive).copied().collect();
@@ -176,7 +178,7 @@ fn unit_item(unit: &UnitPoints, text: String, detail: Detail) -> Item {
                 .map(|id| Line { mark: Some(Action::Delete), ..Line::new(2) }.plain(format!("point {id}"))),
         );
     }
-    Item { action, things: 1, noun: "unit", destructive: !unit.delete.is_empty(), lines }
+    Item { action, things: 1, noun: ENTRY, destructive: !unit.delete.is_empty(), lines }
 }
 
 fn action_of(unit: &UnitPoints) -> Action {
@@ -228,5 +230,5 @@ fn more_units(units: &[&UnitPoints]) -> Option<Item> {
     let deleted = units.iter().map(|unit| unit.delete.len() as u64).sum();
     let text = format!("and {} more: {}", words::count(things, "unit"), chunks_text(&chunks, deleted));
     let lines = vec![Line { mark: Some(action), ..Line::new(1) }.part(Role::Faint, text)];
-    Some(Item { action, things, noun: "unit", destructive: deleted > 0, lines })
+    Some(Item { action, things, noun: ENTRY, destructive: deleted > 0, lines })
 }

@@ -47,34 +47,26 @@ fn head(plan: &SavedPlan) -> String {
     format!("{}\nEnvironment {name}.\n", verdict_text(plan))
 }
 
-/// The verdict in bold, its digest as code. Two of its parts are foreign: names of states, and the digest.
+/// The verdict in bold and its digest as code. A state's name stands in it, so a line that holds anything but plain words
+/// is code too: entities would not do, because mentions are looked for after they are read.
 fn verdict_text(plan: &SavedPlan) -> String {
-    let mut text = String::new();
-    for line in verdict(plan) {
-        match line.strip_prefix("Plan digest: ") {
-            Some(digest) => text.push_str(&format!("Plan digest: {}\n", code(digest))),
-            None => text.push_str(&format!("**{}**\n", inert(&line))),
-        }
-    }
-    text
+    let line = |line: String| match line.strip_prefix("Plan digest: ") {
+        Some(digest) => format!("Plan digest: {}\n", code(digest)),
+        None if is_plain(&line) => format!("**{line}**\n"),
+        None => format!("{}\n", code(&line)),
+    };
+    verdict(plan).into_iter().map(line).collect()
+}
+
+/// Whether a text is of words and signs that Markdown leaves alone.
+fn is_plain(text: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | ',' | '.' | ':' | '(' | ')' | '~');
+    text.chars().count() <= 300 && text.chars().all(plain) && !text.contains("www.")
 }
 
 /// A foreign name outside a fence, cut where no name is that long.
 fn code(name: &str) -> String {
-    escape::html_code(&value::cut(&escape::terminal(name), 200))
-}
-
-/// Our own words with what is not a plain word character or a usual sign taken out of Markdown's hands.
-fn inert(text: &str) -> String {
-    let mut out = String::new();
-    for c in value::cut(&escape::terminal(text), 300).chars() {
-        match c {
-            c if c.is_alphanumeric() => out.push(c),
-            ' ' | ',' | '.' | ':' | '(' | ')' | '~' => out.push(c),
-            c => out.push_str(&format!("&#{};", u32::from(c))),
-        }
-    }
-    out
+    escape::html_code(&value::cut(&escape::terminal(name), 300))
 }
 
 struct Page {

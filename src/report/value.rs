@@ -184,6 +184,6 @@ mod tests {
         assert_eq!(shown("draft", "1.5"), ["c: \"draft\" -> 1.5"]);
         assert_eq!(shown("{}", "{ }"), ["c: {} -> { }"]);
         let null = FieldChange { before: None, after: Cell::ApplyTime };
-        assert_eq!(field("c", &null, 0, 9)[0].safe_text(), "c: NULL -> (time of the apply)");
+        assert_eq!(field("c", &null, 0, 200)[0].safe_text(), "c: NULL -> (time of the apply)");
     }
 }

@@ -61,15 +61,16 @@ pub fn files(root: &Path, directories: &[&str], extension: &str) -> Vec<String> 
 /// What Git does not hold is not looked at.
 fn kept(entry: &walkdir::DirEntry) -> bool {
     let name = entry.file_name().to_string_lossy();
-    !(name == ".git" || name.starts_with("target") || name == ".enact" || name == "enact-demo")
+    !([".git", ".enact", "enact-demo"].contains(&name.as_ref()) || name.starts_with("target"))
 }
 
 /// Whether a word stands in a line as a whole.
 pub fn has_word(line: &str, word: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
-        !(word.starts_with(is_word) && line[..at].ends_with(is_word))
-            && !(word.ends_with(is_word) && line[at + word.len()..].starts_with(is_word))
+        let goes_on_before = word.starts_with(is_word) && line[..at].ends_with(is_word);
+        let goes_on_after = word.ends_with(is_word) && line[at + word.len()..].starts_with(is_word);
+        !goes_on_before && !goes_on_after
     })
 }
 

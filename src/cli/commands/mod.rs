@@ -2,8 +2,12 @@
 
 pub mod apply;
 pub mod completions;
+#[cfg(feature = "embedded")]
+pub mod demo;
 pub mod graph;
 pub mod init;
+#[cfg(feature = "embedded")]
+pub mod local;
 pub mod plan;
 pub mod resume;
 pub mod search;

@@ -47,7 +47,7 @@ fn finish(plan: &SavedPlan, args: &PlanArgs, output: &Output) -> Outcome {
 }
 
 /// Writes beside the file and renames, so that no reader ever sees half of a plan.
-fn save(plan: &SavedPlan, path: &Path) -> std::io::Result<()> {
+pub fn save(plan: &SavedPlan, path: &Path) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(plan.to_text().as_bytes())?;

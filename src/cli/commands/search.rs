@@ -45,7 +45,10 @@ fn attempt(global: &GlobalArgs, args: &SearchArgs, output: &Output) -> Result<Se
 }
 
 /// The set that is meant.
-fn choose<'d>(desired: &'d Desired, wanted: Option<&str>, output: &Output) -> Result<&'d VectorSet, Outcome> {
+///
+/// # Errors
+/// What is wrong has been printed.
+pub fn choose<'d>(desired: &'d Desired, wanted: Option<&str>, output: &Output) -> Result<&'d VectorSet, Outcome> {
     let names: Vec<&str> = desired.vector_sets.keys().map(String::as_str).collect();
     let found = match wanted {
         Some(name) => desired.vector_sets.get(name),
@@ -69,7 +72,11 @@ fn choose<'d>(desired: &'d Desired, wanted: Option<&str>, output: &Output) -> Re
     Err(Outcome::InvalidInput)
 }
 
-async fn search(
+/// Searches a set of an open session.
+///
+/// # Errors
+/// What is wrong has been printed.
+pub async fn search(
     session: &mut Session,
     set: &VectorSet,
     args: &SearchArgs,

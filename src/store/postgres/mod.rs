@@ -106,6 +106,39 @@ impl Postgres {
         &self.server
     }
 
+    /// Runs named SQL texts of several statements in one transaction, with the names that `psql` would see.
+    ///
+    /// # Errors
+    /// The first failure, with the name of its text; nothing is kept then. A text that ends the transaction itself is
+    /// refused, but what it committed stays.
+    pub async fn run_scripts(&mut self, scripts: &[(&str, &str)]) -> Result<(), StoreError> {
+        const BEGIN: &str = "BEGIN; SET LOCAL search_path = \"$user\", public; SET LOCAL enact.script = 'open'";
+        self.session.begin(BEGIN).await?;
+        for (name, text) in scripts {
+            if let Err(error) = self.script(text).await {
+                self.session.rollback().await?;
+                return Err(error.context(name));
+            }
+        }
+        self.session.commit().await
+    }
+
+    /// Runs one text and looks whether the transaction is still the one it was.
+    async fn script(&mut self, text: &str) -> Result<(), StoreError> {
+        self.session.batch(text, Doing::InTransaction).await?;
+        const OPEN: &str = "SELECT current_setting('enact.script', true) AS script";
+        let answers = self.session.batch(OPEN, Doing::InTransaction).await?;
+        let is_open = answers.iter().any(|answer| match answer {
+            SimpleQueryMessage::Row(row) => row.get(0) == Some("open"),
+            _ => false,
+        });
+        if is_open {
+            return Ok(());
+        }
+        let message = "it ends the transaction that it runs in";
+        Err(StoreError::new(Fault::Refused, message).hint("leave BEGIN, COMMIT and ROLLBACK out"))
+    }
+
     /// Closes the connection and waits until it is closed, so that a server with one session can take the next.
     pub async fn close(self) {
         self.session.close().await;

@@ -1,0 +1,146 @@
+//! Expands a promotion into the names its templates use and the rows it writes.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::codes;
+use super::ids::derive_id;
+use super::resolve::{PromotionRecord, ResolvedPromotion, ResolvedRow, Resolver, RowValue};
+use super::scope::{APPLY_TIME, Names, fill_row_value};
+use crate::model::{Diagnostic, Promotion, RowState, RowTemplate, TemplateScope, UnitFacts};
+
+impl Resolver<'_> {
+    pub(super) fn promotion_names(
+        &mut self,
+        promotion: &Promotion,
+        record: &PromotionRecord,
+    ) -> Option<BTreeMap<String, Value>> {
+        let mut names = Names::default();
+        let plan =
+            self.desired.files.iter().find(|file| file.path == *promotion.place.file).map_or("", |file| &file.plan);
+        names.set("plan.name", plan);
+        names.set("promotion.name", promotion.name.as_str());
+        names.set("promotion.to", record.to.as_str());
+        names.set("to", record.to.as_str());
+        names.set("actor", self.actor);
+        names.set("tool.revision", concat!("enact/", env!("CARGO_PKG_VERSION")));
+        names.set("set.hash", record.set_hash.clone().map_or(Value::Null, Value::from));
+        names.set("set.count", record.units.len() as u64);
+        names.set("namespace", record.namespace.as_str());
+        names.set("apply.time", APPLY_TIME);
+        names.set("review.decision", promotion.review.decision.as_str());
+        names.set("review.reviewer", promotion.review.reviewer.as_str());
+        names.set("review.rationale", promotion.review.rationale.as_str());
+        names.set("review.at", promotion.review.at.as_deref().unwrap_or(APPLY_TIME));
+        for (key, value) in &promotion.review.more {
+            names.set(&format!("review.{key}"), value.clone());
+        }
+        self.derived_ids(promotion, record, &mut names)?;
+        names.values.remove("kind");
+        Some(names.values)
+    }
+
+    fn derived_ids(&mut self, promotion: &Promotion, record: &PromotionRecord, names: &mut Names<'_>) -> Option<()> {
+        if self.binding.promotion.ids.is_empty() {
+            return Some(());
+        }
+        let place = promotion.ids.scheme.as_ref().map_or(&promotion.place, |spot| &spot.place);
+        let name = record.scheme.clone().unwrap_or_default();
+        let Some(scheme) = self.binding.id_schemes.get(&name) else {
+            let known: Vec<&str> = self.binding.id_schemes.keys().map(String::as_str).collect();
+            self.errors.push(
+                Diagnostic::error(
+                    codes::UNKNOWN_SCHEME,
+                    format!("the binding \"{}\" has no id scheme \"{name}\"", self.binding.name),
+                )
+                .at(place)
+                .hint(format!("it has: {}", known.join(", "))),
+            );
+            return None;
+        };
+        for (id_name, kind) in &self.binding.promotion.ids {
+            names.set("kind", kind.as_str());
+            match derive_id(scheme, names) {
+                Ok(id) => names.set(&format!("id.{id_name}"), id),
+                Err(error) => return self.template_error(promotion, id_name, &error),
+            }
+        }
+        Some(())
+    }
+
+    pub(super) fn rows(&mut self) {
+        let promotions = self.out.promotions.clone();
+        for (name, promotion) in &promotions {
+            if promotion.record.units.is_empty() {
+                continue;
+            }
+            for template in &self.binding.promotion.rows {
+                self.template_rows(name, promotion, template);
+            }
+        }
+        for row in &self.desired.rows {
+            let mut values: BTreeMap<String, RowValue> =
+                row.key.iter().map(|(column, spot)| (column.clone(), RowValue::Json(spot.value.clone()))).collect();
+            let present = match &row.state {
+                RowState::Present(more) => {
+                    values.extend(more.iter().map(|(c, spot)| (c.clone(), RowValue::Json(spot.value.clone()))));
+                    true
+                }
+                RowState::Absent => false,
+            };
+            self.out.rows.push(ResolvedRow {
+                table: row.table.value.clone(),
+                kind: None,
+                key: row.key.keys().cloned().collect(),
+                values,
+                present,
+                promotion: None,
+                existence_only: false,
+                place: row.place.clone(),
+            });
+        }
+    }
+
+    fn template_rows(&mut self, name: &str, promotion: &ResolvedPromotion, template: &RowTemplate) {
+        let units: Vec<Option<(&UnitFacts, u64)>> = match template.per {
+            TemplateScope::Promotion => vec![None],
+            TemplateScope::Unit => promotion.record.units.iter().zip(1..).map(Some).collect(),
+        };
+        for unit in units {
+            let names = Names { values: promotion.names.clone(), unit };
+            let mut values = BTreeMap::new();
+            for (column, value) in &template.values {
+                match fill_row_value(value, &names) {
+                    Ok(value) => {
+                        values.insert(column.clone(), value);
+                    }
+                    Err(error) => {
+                        self.errors.push(
+                            Diagnostic::error(
+                                codes::TEMPLATE,
+                                format!("row \"{}\", column \"{column}\": {error}", template.name),
+                            )
+                            .at(&promotion.place)
+                            .hint(format!(
+                                "add it under the promotion's review, or change the binding \"{}\"",
+                                self.binding.name
+                            )),
+                        );
+                        return;
+                    }
+                }
+            }
+            self.out.rows.push(ResolvedRow {
+                table: template.table.clone(),
+                kind: Some(template.name.clone()),
+                key: template.key.clone(),
+                values,
+                present: true,
+                promotion: Some(name.to_owned()),
+                existence_only: promotion.recorded,
+                place: promotion.place.clone(),
+            });
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The whole cycle on the embedded stores: plan, apply, plan again; and what stops it.
+#![cfg(feature = "embedded")]
+
+#[path = "support/project.rs"]
+mod project;
+
+use project::Project;
+
+const CONFIG: &str = "enact: v1\ndefault: local\nenvironments:\n  local:\n    local: { directory: .enact }\n    binding: iu-core\n    embedders: { default: { kind: static } }\n    actor: test\n    sweep_grace: 0s\n";
+
+const PLAN: &str = r#"enact: v1
+plan: cycle
+units:
+  drafts: { where: { address_prefix: D38-, lifecycle: draft } }
+promotions:
+  d38:
+    units: drafts
+    to: enacted
+    review: { decision: approve, reviewer: council, rationale: "read twice", at: "2026-05-24T00:00:00Z" }
+chunk_policies:
+  short: { splitter: text, max_chars: 1800, text: "{title}\n\n{chunk}", empty_body: skip }
+vector_sets:
+  iu_core_iu_chunks:
+    units: { lifecycle: enacted }
+    chunk_policy: short
+    vectors:
+      dense: { embedder: default, distance: cosine }
+      text: { sparse: bm25, language: none }
+    payload: [unit_id, canonical_address, title, chunk_index]
+    payload_indexes: { unit_id: uuid }
+"#;
+
+const COUNTS: &str = "SELECT concat_ws('/', (SELECT count(*) FROM information_unit WHERE lifecycle_status = 'enacted'), \
+    (SELECT count(*) FROM iu_lifecycle_log), (SELECT count(*) FROM cutter_governance.manifest_unit_block), \
+    (SELECT count(*) FROM cutter_governance.review_decision), (SELECT count(*) FROM cutter_governance.cut_change_set), \
+    (SELECT count(*) FROM iu_vector_sync_point), (SELECT value FROM dot_config WHERE key = 'iu_core.vector_sync_enabled'))";
+
+fn last_line(text: &str) -> &str {
+    text.trim_end().lines().last().unwrap_or_default()
+}
+
+#[test]
+fn plan_apply_plan_is_empty() {
+    let project = Project::with_fixture(CONFIG);
+    project.write("plans/cycle.yaml", PLAN);
+    let plan = project.ok(&["plan", "--out", "plan.json"]);
+    assert!(plan.starts_with("Plan: 89 to add, 0 to change, 0 to destroy.\nLifecycle: 86 to promote."), "{plan}");
+    assert_eq!(std::fs::read(project.path().join("plan.json")).unwrap(), {
+        project.ok(&["plan", "--out", "again.json"]);
+        std::fs::read(project.path().join("again.json")).unwrap()
+    });
+    let applied = project.ok(&["apply", "plan.json", "--auto-approve"]);
+    assert!(last_line(&applied).starts_with("Applied."), "{applied}");
+    assert_eq!(project.value(COUNTS), "86/86/86/1/1/88/false");
+    assert_eq!(project.value("SELECT current_in_sync FROM v_iu_three_axis_envelope_refresh_status"), "t");
+    let (again, _) = project.exits(&["plan", "--detailed-exitcode"], 0);
+    assert!(again.contains("No changes. PostgreSQL and Qdrant match the plan."), "{again}");
+    let (_, twice) = project.exits(&["apply", "plan.json", "--auto-approve"], 4);
+    assert!(twice.contains("this plan was applied before"), "{twice}");
+}
+
+/// A digest over everything that a failed apply must leave alone, in both stores.
+fn world(project: &Project) -> String {
+    let rows = project.value(
+        "SELECT md5(concat((SELECT string_agg(t::text, '|' ORDER BY t::text) FROM information_unit t), \
+         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM unit_version t), \
+         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM iu_lifecycle_log t), \
+         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM iu_vector_sync_point t), \
+         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM iu_three_axis_envelope t), \
+         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM cutter_governance.manifest_unit_block t), \
+         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM dot_config t), \
+         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM enact.managed t)))",
+    );
+    format!("{rows} {:?}", project.points())
+}
+
+#[test]
+fn one_refused_unit_leaves_both_stores_as_they_were() {
+    let project = Project::with_fixture(CONFIG);
+    project.write("plans/cycle.yaml", PLAN);
+    // A function that answers a refusal for one unit, as the field's do: with a status, without raising.
+    project.sql(
+        "CREATE OR REPLACE FUNCTION public.fn_iu_enact(p_canonical_address text, p_actor text, p_review_decision_id uuid, \
+           p_target_lifecycle text DEFAULT 'enacted', p_change_set_id uuid DEFAULT NULL, p_reason text DEFAULT NULL, \
+           p_tool_revision text DEFAULT NULL, p_dry_run boolean DEFAULT false) RETURNS jsonb LANGUAGE sql SECURITY DEFINER \
+         SET search_path = pg_catalog, public AS $$ SELECT CASE WHEN $1 = 'D38-DIEU32-S7' THEN '{\"status\":\"fsm_denied\"}'::jsonb \
+           ELSE public.fn_ref_iu_transition('fn_iu_enact',$1,$2,$3,$4,$5,$6,$7,NULL,$8) END $$",
+    );
+    let before = world(&project);
+    let (_, stderr) = project.exits(&["apply", "--auto-approve"], 5);
+    assert!(stderr.contains("\"D38-DIEU32-S7\"") && stderr.contains("answered fsm_denied"), "{stderr}");
+    assert_eq!(
+        last_line(&stderr),
+        "Failed and undone: both stores are as they were before. Next: mend the cause, then enact plan"
+    );
+    assert_eq!(world(&project), before);
+    assert_eq!(project.value("SELECT outcome FROM enact.run"), "undone");
+}
+
+#[test]
+fn a_unit_changed_after_the_plan_is_named_and_nothing_is_done() {
+    let project = Project::with_fixture(CONFIG);
+    project.write("plans/cycle.yaml", PLAN);
+    project.ok(&["plan", "--out", "plan.json"]);
+    project.sql("SELECT fn_iu_amend('D38-DIEU28-S3', 'another title', 'another body', 'somebody')");
+    let before = world(&project);
+    let (_, stderr) = project.exits(&["apply", "plan.json", "--auto-approve"], 4);
+    assert!(stderr.contains("unit \"D38-DIEU28-S3\" changed"), "{stderr}");
+    assert_eq!(world(&project), before);
+}
+
+#[test]
+fn an_edit_embeds_one_chunk_and_a_unit_that_leaves_takes_its_points() {
+    let project = Project::with_fixture(CONFIG);
+    project.write("plans/cycle.yaml", PLAN);
+    project.ok(&["apply", "--auto-approve"]);
+    // The first of two chunks stays as it is; the second is another text.
+    project.sql(
+        "SELECT fn_iu_amend('D38-DIEU35-S2', 'D38-DIEU35-S2', repeat('z', 1700) || E'\\n' || repeat('v', 1600), 'somebody'); \
+         SELECT fn_iu_three_axis_envelope_refresh('somebody')",
+    );
+    let edited = project.ok(&["plan"]);
+    assert!(edited.contains("Vectors: 1 to embed") && edited.contains("1 to delete, 87 kept."), "{edited}");
+    project.ok(&["apply", "--auto-approve"]);
+    assert_eq!(project.points().len(), 88);
+    project.sql(
+        "SELECT fn_iu_retire('D38-DIEU35-S3', 'somebody', (SELECT review_decision_id FROM cutter_governance.review_decision)); \
+         SELECT fn_iu_three_axis_envelope_refresh('somebody')",
+    );
+    let retired = project.ok(&["plan"]);
+    assert!(retired.contains("Vectors: 0 to embed, 2 to delete, 86 kept."), "{retired}");
+    project.ok(&["apply", "--auto-approve"]);
+    assert_eq!(project.points().len(), 86);
+    assert_eq!(project.value("SELECT count(*) FROM iu_vector_sync_point WHERE sync_status = 'indexed'"), "86");
+    project.exits(&["plan", "--detailed-exitcode"], 0);
+}
+
+#[test]
+fn a_plan_file_edited_by_hand_or_of_a_newer_format_is_refused() {
+    let project = Project::with_fixture(CONFIG);
+    project.write("plans/cycle.yaml", PLAN);
+    project.ok(&["plan", "--out", "plan.json"]);
+    let text = std::fs::read_to_string(project.path().join("plan.json")).unwrap();
+    project.write("edited.json", &text.replace("\"reviewer\"", "\"Reviewer\""));
+    project.write("newer.json", &text.replace("\"format_version\": \"1.0\"", "\"format_version\": \"2.0\""));
+    let (_, edited) = project.exits(&["apply", "edited.json", "--auto-approve"], 3);
+    assert!(edited.contains("it was changed after it was saved") || edited.contains("not a saved plan"), "{edited}");
+    let (_, newer) = project.exits(&["apply", "newer.json", "--auto-approve"], 3);
+    assert!(newer.contains("the plan has format 2.0"), "{newer}");
+}
+
+#[test]
+fn what_a_plan_refers_to_and_is_not_there_stops_it_with_its_place() {
+    let project = Project::with_fixture(CONFIG);
+    let broken = PLAN
+        .replace("address_prefix: D38-", "adress: x")
+        .replace("payload: [unit_id,", "payload: [unit_ix,")
+        .replace("embedder: default", "embedder: defualt");
+    project.write("plans/cycle.yaml", &broken);
+    let (_, stderr) = project.exits(&["plan"], 3);
+    assert!(stderr.contains("has no field \"adress\"") && stderr.contains("did you mean \"address\"?"), "{stderr}");
+    assert!(stderr.contains("has no field \"unit_ix\"") && stderr.contains("plans/cycle.yaml:19"), "{stderr}");
+    let rows = "enact: v1\nplan: rows\nrows:\n  public.dot_config:\n    - { key: { key: a }, values: { valeu: b } }\n  public.nowhere:\n    - { key: { id: 1 }, values: {} }\n";
+    project.write("plans/cycle.yaml", rows);
+    let (_, stderr) = project.exits(&["plan"], 3);
+    assert!(stderr.contains("no column \"valeu\"") && stderr.contains("did you mean \"value\"?"), "{stderr}");
+    assert!(stderr.contains("no table \"public.nowhere\""), "{stderr}");
+}
+
+#[test]
+fn rows_are_created_updated_and_deleted_and_hostile_values_stay_data() {
+    let project = Project::with_fixture(CONFIG);
+    let hostile = "'; DROP TABLE dot_config; -- $1 {x}";
+    let plan = |first: &str, state: &str| {
+        format!(
+            "enact: v1\nplan: rows\nrows:\n  public.dot_config:\n    - {{ key: {{ key: a }}, values: {{ value: \"{first}\" }} }}\n    - {{ key: {{ key: b }}, {state} }}\n"
+        )
+    };
+    project.write("plans/rows.yaml", &plan(hostile, "values: { value: two, description: null }"));
+    let created = project.ok(&["apply", "--auto-approve"]);
+    assert!(created.starts_with("Plan: 2 to add, 0 to change, 0 to destroy."), "{created}");
+    assert_eq!(project.value("SELECT value FROM dot_config WHERE key = 'a'"), hostile);
+    project.exits(&["plan", "--detailed-exitcode"], 0);
+    project.write("plans/rows.yaml", &plan("three", "absent: true"));
+    let changed = project.ok(&["apply", "--auto-approve"]);
+    assert!(changed.starts_with("Plan: 0 to add, 1 to change, 1 to destroy."), "{changed}");
+    assert_eq!(project.value("SELECT string_agg(key || value, ',') FROM dot_config WHERE key IN ('a', 'b')"), "athree");
+    project.exits(&["plan", "--detailed-exitcode"], 0);
+}
+
+#[test]
+fn a_row_changed_after_the_plan_is_named_and_nothing_is_done() {
+    let project = Project::with_fixture(CONFIG);
+    project.sql("INSERT INTO dot_config (key, value) VALUES ('a', 'old')");
+    project.write(
+        "plans/rows.yaml",
+        "enact: v1\nplan: rows\nrows:\n  public.dot_config:\n    - { key: { key: a }, values: { value: new } }\n",
+    );
+    project.ok(&["plan", "--out", "plan.json"]);
+    project.sql("UPDATE dot_config SET value = 'other' WHERE key = 'a'");
+    let (_, stderr) = project.exits(&["apply", "plan.json", "--auto-approve"], 4);
+    assert!(stderr.contains("row.public.dot_config") && stderr.contains("changed"), "{stderr}");
+    assert_eq!(project.value("SELECT value FROM dot_config WHERE key = 'a'"), "other");
+}

@@ -1,0 +1,136 @@
+//! A project folder with running embedded stores, and the binary run in it as a user would.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use enact::local::{LocalServers, schema};
+use enact::store::VectorStore;
+use enact::store::qdrant::{Qdrant, QdrantOptions};
+use secrecy::SecretString;
+use tokio::runtime::Runtime;
+
+/// A project in a temporary folder. The servers run in this process; commands join them.
+pub struct Project {
+    runtime: Runtime,
+    servers: Option<LocalServers>,
+    folder: tempfile::TempDir,
+}
+
+impl Project {
+    /// Starts the stores and writes `enact.yaml`.
+    pub fn start(config: &str) -> Project {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let runtime = Runtime::new().expect("a runtime");
+        std::fs::write(folder.path().join("enact.yaml"), config).expect("enact.yaml");
+        std::fs::create_dir(folder.path().join("plans")).expect("plans/");
+        let servers =
+            runtime.block_on(LocalServers::start(&folder.path().join(".enact"))).expect("the embedded servers");
+        Project { runtime, servers: Some(servers), folder }
+    }
+
+    /// A project over the reference schema and its fixture, with the schema `enact`.
+    pub fn with_fixture(config: &str) -> Project {
+        let project = Project::start(config);
+        for (_, sql) in schema::iu_core_sql() {
+            project.sql(sql);
+        }
+        project.sql(schema::fixture_sql().1);
+        project.sql("SELECT fn_iu_three_axis_envelope_refresh('fixture')");
+        project.ok(&["init"]);
+        project
+    }
+
+    /// The project's folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The ids of all points behind the aliases, sorted.
+    pub fn points(&self) -> Vec<String> {
+        let url = self.servers.as_ref().expect("running servers").endpoints().qdrant.clone();
+        self.runtime.block_on(async {
+            let options = QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 20_000, ca: None };
+            let store = Qdrant::connect(&options).await.expect("the vector server");
+            let mut ids = Vec::new();
+            for (alias, collection) in store.aliases().await.expect("aliases") {
+                let (page, _) = store.point_ids(&collection, None, 100_000).await.expect("ids");
+                ids.extend(page.into_iter().map(|id| format!("{alias} {id}")));
+            }
+            let collections = store.collections().await.expect("collections").len();
+            let aliases = store.aliases().await.expect("aliases").len();
+            assert_eq!(collections, aliases, "a collection that nobody sees was left behind");
+            ids.sort();
+            ids
+        })
+    }
+
+    /// Writes a file of the project.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, text).expect("a project file");
+        path
+    }
+
+    /// Runs a script.
+    pub fn sql(&self, script: &str) {
+        self.with_client(async |client| client.batch_execute(script).await.expect("the script runs"));
+    }
+
+    /// The first column of the first row, as text.
+    pub fn value(&self, query: &str) -> String {
+        self.with_client(async |client| {
+            let rows = client.simple_query(query).await.expect("the query runs");
+            let row = rows.into_iter().find_map(|message| match message {
+                tokio_postgres::SimpleQueryMessage::Row(row) => Some(row),
+                _ => None,
+            });
+            row.and_then(|row| row.get(0).map(str::to_owned)).unwrap_or_default()
+        })
+    }
+
+    fn with_client<T>(&self, body: impl AsyncFnOnce(&tokio_postgres::Client) -> T) -> T {
+        let conninfo = self.servers.as_ref().expect("running servers").endpoints().postgres.clone();
+        self.runtime.block_on(async {
+            let (client, connection) =
+                tokio_postgres::connect(&conninfo, tokio_postgres::NoTls).await.expect("a connection");
+            let connection = tokio::spawn(connection);
+            let answer = body(&client).await;
+            drop(client);
+            let _ended = connection.await;
+            answer
+        })
+    }
+
+    /// Runs the binary in the project.
+    pub fn enact(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_enact"))
+            .args(arguments)
+            .args(["--no-input", "--no-color"])
+            .current_dir(self.path())
+            .env_remove("ENACT_ENV")
+            .output()
+            .expect("the binary runs")
+    }
+
+    /// Runs the binary, which must succeed, and gives what it wrote to stdout.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        self.exits(arguments, 0).0
+    }
+
+    /// Runs the binary, which must exit with this code, and gives stdout and stderr.
+    pub fn exits(&self, arguments: &[&str], code: i32) -> (String, String) {
+        let output = self.enact(arguments);
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "enact {arguments:?}\n{stdout}\n{stderr}");
+        (stdout, stderr)
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        if let Some(servers) = self.servers.take() {
+            let _stopped = self.runtime.block_on(servers.stop());
+        }
+    }
+}
