@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::error::ApplyError;
 use super::run::{Event, Events};
 use crate::chunk::Chunk;
-use crate::diff::{ChunkPlan, ChunkSource, ChunkView, GENERATION_KEY, UnitPoints, payload};
+use crate::diff::{ChunkPlan, ChunkSource, ChunkView, GENERATION_KEY, UnitPoints, payload, with_state};
 use crate::embed::Makers;
 use crate::model::{Digest, PointId, Template, UnitFacts};
 use crate::observe::{UnitFilter, cut_unit, read_all_ids, read_bodies, read_units};
@@ -144,10 +144,7 @@ impl Staging<'_> {
             panic!("BUG: a plan does not hold its chunk policy \"{}\"", self.work.chunk_policy);
         };
         // A payload shows the state that the plan makes, not the one that it found.
-        let mut found = found.clone();
-        if let Some(state) = self.plan.pins.overlay.get(&found.id) {
-            found.lifecycle.clone_from(state);
-        }
+        let found = with_state(found, &self.plan.pins.overlay);
         let cut = cut_unit(policy, &found, body)?;
         if cut.len() != unit.chunks.len() {
             return Err(stale());

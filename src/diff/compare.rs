@@ -113,7 +113,14 @@ fn vector_changes(input: &VectorsInput<'_>, out: &mut Comparison, errors: &mut D
         };
         let units = input.resolved.sets.get(&set.name).map_or(&[][..], Vec::as_slice);
         check_set(set, input, units, policy.value.empty_body, errors);
-        let set_input = SetInput { set, policy: &policy.value, recipe, binding: input.binding, units };
+        let set_input = SetInput {
+            set,
+            policy: &policy.value,
+            recipe,
+            binding: input.binding,
+            units,
+            overlay: &input.resolved.overlay,
+        };
         let (kept, change) = compare_set(&set_input, input.observed);
         out.kept += kept;
         let Some((change, reasons)) = change else { continue };

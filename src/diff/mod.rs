@@ -33,5 +33,5 @@ pub use rows::{check_rows, reference_targets};
 pub use scope::APPLY_TIME;
 pub use vectors::{
     ChunkView, GENERATION_KEY, OwnedChunk, Ownership, Recipe, SetRecord, live_collection, payload, recipe,
-    units_needing_text,
+    units_needing_text, with_state,
 };

@@ -146,7 +146,7 @@ pub fn units_needing_text(
 ) -> BTreeMap<String, Vec<String>> {
     let mut out = BTreeMap::new();
     for (set, recipe) in recipes {
-        let view = SetView::new(set, recipe, observed);
+        let view = SetView::new(set, recipe, observed, &resolved.overlay);
         let needing: Vec<String> = resolved
             .sets
             .get(set)
@@ -164,15 +164,30 @@ pub(super) struct SetView<'a> {
     set: &'a str,
     recipe: &'a Recipe,
     pub(super) observed: &'a Observed,
+    overlay: &'a BTreeMap<String, String>,
     record: Option<SetRecord>,
     trusted: bool,
     live: &'a BTreeSet<PointId>,
 }
 
+/// A unit in the state that the plan makes: texts and payloads show that one.
+pub fn with_state(unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> UnitFacts {
+    let mut unit = unit.clone();
+    if let Some(state) = overlay.get(&unit.id) {
+        unit.lifecycle.clone_from(state);
+    }
+    unit
+}
+
 static NO_POINTS: BTreeSet<PointId> = BTreeSet::new();
 
 impl<'a> SetView<'a> {
-    fn new(set: &'a str, recipe: &'a Recipe, observed: &'a Observed) -> SetView<'a> {
+    fn new(
+        set: &'a str,
+        recipe: &'a Recipe,
+        observed: &'a Observed,
+        overlay: &'a BTreeMap<String, String>,
+    ) -> SetView<'a> {
         let record: Option<SetRecord> = observed
             .managed
             .get(&Address::vector_set(set))
@@ -185,7 +200,7 @@ impl<'a> SetView<'a> {
             (Some(_) | None, Some(_) | None) => false,
         };
         let live = observed.points.get(set).unwrap_or(&NO_POINTS);
-        SetView { set, recipe, observed, record, trusted, live }
+        SetView { set, recipe, observed, overlay, record, trusted, live }
     }
 
     fn owned(&self, unit: &str) -> Option<(Digest, Ownership)> {
@@ -211,6 +226,7 @@ impl<'a> SetView<'a> {
 
     /// Digest of everything a unit's points are made from.
     fn input(&self, unit: &UnitFacts) -> Digest {
+        let unit = &with_state(unit, self.overlay);
         let values: BTreeMap<&str, Option<Value>> =
             self.recipe.fields.iter().map(|field| (field.as_str(), unit_value(unit, field))).collect();
         digest_of(&json!([self.set, unit.id, unit.address, unit.content_hash, self.recipe.whole, values]))
@@ -247,11 +263,13 @@ pub(super) struct SetInput<'a> {
     pub recipe: &'a Recipe,
     pub binding: &'a Binding,
     pub units: &'a [String],
+    /// States that units will have, by unit id.
+    pub overlay: &'a BTreeMap<String, String>,
 }
 
 /// Compares one set. Gives the points that stay and, where anything differs, the change with its reasons.
 pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> (u64, Option<(VectorChange, Vec<Reason>)>) {
-    let view = SetView::new(&input.set.name, input.recipe, observed);
+    let view = SetView::new(&input.set.name, input.recipe, observed, input.overlay);
     let mut diff = SetDiff {
         view: &view,
         input,
@@ -405,7 +423,7 @@ impl SetDiff<'_> {
         let key = ledger_key(self.input.binding, &self.input.set.name, unit, chunk.ordinal).unwrap_or_default();
         let view = ChunkView { ordinal: chunk.ordinal, count, sha256: &chunk.sha256, key: &key };
         let fields: Vec<String> = self.input.set.payload.iter().map(|field| field.value.clone()).collect();
-        let payload = payload(&fields, unit, &view, json!({ "sha256": chunk.sha256 }));
+        let payload = payload(&fields, &with_state(unit, self.view.overlay), &view, json!({ "sha256": chunk.sha256 }));
         let id = PointIdentity {
             set: self.input.set.name.clone(),
             unit: unit.id.clone(),

@@ -9,7 +9,7 @@ use super::units::expression;
 use super::{UnitFilter, UnitTexts, live_rows, read_catalog, read_ledger, read_references, read_units, read_vectors};
 use crate::diff::{
     PromotionRecord, Recipe, Resolved, check_functions, check_rows, codes, recipe, reference_targets, resolve,
-    units_needing_text,
+    units_needing_text, with_state,
 };
 use crate::model::{
     Address, Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, Managed, Observed,
@@ -122,8 +122,13 @@ async fn observe_texts(
         // Units without a body are reported all together by the comparison, so that an author sees every one of them.
         let undecided =
             !matches!(policy.value.empty_body, Some(crate::model::EmptyBody::Skip | crate::model::EmptyBody::Title));
-        let units: Vec<_> =
-            ids.iter().filter_map(|id| observed.units.get(id)).filter(|unit| !(undecided && unit.empty_body)).collect();
+        let units: Vec<_> = ids
+            .iter()
+            .filter_map(|id| observed.units.get(id))
+            .filter(|unit| !(undecided && unit.empty_body))
+            .map(|unit| with_state(unit, &resolved.overlay))
+            .collect();
+        let units: Vec<_> = units.iter().collect();
         let texts =
             UnitTexts { source: &request.binding.units, policy: &policy.value, count_tokens: request.count_tokens };
         let facts = texts.chunk_facts(tx, &units).await?;
