@@ -37,7 +37,7 @@ fn a_demo_in_an_empty_folder_leaves_a_project_that_works() {
     let first = run(dir, &["demo"], 0);
     has(&first, &["$ enact local load corpus\n189 units: 189 created", "$ enact plan --out plan.json"]);
     has(&first, &["Lifecycle: 140 to promote. Vectors: ", "Applied. PostgreSQL and Qdrant match the plan."]);
-    has(&first, &["$ enact search \"who may grant access to restricted data\"", "CHARTER/ART-12 "]);
+    has(&first, &["$ enact search \"who may grant access to restricted data\"", "CHARTER/ART-12\n"]);
     has(&first, &["DIEU-LE/", NO_CHANGES, "Done in "]);
     for file in ["enact.yaml", "plans/charter.yaml", "schemas/plan.schema.json", "plan.json", ".enact/demo"] {
         assert!(dir.join(file).is_file(), "{file}");
@@ -55,7 +55,7 @@ fn a_demo_in_an_empty_folder_leaves_a_project_that_works() {
 
     let second = run(dir, &["demo"], 0);
     has(&second, &["Kept as you have it: corpus/charter/23-who-may-grant-access.md", "189 units: 189 unchanged"]);
-    has(&second, &[NO_CHANGES, "CHARTER/ART-12 "]);
+    has(&second, &[NO_CHANGES, "CHARTER/ART-12\n"]);
     assert!(!second.contains("$ enact apply plan.json"), "{second}");
 }
 
@@ -70,7 +70,7 @@ fn a_corpus_with_mistakes_is_not_loaded_and_each_file_is_named() {
     let output = enact(temp.path(), &["local", "load"]);
     assert_eq!(output.status.code(), Some(3));
     let err = String::from_utf8(output.stderr).unwrap();
-    has(&err, &["corpus/a.md:4: ", "\"author\"", "corpus/b.md:1: no header"]);
+    has(&err, &["corpus/a.md:4: ", "`author`", "corpus/b.md:1: no header"]);
     assert!(!temp.path().join(".enact").exists(), "nothing was started for a corpus that cannot be loaded");
 
     std::fs::remove_file(corpus.join("b.md")).unwrap();
