@@ -1,7 +1,7 @@
 //! The plan of the cycle tests, and what it makes.
+#![allow(dead_code, reason = "not every test that includes this module uses all of it")]
 
 /// An environment on the embedded stores.
-#[allow(dead_code, reason = "not every test that includes this module asks")]
 pub const CONFIG: &str = "enact: v1\ndefault: local\nenvironments:\n  local:\n    local: { directory: .enact }\n    binding: iu-core\n    embedders: { default: { kind: static } }\n    actor: test\n    sweep_grace: 0s\n";
 
 /// Promotes the fixture's 86 drafts and indexes what is enacted.
@@ -34,7 +34,6 @@ pub const COUNTS: &str = "SELECT concat_ws('/', (SELECT count(*) FROM informatio
     (SELECT count(*) FROM iu_vector_sync_point), (SELECT value FROM dot_config WHERE key = 'iu_core.vector_sync_enabled'))";
 
 /// The counts before the plan.
-#[allow(dead_code, reason = "not every test that includes this module asks")]
 pub const BEFORE: &str = "0/0/0/0/0/0/false";
 
 /// The counts after it.

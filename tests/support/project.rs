@@ -1,4 +1,5 @@
 //! A project folder with running embedded stores, and the binary run in it as a user would.
+#![allow(dead_code, reason = "not every test that includes this module uses all of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

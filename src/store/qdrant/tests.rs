@@ -2,12 +2,10 @@
 
 use std::net::SocketAddr;
 
-use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::model::VectorParams;
-use crate::store::{Fault, NamedVector, SparseVector};
+use crate::store::Fault;
 
 fn options(url: &str) -> QdrantOptions {
     QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 10_000, ca: None }
@@ -68,8 +66,12 @@ async fn a_key_that_is_no_header_is_not_shown() {
 
 #[cfg(feature = "embedded")]
 mod local {
+    use serde_json::json;
+
     use super::*;
     use crate::local::qdrant::QdrantServer;
+    use crate::model::VectorParams;
+    use crate::store::{NamedVector, SparseVector};
 
     struct Here {
         store: Qdrant,
