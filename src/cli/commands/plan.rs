@@ -33,11 +33,11 @@ pub fn make(global: &GlobalArgs, output: &Output) -> Result<SavedPlan, Outcome> 
 }
 
 fn finish(plan: &SavedPlan, args: &PlanArgs, output: &Output) -> Outcome {
-    if let Some(path) = &args.out {
-        if let Err(error) = save(plan, path) {
-            output.error(&format!("\"{}\" cannot be written: {error}", path.display()), None);
-            return Outcome::Error;
-        }
+    if let Some(path) = &args.out
+        && let Err(error) = save(plan, path)
+    {
+        output.error(&format!("\"{}\" cannot be written: {error}", path.display()), None);
+        return Outcome::Error;
     }
     output.result(&written(plan, args.format, output));
     if let Some(path) = &args.out {

@@ -1,0 +1,86 @@
+//! The cycle on a real PostgreSQL server, with the reference roles.
+#![cfg(feature = "embedded")]
+
+#[path = "support/plans.rs"]
+mod plans;
+#[path = "support/postgres.rs"]
+mod postgres;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Command;
+
+use enact::local::qdrant::QdrantServer;
+use enact::local::schema;
+use plans::{AFTER, BEFORE, COUNTS, PLAN};
+use postgres::PrivateCluster;
+use tokio::runtime::Runtime;
+
+const DATABASE: &str = "kb";
+
+fn enact(folder: &Path, arguments: &[&str], code: i32) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_enact"));
+    let output = command.args(arguments).args(["--no-input", "--no-color"]).current_dir(folder).output();
+    let output = output.expect("the binary runs");
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!(output.status.code(), Some(code), "enact {arguments:?}\n{text}");
+    text
+}
+
+fn config(conninfo: &str, qdrant: &str) -> String {
+    format!(
+        "enact: v1\ndefault: staging\nenvironments:\n  staging:\n    postgres: {{ conninfo: \"{conninfo}\" }}\n    qdrant: {{ url: \"{qdrant}\" }}\n    \
+         binding: iu-core\n    embedders: {{ default: {{ kind: static }} }}\n    actor: test\n    sweep_grace: 0s\n    \
+         roles: {{ rows: workflow_admin, lifecycle: cutter_exec, refresh: directus, ledger: directus, gates: directus }}\n"
+    )
+}
+
+async fn client(conninfo: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(conninfo, tokio_postgres::NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client
+}
+
+async fn value(client: &tokio_postgres::Client, query: &str) -> String {
+    client.query_one(query, &[]).await.expect("the query runs").get(0)
+}
+
+#[test]
+fn the_cycle_on_a_real_server_runs_as_the_reference_roles_and_one_at_a_time() {
+    let cluster = PrivateCluster::start().expect("a private PostgreSQL");
+    cluster.create_database(DATABASE).expect("a database");
+    let conninfo = cluster.conninfo(DATABASE);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let runtime = Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let points = tempfile::tempdir().expect("a temporary folder");
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let qdrant = QdrantServer::start(points.path(), loopback).await.expect("the vector server");
+        let admin = client(&conninfo).await;
+        for (_, sql) in schema::iu_core_sql() {
+            admin.batch_execute(sql).await.expect("the schema loads");
+        }
+        admin.batch_execute(schema::fixture_sql().1).await.expect("the fixture loads");
+        std::fs::write(folder.path().join("enact.yaml"), config(&conninfo, &qdrant.url())).expect("enact.yaml");
+        std::fs::create_dir(folder.path().join("plans")).expect("plans/");
+        std::fs::write(folder.path().join("plans/cycle.yaml"), PLAN).expect("a plan");
+        let run = |arguments: &'static [&'static str], code: i32| {
+            let folder = folder.path().to_owned();
+            tokio::task::spawn_blocking(move || enact(&folder, arguments, code))
+        };
+        run(&["init"], 0).await.expect("init");
+        assert_eq!(value(&admin, COUNTS).await, BEFORE);
+        let lock = format!("SELECT pg_advisory_lock({})", enact::apply::LEASE_KEY);
+        admin.execute(&lock, &[]).await.expect("the lease");
+        let locked = run(&["apply", "--auto-approve"], 7).await.expect("apply");
+        assert!(locked.contains("another run holds the lease") && locked.contains("enact_admin"), "{locked}");
+        assert_eq!(value(&admin, COUNTS).await, BEFORE);
+        admin.execute("SELECT pg_advisory_unlock_all()", &[]).await.expect("the lease is given back");
+        let applied = run(&["apply", "--auto-approve"], 0).await.expect("apply");
+        assert!(applied.contains("as cutter_exec") || applied.contains("cutter_exec"), "{applied}");
+        assert_eq!(value(&admin, COUNTS).await, AFTER);
+        run(&["plan", "--detailed-exitcode"], 0).await.expect("plan");
+        run(&["verify"], 0).await.expect("verify");
+        qdrant.shutdown().await.expect("the vector server stops");
+    });
+}
