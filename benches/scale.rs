@@ -1,0 +1,135 @@
+//! How long plan and apply take over 100, 1,000 and 10,000 units, as a Markdown table.
+//!
+//! ```text
+//! cargo bench --bench scale              all three sizes
+//! cargo bench --bench scale -- 100 500   sizes of your own
+//! ```
+//!
+//! Each size is a project of its own on fresh embedded stores, with the `documents` binding and one text of about 600
+//! characters for each unit. The stores run in this process; every figure is the wall-clock time of one run of the
+//! `enact` binary as a user would run it, so its start and its connections are included. One run each, no mean: the
+//! table is for orders of magnitude and for seeing what grows faster than the number of units.
+
+// Tests use the rest of it.
+#[allow(dead_code)]
+#[path = "../tests/support/project.rs"]
+mod project;
+
+use std::time::{Duration, Instant};
+
+use enact::local::schema;
+use project::Project;
+
+const SIZES: [u32; 3] = [100, 1_000, 10_000];
+
+const CONFIG: &str = "enact: v1\ndefault: local\nenvironments:\n  local:\n    local: { directory: .enact }\n    binding: documents\n    embedders: { default: { kind: static } }\n    actor: bench\n";
+
+const PLAN: &str = r#"enact: v1
+plan: scale
+units:
+  drafts: { where: { lifecycle: draft } }
+promotions:
+  all:
+    units: drafts
+    to: published
+    review: { decision: approve, reviewer: editors, rationale: "a measurement", at: "2026-01-01T00:00:00Z" }
+chunk_policies:
+  whole: { splitter: text, max_chars: 800, overlap_chars: 80, empty_body: title }
+vector_sets:
+  texts:
+    units: { lifecycle: published }
+    chunk_policy: whole
+    vectors:
+      dense: { embedder: default, distance: cosine }
+      text: { sparse: bm25, language: english }
+    payload: [slug, title, chunk_index, text]
+    payload_indexes: { slug: keyword }
+"#;
+
+/// One statement that makes every document: eight sentences, each of four parts picked by a hash of document and place.
+const ROWS: &str = r#"
+INSERT INTO public.documents (id, slug, title, body, status, updated_at)
+SELECT md5('document ' || unit)::uuid, 'text/' || lpad(unit::text, 6, '0'),
+       'Text ' || unit, string_agg(sentence, CASE WHEN place = 4 THEN E'\n\n' ELSE ' ' END ORDER BY place),
+       'draft', '2026-01-01T00:00:00Z'
+FROM (
+  SELECT unit, place,
+    (ARRAY['The archive','A steward','Every team','The night crew','Our oldest map','One borrowed key','The harbour office',
+           'A second reader','The river gauge','Nobody on call','The new register','A careful editor'])[part(unit, place, 1)]
+    || ' ' ||
+    (ARRAY['keeps','measures','returns','describes','postpones','checks','translates','forgets','repairs','collects',
+           'compares','announces'])[part(unit, place, 2)]
+    || ' ' ||
+    (ARRAY['the level of the water','a list of open questions','the spare batteries','three letters from the council',
+           'the times of the ferry','an agreement about noise','the price of paper','the names of the donors',
+           'a drawing of the bridge','the results of the survey','the rules for visitors','a box of old receipts'])[part(unit, place, 3)]
+    || ' ' ||
+    (ARRAY['before the first frost','while the mill is closed','without being asked','on the last Friday','in plain words',
+           'for two years at most','after a short vote','at the expense of the house','as the charter wants it',
+           'whenever somebody is ill','and signs with a pencil','until the count is right'])[part(unit, place, 4)]
+    || '.' AS sentence
+  FROM generate_series(1, {units}) AS unit, generate_series(1, 8) AS place
+) AS sentences
+GROUP BY unit"#;
+
+const PART: &str = "CREATE FUNCTION public.part(unit int, place int, slot int) RETURNS int LANGUAGE sql IMMUTABLE AS \
+    $$ SELECT 1 + ((hashint8extended(unit * 32 + place * 4 + slot, 7) & 1048575) % 12)::int $$";
+
+/// One line of the table.
+struct Row {
+    units: u32,
+    points: String,
+    times: [Duration; 5],
+}
+
+fn main() {
+    // Cargo adds `--bench`; everything that is a number is a size.
+    let asked: Vec<u32> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let sizes = if asked.is_empty() { SIZES.to_vec() } else { asked };
+    println!("| units | points | plan | apply | plan again | plan one edit | apply one edit |");
+    println!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    for units in sizes {
+        let Row { units, points, times } = measure(units);
+        let times = times.map(|time| format!("{:.2} s", time.as_secs_f64())).join(" | ");
+        println!("| {} | {points} | {times} |", grouped(&units.to_string()));
+    }
+}
+
+fn measure(units: u32) -> Row {
+    let project = Project::start(CONFIG);
+    project.write("plans/scale.yaml", PLAN);
+    project.sql(schema::documents_sql().1);
+    project.sql(PART);
+    project.sql(&ROWS.replace("{units}", &units.to_string()));
+    project.ok(&["init"]);
+    let (plan, text) = timed(&project, &["plan", "--out", "plan.json"]);
+    assert!(text.contains(&format!("{} to promote", grouped(&units.to_string()))), "{text}");
+    let points = embedded(&text).to_owned();
+    let (apply, _) = timed(&project, &["apply", "plan.json", "--auto-approve"]);
+    let (again, text) = timed(&project, &["plan", "--detailed-exitcode"]);
+    assert!(text.contains("No changes."), "{text}");
+    project.sql("UPDATE documents SET body = body || ' And one sentence more.' WHERE slug = 'text/000042'");
+    let (plan_edit, text) = timed(&project, &["plan", "--out", "edit.json"]);
+    assert_eq!(embedded(&text), "1", "{text}");
+    let (apply_edit, _) = timed(&project, &["apply", "edit.json", "--auto-approve"]);
+    Row { units, points, times: [plan, apply, again, plan_edit, apply_edit] }
+}
+
+fn timed(project: &Project, arguments: &[&str]) -> (Duration, String) {
+    let start = Instant::now();
+    let text = project.ok(arguments);
+    (start.elapsed(), text)
+}
+
+/// What stands before "to embed" in a plan's summary.
+fn embedded(text: &str) -> &str {
+    let after = text.split_once("Vectors: ").map_or("0", |(_, after)| after);
+    after.split(' ').next().unwrap_or_default()
+}
+
+/// Digits in groups of three.
+fn grouped(digits: &str) -> String {
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
+    groups.join(",")
+}
