@@ -38,6 +38,7 @@ fn masked(text: &str) -> String {
 fn plans_read_as_they_did() {
     let project = Project::with_fixture(plans::CONFIG);
     assert_eq!(project.value(plans::COUNTS), plans::BEFORE);
+    project.sql("UPDATE dot_config SET updated_at = '2026-01-01 00:00:00+00'");
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/plan");
     for case in ["promotion", "rows"] {
         let folder = cases.join(case);

@@ -236,7 +236,7 @@ fn data_loss(out: &mut Comparison) {
         .filter(|change| matches!(&change.detail, ChangeDetail::Row { change: super::RowChange::Delete { .. }, .. }))
         .count();
     if deletes > 0 {
-        let message = format!("{deletes} rows are deleted");
+        let message = if deletes == 1 { "1 row is deleted".to_owned() } else { format!("{deletes} rows are deleted") };
         out.findings.push(Finding { code: codes::DATA_LOSS.id.to_owned(), address: None, message });
     }
 }
