@@ -228,10 +228,7 @@ impl Runner<'_> {
                 (self.events)(Event::Phase(Phase::Settle));
                 self.settle(run, step_of(plan, *step), state).await
             }
-            Effect::Sweep(step) => {
-                (self.events)(Event::Phase(Phase::Sweep));
-                self.sweep(plan, run, step_of(plan, *step)).await
-            }
+            Effect::Sweep(step) => self.sweep(plan, run, step_of(plan, *step)).await,
             Effect::Close(outcome) => Ok(journal::close_run(self.store, run, *outcome).await?),
             Effect::Nothing(_) => Ok(()),
         }
@@ -321,6 +318,7 @@ impl Runner<'_> {
         if seconds > 0 {
             return self.append(run, Entry::Deferred { collection: collection.clone(), seconds }).await;
         }
+        (self.events)(Event::Phase(Phase::Sweep));
         self.drop_collection(run, collection).await?;
         (self.events)(Event::StepDone { step: step.id, title: step.title.clone() });
         Ok(())
