@@ -213,7 +213,7 @@ pub struct ApplyArgs {
     pub auto_approve: bool,
 }
 
-/// Go on with a run that was interrupted: forward if it was decided, back if it was not
+/// Go on with a run that was interrupted, from where it stopped; what fails before the decision goes back
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = "Example:\n  enact resume")]
 pub struct ResumeArgs {}
