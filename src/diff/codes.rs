@@ -26,8 +26,6 @@ pub const BAD_VALUE: Code = Code { id: "E049", summary: "a value does not fit it
 pub const MISSING_REFERENCE: Code = Code { id: "E050", summary: "a referred row is missing" };
 /// A key is not unique.
 pub const NOT_A_KEY: Code = Code { id: "E051", summary: "the key does not identify one row" };
-/// A privilege is missing.
-pub const NO_PRIVILEGE: Code = Code { id: "E052", summary: "a privilege is missing" };
 /// A required column has no value.
 pub const REQUIRED_COLUMN: Code = Code { id: "E053", summary: "a required column has no value" };
 /// Units without a body and no decision about them.
@@ -38,8 +36,6 @@ pub const UNKNOWN_FIELD: Code = Code { id: "E055", summary: "unknown field of a 
 pub const PLAIN_COLLECTION: Code = Code { id: "E056", summary: "the vector set names a collection, not an alias" };
 /// A collection may not be written.
 pub const DENIED_COLLECTION: Code = Code { id: "E057", summary: "the environment denies this collection" };
-/// The embedder and the collection disagree.
-pub const DIMENSION: Code = Code { id: "E058", summary: "the embedder has another dimension than the collection" };
 /// Dependencies form a circle.
 pub const CYCLE: Code = Code { id: "E059", summary: "dependencies form a circle" };
 /// The content changed after review.
@@ -50,8 +46,6 @@ pub const ROW_TWICE: Code = Code { id: "E061", summary: "the same row is declare
 pub const NOT_IN_BINDING: Code = Code { id: "E062", summary: "the binding has nothing for this" };
 /// An embedder is not in the environment.
 pub const UNKNOWN_EMBEDDER: Code = Code { id: "E063", summary: "unknown embedder" };
-/// The units cannot be read as the binding says.
-pub const BINDING_SQL: Code = Code { id: "E064", summary: "the binding does not fit the database" };
 /// An update or delete on a table that does not allow it.
 pub const APPEND_ONLY: Code = Code { id: "E065", summary: "the table does not allow this change" };
 /// An embedder cannot be used.
