@@ -30,7 +30,7 @@ pub use ids::{derive_id, set_hash};
 pub use ledger::ledger_key;
 pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, ResolvedRow, RowValue, resolve};
 pub use rows::{check_rows, reference_targets};
-pub use scope::APPLY_TIME;
+pub use scope::{APPLY_TIME, unit_value};
 pub use vectors::{
     ChunkView, GENERATION_KEY, OwnedChunk, Ownership, Recipe, SetRecord, live_collection, payload, recipe,
     units_needing_text, with_state,

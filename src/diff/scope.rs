@@ -41,7 +41,7 @@ impl Scope for Names<'_> {
 }
 
 /// The value of a unit's field; null where the field is known and empty, `None` where it is not known.
-pub(super) fn unit_value(unit: &UnitFacts, field: &str) -> Option<Value> {
+pub fn unit_value(unit: &UnitFacts, field: &str) -> Option<Value> {
     match field {
         "anchor" => Some(unit.anchor.clone().map_or(Value::Null, Value::from)),
         "id" | "address" | "title" | "lifecycle" | "content_hash" => unit.field(field).map(Value::from),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::build::Builder;
 use super::calls::{empty_calls, fill_cells};
 use super::step::{Phase, TransitionBy, TransitionsWork, UpdateWork, Work};
-use crate::diff::ChangeDetail;
+use crate::diff::{ChangeDetail, unit_value};
 use crate::model::{Address, Cell, TransitionWork, UnitFacts};
 
 impl<'a> Builder<'a> {
@@ -89,14 +89,6 @@ fn unit_scope(
     match name {
         "from" => Some(Value::from(from)),
         "unit.ordinal" => Some(Value::from(ordinal)),
-        other => names.get(other).cloned().or_else(|| unit_field(unit, other.strip_prefix("unit.")?)),
-    }
-}
-
-pub(super) fn unit_field(unit: &UnitFacts, field: &str) -> Option<Value> {
-    match field {
-        "anchor" => Some(unit.anchor.clone().map_or(Value::Null, Value::from)),
-        "id" | "address" | "title" | "lifecycle" | "content_hash" => unit.field(field).map(Value::from),
-        other => unit.fields.get(other).map(|value| value.clone().map_or(Value::Null, Value::from)),
+        other => names.get(other).cloned().or_else(|| unit_value(unit, other.strip_prefix("unit.")?)),
     }
 }

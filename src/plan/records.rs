@@ -4,9 +4,8 @@ use serde_json::json;
 
 use super::build::{Builder, points_text};
 use super::calls::{empty_calls, fill_cells, ledger_names};
-use super::moves::unit_field;
 use super::step::{GateWork, ManagedWrite, Phase, RUN_MARKER, Work};
-use crate::diff::{Change, ChangeDetail, OwnedChunk, Ownership, SetRecord, VectorChange, codes};
+use crate::diff::{Change, ChangeDetail, OwnedChunk, Ownership, SetRecord, VectorChange, codes, unit_value};
 use crate::model::{Address, Diagnostic, Gate, digest_of};
 
 impl Builder<'_> {
@@ -26,7 +25,7 @@ impl Builder<'_> {
                     names
                         .get(name)
                         .cloned()
-                        .or_else(|| unit.and_then(|unit| unit_field(unit, name.strip_prefix("unit.")?)))
+                        .or_else(|| unit.and_then(|unit| unit_value(unit, name.strip_prefix("unit.")?)))
                 };
                 match fill_cells(ledger.record.arguments.values(), &scope) {
                     Ok(cells) => work.calls.push(cells),
