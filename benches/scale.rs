@@ -10,8 +10,6 @@
 //! `enact` binary as a user would run it, so its start and its connections are included. One run each, no mean: the
 //! table is for orders of magnitude and for seeing what grows faster than the number of units.
 
-// Tests use the rest of it.
-#[allow(dead_code)]
 #[path = "../tests/support/project.rs"]
 mod project;
 

@@ -1,8 +1,6 @@
 //! The handbook of `examples/documents` on the embedded stores, as its README tells it, and what editors do next.
 #![cfg(feature = "embedded")]
 
-// Other tests use the rest of it.
-#[allow(dead_code)]
 #[path = "support/project.rs"]
 mod project;
 
