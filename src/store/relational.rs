@@ -130,6 +130,9 @@ pub trait Relational: Send {
     /// Begins a transaction. Dropping it without `commit` rolls back.
     async fn begin<'a>(&'a mut self, mode: TxMode) -> Result<Box<dyn Tx + 'a>, StoreError>;
 
+    /// Makes the session anew. The lock, prepared statements and an open transaction went with the old one.
+    async fn reconnect(&mut self) -> Result<(), StoreError>;
+
     /// Takes a session advisory lock without waiting; `false` when somebody else holds it.
     async fn try_lock(&mut self, key: i64) -> Result<bool, StoreError>;
 

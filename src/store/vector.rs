@@ -129,6 +129,9 @@ pub trait VectorStore: Send + Sync {
     /// [`Fault::Conflict`](super::Fault::Conflict).
     async fn ensure_collection(&self, spec: &CollectionSpec) -> Result<(), StoreError>;
 
+    /// Makes the collection's metadata hold these texts beside what it holds.
+    async fn ensure_metadata(&self, collection: &str, metadata: &BTreeMap<String, String>) -> Result<(), StoreError>;
+
     /// Removes a collection; success when there is none.
     async fn ensure_collection_absent(&self, name: &str) -> Result<(), StoreError>;
 

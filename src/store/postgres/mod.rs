@@ -7,7 +7,8 @@
 //! - Parameters have the type that [`Param`](super::Param) says (`values`); statements are prepared once (`statements`).
 //! - A transaction that is dropped is rolled back, wherever its future was dropped (`session`).
 //! - What an error means for how to go on is decided in `fault`.
-//! - A lost connection is not made again here: the advisory lock went with it, and only the caller knows what follows.
+//! - A lost connection is made again only when the caller asks: the advisory lock went with it, and only the caller knows
+//!   what follows.
 
 mod conninfo;
 mod dial;
@@ -69,6 +70,7 @@ impl ConnectOptions {
 
 /// A session with PostgreSQL.
 pub struct Postgres {
+    options: ConnectOptions,
     session: Session,
     server: PostgresServerFacts,
 }
@@ -98,7 +100,7 @@ impl Postgres {
                 Err(StoreError::new(Fault::Transient, "PostgreSQL accepted the session and then fell silent"))
             })
             .map_err(|error| error.context("setting up the session"))?;
-        Ok(Postgres { session, server: facts(&answers) })
+        Ok(Postgres { options: options.clone(), session, server: facts(&answers) })
     }
 
     /// What the server said of itself.
@@ -159,6 +161,14 @@ impl Relational for Postgres {
         };
         self.session.begin(text).await?;
         Ok(Box::new(Transaction { session: &mut self.session }))
+    }
+
+    async fn reconnect(&mut self) -> Result<(), StoreError> {
+        // A server with one session would make the new one wait for the old.
+        self.session.cut();
+        let Postgres { session, server, .. } = Postgres::connect(&self.options).await?;
+        (self.session, self.server) = (session, server);
+        Ok(())
     }
 
     async fn try_lock(&mut self, key: i64) -> Result<bool, StoreError> {

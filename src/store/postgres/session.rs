@@ -38,6 +38,11 @@ impl Session {
         let _ = task.await;
     }
 
+    /// Cuts the connection without a word.
+    pub(super) fn cut(&self) {
+        self.link.task.abort();
+    }
+
     /// Runs statements of our own, several in one round trip.
     pub(super) async fn batch(&mut self, text: &str, doing: Doing) -> Result<Vec<SimpleQueryMessage>, StoreError> {
         self.alive()?;

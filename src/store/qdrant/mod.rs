@@ -114,6 +114,10 @@ impl VectorStore for Qdrant {
         writes::ensure_collection(&self.client, spec).await
     }
 
+    async fn ensure_metadata(&self, collection: &str, metadata: &BTreeMap<String, String>) -> Result<(), StoreError> {
+        writes::ensure_metadata(&self.client, collection, metadata).await
+    }
+
     async fn ensure_collection_absent(&self, name: &str) -> Result<(), StoreError> {
         writes::ensure_collection_absent(&self.client, name).await
     }

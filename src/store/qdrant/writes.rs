@@ -25,7 +25,7 @@ pub(super) async fn ensure_collection(client: &Client, spec: &CollectionSpec) ->
         Some(facts) => {
             check_shape(spec, &facts)?;
             if !spec.metadata.iter().all(|(key, text)| facts.metadata.get(key) == Some(text)) {
-                update_metadata(client, spec).await?;
+                ensure_metadata(client, &spec.name, &spec.metadata).await?;
             }
             facts.payload_indexes
         }
@@ -65,15 +65,19 @@ fn check_shape(spec: &CollectionSpec, facts: &CollectionFacts) -> Result<(), Sto
     }
 }
 
-async fn update_metadata(client: &Client, spec: &CollectionSpec) -> Result<(), StoreError> {
+pub(super) async fn ensure_metadata(
+    client: &Client,
+    collection: &str,
+    metadata: &BTreeMap<String, String>,
+) -> Result<(), StoreError> {
     let request = proto::UpdateCollection {
-        collection_name: spec.name.clone(),
+        collection_name: collection.to_owned(),
         timeout: client.timeout_seconds(),
-        metadata: wire::metadata(&spec.metadata),
+        metadata: wire::metadata(metadata),
         ..proto::UpdateCollection::default()
     };
     let reply = client.collections().update(request).await.map_err(|s| write(&s))?;
-    operated(reply.into_inner(), &format!("writing the metadata of \"{}\"", spec.name))
+    operated(reply.into_inner(), &format!("writing the metadata of \"{collection}\""))
 }
 
 pub(super) async fn ensure_collection_absent(client: &Client, name: &str) -> Result<(), StoreError> {
