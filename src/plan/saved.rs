@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::cost::EmbeddingTerms;
 use super::step::Step;
 use super::summary::Summary;
-use crate::diff::{Change, Finding};
+use crate::diff::{Change, Drift, Finding};
 use crate::model::{
     Address, Binding, ChunkPolicy, Digest, EmbedderIdentity, ReferenceTarget, RowKey, Selection, SourceFile, TableName,
     canonical_json, digest_of,
@@ -40,6 +41,9 @@ pub struct SavedPlan {
     pub changes: Vec<Change>,
     /// What reviewers should know.
     pub findings: Vec<Finding>,
+    /// What changed outside Enact since the last apply, where this plan has something to do about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drift>,
     /// What will be done, in order.
     pub steps: Vec<Step>,
     /// What was observed.
@@ -123,6 +127,9 @@ pub struct Pins {
     pub chunk_policies: BTreeMap<String, ChunkPolicy>,
     /// Embedders by name.
     pub embedders: BTreeMap<String, EmbedderIdentity>,
+    /// Terms of those that are asked over a network, for what the plan says of its cost.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub embedding: BTreeMap<String, EmbeddingTerms>,
 }
 
 /// One selection.
