@@ -25,8 +25,8 @@ use crate::diff::{
 };
 use crate::graph::Graph;
 use crate::model::{
-    Address, Binding, Cell, Desired, Diagnostic, Diagnostics, Digest, EmbedderConfig, Environment, Identities, Observed, Promotion,
-    Refresh, Selection, TableName, UnitsRef, VectorSpec,
+    Address, Binding, Cell, Desired, Diagnostic, Diagnostics, Digest, EmbedderConfig, Environment, Identities,
+    Observed, Promotion, Refresh, Selection, TableName, UnitsRef, VectorSpec,
 };
 
 /// Everything that a plan is built from.

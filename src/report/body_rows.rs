@@ -206,10 +206,11 @@ fn common<'p>(rows: &[Row<'p>]) -> Vec<(&'p str, String)> {
             }
         }
     }
-    let describe = |(column, all): (&'p str, BTreeMap<(u8, &'p str), &'p Cell>)| match (all.len(), all.into_values().next()) {
-        (1, Some(only)) => (column, value::cell(only)),
-        (count, _) => (column, format!("({} values)", words::number(count as u64))),
-    };
+    let describe =
+        |(column, all): (&'p str, BTreeMap<(u8, &'p str), &'p Cell>)| match (all.len(), all.into_values().next()) {
+            (1, Some(only)) => (column, value::cell(only)),
+            (count, _) => (column, format!("({} values)", words::number(count as u64))),
+        };
     values.into_iter().map(describe).collect()
 }
 

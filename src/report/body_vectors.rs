@@ -156,8 +156,7 @@ fn reason_items(reason: &Reason, units: &[&UnitPoints], detail: Detail) -> Vec<I
     let lines = vec![heading];
     let mut items = vec![Item { action: Action::Update, things: 0, noun: ENTRY, destructive: false, lines }];
     for destructive in [true, false] {
-        let some: Vec<&UnitPoints> =
-            units.iter().filter(|unit| is_lost(unit) == destructive).copied().collect();
+        let some: Vec<&UnitPoints> = units.iter().filter(|unit| is_lost(unit) == destructive).copied().collect();
         let most = match (detail.unfold, destructive) {
             (true, _) => usize::MAX,
             (false, true) => detail.deletions(),

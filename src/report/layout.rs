@@ -101,9 +101,11 @@ mod tests {
 
     #[test]
     fn emoji_and_marks_line_up() {
-        let rows = [["👍🏽 Điều", "1"], ["👩‍🔬", "22"], ["ê\u{323}", "3"], ["한글", "4"]].map(|row| row.map(str::to_owned).to_vec());
+        let rows = [["👍🏽 Điều", "1"], ["👩‍🔬", "22"], ["ê\u{323}", "3"], ["한글", "4"]]
+            .map(|row| row.map(str::to_owned).to_vec());
         let lines = columns(&rows, &[]);
-        let starts: Vec<usize> = lines.iter().map(|line| width(line.trim_end_matches(|c: char| c.is_ascii_digit()))).collect();
+        let starts: Vec<usize> =
+            lines.iter().map(|line| width(line.trim_end_matches(|c: char| c.is_ascii_digit()))).collect();
         assert_eq!(starts, [9, 9, 9, 9], "{lines:?}");
     }
 

@@ -135,7 +135,8 @@ impl Page {
     /// Lines that ask for attention, each with `!`, as far as half of the room goes.
     fn notices(&mut self, title: &str, noun: &'static str, lines: Vec<Line>) {
         let item = |line: Line| {
-            let lines = vec![Line { parts: [vec![(super::Role::Plain, "! ".to_owned())], line.parts].concat(), ..line }];
+            let lines =
+                vec![Line { parts: [vec![(super::Role::Plain, "! ".to_owned())], line.parts].concat(), ..line }];
             Item { action: Action::Update, things: 1, noun, destructive: false, lines }
         };
         let items: Vec<Item> = lines.into_iter().map(item).collect();
@@ -158,12 +159,10 @@ impl Page {
                 rest.iter().for_each(|item| self.leave_out(item));
                 continue;
             }
-            let name = if section.name.is_empty() { String::new() } else { format!(" {}", summary_code(&section.name)) };
-            let open = format!(
-                "\n<details><summary>{}{name}: {}</summary>\n\n",
-                section.title,
-                tally_text(&section.tally())
-            );
+            let name =
+                if section.name.is_empty() { String::new() } else { format!(" {}", summary_code(&section.name)) };
+            let open =
+                format!("\n<details><summary>{}{name}: {}</summary>\n\n", section.title, tally_text(&section.tally()));
             folds.push((open, rest.into_iter().map(|item| Block::new(None, item)).collect()));
         }
         let roles = roles(plan);

@@ -7,11 +7,11 @@ use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::action::Action;
+use super::escape;
 use super::line::Line;
+use super::prose::{self, Extent};
 use super::style::Role;
 use super::words;
-use super::escape;
-use super::prose::{self, Extent};
 use crate::diff::FieldChange;
 use crate::model::Cell;
 
@@ -158,17 +158,14 @@ fn compare(old: &Value, new: &Value, path: &mut String, found: &mut impl FnMut(&
                 within(path, &step(key), |path| pair(before.get(key), after.get(key), path, found));
             }
         }
-        (Value::Array(before), Value::Array(after)) if before.len() + after.len() <= MOST_ITEMS => arrays(before, after, path, found),
+        (Value::Array(before), Value::Array(after)) if before.len() + after.len() <= MOST_ITEMS => {
+            arrays(before, after, path, found)
+        }
         (old, new) => found(path, Found::Other(Some(old), Some(new))),
     }
 }
 
-fn arrays(
-    before: &[Value],
-    after: &[Value],
-    path: &mut String,
-    found: &mut impl FnMut(&str, Found<'_>),
-) {
+fn arrays(before: &[Value], after: &[Value], path: &mut String, found: &mut impl FnMut(&str, Found<'_>)) {
     let spell = |items: &[Value]| items.iter().map(Value::to_string).collect::<Vec<_>>();
     for op in capture_diff_slices(Algorithm::Myers, &spell(before), &spell(after)) {
         let (old, new) = (op.old_range(), op.new_range());
@@ -186,12 +183,7 @@ fn arrays(
     }
 }
 
-fn pair(
-    old: Option<&Value>,
-    new: Option<&Value>,
-    path: &mut String,
-    found: &mut impl FnMut(&str, Found<'_>),
-) {
+fn pair(old: Option<&Value>, new: Option<&Value>, path: &mut String, found: &mut impl FnMut(&str, Found<'_>)) {
     match (old, new) {
         (Some(old), Some(new)) => compare(old, new, path, found),
         (old, new) => found(path, Found::Other(old, new)),
@@ -224,14 +216,10 @@ mod tests {
     fn json_is_compared_by_its_fields() {
         let before = r#"{"a": 1, "b": {"x": [1, 2, 3]}, "gone": null}"#;
         let after = r#"{"b": {"x": [1, 3, 4]}, "a": 1, "n w": "y"}"#;
-        assert_eq!(shown(before, after), [
-            "c:",
-            ".b.x[1]: 2",
-            ".b.x[2]: 4",
-            ".gone: null",
-            "[\"n w\"]: \"y\"",
-            "(3 fields as before)"
-        ]);
+        assert_eq!(
+            shown(before, after),
+            ["c:", ".b.x[1]: 2", ".b.x[2]: 4", ".gone: null", "[\"n w\"]: \"y\"", "(3 fields as before)"]
+        );
     }
 
     #[test]

@@ -3,9 +3,7 @@
 
 use std::path::PathBuf;
 
-use enact::diff::{
-    ChunkSource, CollectionChange, Drift, DriftKind, LedgerWrite, Reason, RowChange, SomeUnits,
-};
+use enact::diff::{ChunkSource, CollectionChange, Drift, DriftKind, LedgerWrite, Reason, RowChange, SomeUnits};
 use enact::model::{Address, PointId};
 use enact::plan::{EmbeddingTerms, Phase, SavedPlan};
 use enact::report::{
@@ -96,23 +94,20 @@ fn drift_costs_and_an_edit_in_one_chunk() {
     let kept = || ChunkSource::Kept;
     let edited = points("DIEU-7", "Điều khoản", Reason::ContentChanged, &[kept(), EMBED, kept()], 1);
     let gone = points("DIEU-8", "👩‍🔬 Tài liệu", Reason::PointsMissing(1), &[EMBED, kept()], 0);
-    let moved = points("GLOSS-11", "漢字", Reason::PayloadChanged, &[ChunkSource::Copy { from: PointId::Number(5) }], 1);
+    let moved =
+        points("GLOSS-11", "漢字", Reason::PayloadChanged, &[ChunkSource::Copy { from: PointId::Number(5) }], 1);
     let replace = CollectionChange::Replace { live: "charter@1".to_owned(), why: "readers never see half".to_owned() };
     let change = set("charter", replace, vec![edited, gone, moved]);
     let mut plan = PlanBuilder::new().vectors(Reason::ContentChanged, change).done();
-    let terms = EmbeddingTerms {
-        max_texts: 1,
-        max_tokens: 8_000,
-        price_per_million_tokens: Some("0.02".to_owned()),
-    };
+    let terms = EmbeddingTerms { max_texts: 1, max_tokens: 8_000, price_per_million_tokens: Some("0.02".to_owned()) };
     plan.pins.embedding.insert("default".to_owned(), terms);
     let some = |count, name: &str| SomeUnits { count, examples: vec![name.to_owned()] };
     let drift = |address: Address, what: DriftKind| Drift { address, what };
     plan.drift = vec![
-        drift(Address::promotion("articles"), DriftKind::UnitsMovedBack {
-            from: "enacted".to_owned(),
-            units: some(12, "DIEU-1"),
-        }),
+        drift(
+            Address::promotion("articles"),
+            DriftKind::UnitsMovedBack { from: "enacted".to_owned(), units: some(12, "DIEU-1") },
+        ),
         drift(Address::vector_set("charter"), DriftKind::ContentChanged { units: some(1, "DIEU-7") }),
         drift(Address::vector_set("charter"), DriftKind::PointsGone { points: 1, units: some(1, "DIEU-8") }),
     ];
