@@ -55,7 +55,7 @@ fn of_set(change: &Change, set: &VectorChange, environment: &Environment, out: &
     out.extend(embedded_again(change, set).map(|message| found(codes::RE_EMBEDDING, address, message)));
     if let CollectionChange::Replace { live, .. } = &set.collection {
         let grace = environment.sweep_grace_seconds;
-        let when = if grace == 0 { "at once".to_owned() } else { format!("{} later", counted(grace, "second")) };
+        let when = if grace == 0 { "at once".to_owned() } else { format!("{} later", span(grace)) };
         let message = format!("once the alias is switched, the old collection \"{live}\" is dropped {when}");
         out.push(found(codes::COLLECTION_DROPPED, address, message));
     }
@@ -64,6 +64,16 @@ fn of_set(change: &Change, set: &VectorChange, environment: &Environment, out: &
                        taken for what was applied"
             .to_owned();
         out.push(found(codes::UNVERIFIABLE, address, message));
+    }
+}
+
+/// The largest unit that says it without a fraction.
+fn span(seconds: u64) -> String {
+    match seconds {
+        s if s.is_multiple_of(86_400) => counted(s / 86_400, "day"),
+        s if s.is_multiple_of(3_600) => counted(s / 3_600, "hour"),
+        s if s.is_multiple_of(60) => counted(s / 60, "minute"),
+        s => counted(s, "second"),
     }
 }
 

@@ -174,10 +174,7 @@ impl SavedPlan {
     /// Digests everything but `digest` itself.
     pub fn content_digest(&self) -> Digest {
         let Ok(mut value) = serde_json::to_value(self) else { panic!("BUG: a plan does not serialise") };
-        if let Some(map) = value.as_object_mut() {
-            map.remove("digest");
-        }
-        digest_of(&value)
+        without_digest(&mut value)
     }
 
     /// The file's text.
@@ -194,7 +191,7 @@ impl SavedPlan {
     /// # Errors
     /// When it is not a plan, is of a newer format, or was edited.
     pub fn from_text(text: &str) -> Result<SavedPlan, LoadError> {
-        let value: serde_json::Value =
+        let mut value: serde_json::Value =
             serde_json::from_str(text).map_err(|error| LoadError::NotAPlan(error.to_string()))?;
         let found = value.get("format_version").and_then(|v| v.as_str()).unwrap_or("").to_owned();
         match found.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
@@ -202,8 +199,10 @@ impl SavedPlan {
             Some(major) if major > FORMAT_MAJOR => return Err(LoadError::NewerFormat { found }),
             Some(_) => {}
         }
+        // Of what the file says, not of what this version makes of it: a field that an older one did not know has a default
+        // here, and is not in the file's digest.
+        let real = without_digest(&mut value);
         let plan: SavedPlan = serde_json::from_value(value).map_err(|error| LoadError::NotAPlan(error.to_string()))?;
-        let real = plan.content_digest();
         if real != plan.digest {
             return Err(LoadError::Edited { said: plan.digest.to_string(), real: real.to_string() });
         }
@@ -214,4 +213,14 @@ impl SavedPlan {
     pub fn canonical(&self) -> String {
         canonical_json(self)
     }
+}
+
+/// Digests everything but `digest`, which stays where it is.
+fn without_digest(value: &mut serde_json::Value) -> Digest {
+    let said = value.as_object_mut().and_then(|map| map.remove("digest"));
+    let real = digest_of(value);
+    if let (Some(map), Some(said)) = (value.as_object_mut(), said) {
+        map.insert("digest".to_owned(), said);
+    }
+    real
 }

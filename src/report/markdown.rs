@@ -274,7 +274,7 @@ fn summary_code(name: &str) -> String {
 /// What runs as whom, as one item.
 fn roles(plan: &SavedPlan) -> Option<Item> {
     let lines: Vec<Line> = text::roles(plan).into_iter().skip(1).map(|line| Line { depth: 1, ..line }).collect();
-    (!lines.is_empty()).then(|| Item { action: Action::Update, things: 0, noun: "role", destructive: false, lines })
+    (!lines.is_empty()).then_some(Item { action: Action::Update, things: 0, noun: "role", destructive: false, lines })
 }
 
 /// An item on its way into a fence.
