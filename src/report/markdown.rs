@@ -79,9 +79,10 @@ fn verdict_text(plan: &SavedPlan) -> String {
 fn is_plain(text: &str) -> bool {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | ',' | '.' | ':' | '(' | ')' | '~');
     let inert = |word: &str| {
-        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-        let hexadecimal = word.len() >= 7 && word.chars().all(|c| c.is_ascii_hexdigit());
-        !hexadecimal && !word.contains(':') && !word.to_lowercase().starts_with("www.")
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let hexadecimal = bare.len() >= 7 && bare.chars().all(|c| c.is_ascii_hexdigit());
+        let colon = word.trim_end_matches(':').contains(':');
+        !hexadecimal && !colon && !bare.to_lowercase().starts_with("www.")
     };
     text.chars().count() <= 300 && text.chars().all(plain) && !text.contains("~~") && text.split(' ').all(inert)
 }
