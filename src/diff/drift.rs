@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{Change, ChangeDetail, Reason, RowChange, VectorChange};
 use super::resolve::Resolved;
-use super::vectors::{SetInput, SetView, live_collection, shape_differences};
+use super::shape;
+use super::vectors::{SetInput, SetView, live_collection};
 use crate::model::{Address, Observed};
 
 /// Names that stand for all.
@@ -134,8 +135,7 @@ pub(super) fn of_set(input: &SetInput<'_>, change: &VectorChange, observed: &Obs
     }
     let mut out = Vec::new();
     if record.embedders == input.recipe.embedders {
-        let how = shape_differences(&change.set, input.recipe, observed);
-        let how: Vec<String> = how.into_iter().filter(|one| one.starts_with("vector ")).collect();
+        let how = shape::differences(&change.set, input.recipe, observed).vectors;
         if !how.is_empty() {
             out.push(drift(DriftKind::ShapeChanged { how }));
         }

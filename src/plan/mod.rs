@@ -13,6 +13,7 @@ mod order;
 mod pretty;
 mod records;
 mod saved;
+mod sets;
 mod step;
 mod summary;
 
