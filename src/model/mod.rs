@@ -40,6 +40,6 @@ pub use observed::{
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{
-    ChunkFacts, CollectionFacts, EmbedderIdentity, Identities, IndexFacts, PointId, PointIdentity, VectorParams,
+    ChunkFacts, CollectionFacts, CollectionLimits, EmbedderIdentity, Identities, IndexFacts, PointId, PointIdentity, VectorParams,
 };
 pub use selection::{Condition, Selection, UnitsRef};
