@@ -27,9 +27,9 @@ mod standing;
 mod work;
 
 pub use error::ApplyError;
-pub use journal::{Entry, RunRow, read_entries, read_runs};
+pub use journal::{Entry, RunRow, read_entries, read_probed, read_runs};
 pub use lease::{LEASE_KEY, Lease};
 pub use machine::{Effect, Outcome, RunState, fold, next};
 pub use run::{Event, Events, RunEnd, Runner};
-pub use schema::{SCHEMA_VERSION, init, init_sql};
+pub use schema::{SCHEMA_VERSION, init, init_sql, upgrade};
 pub use standing::Standing;

@@ -115,6 +115,8 @@ pub struct Runner<'a> {
     pub events: &'a Events<'a>,
     /// Who runs it: user, host and pid.
     pub runner: String,
+    /// What was found before it; kept with the run.
+    pub preflight: Option<crate::preflight::Preflight>,
 }
 
 impl Runner<'_> {
@@ -168,7 +170,7 @@ impl Runner<'_> {
             outcome: None,
         };
         let opened = Entry::Opened { request_deadline_ms: REQUEST_DEADLINE_MS };
-        journal::open_run(self.store, &run, &plan.to_text(), &opened).await?;
+        journal::open_run(self.store, &run, &plan.to_text(), &opened, self.preflight.as_ref()).await?;
         (self.events)(Event::Opened { run: run.run.clone() });
         self.drive(plan, &run.run, RunState::default()).await
     }

@@ -11,7 +11,9 @@ pub mod args;
 pub mod commands;
 mod exit;
 mod output;
+mod probing;
 mod prompt;
+mod reach;
 mod session;
 
 use std::ffi::OsString;
@@ -43,6 +45,7 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
     match &args.command {
         Command::Init(InitArgs {}) => commands::init::run(&args.global, output),
         Command::Plan(plan) => commands::plan::run(&args.global, plan, output),
+        Command::Preflight(preflight) => commands::preflight::run(&args.global, preflight, output),
         Command::Apply(apply) => commands::apply::run(&args.global, apply, output),
         Command::Resume(ResumeArgs {}) => commands::resume::run(&args.global, output),
         #[cfg(feature = "embedded")]

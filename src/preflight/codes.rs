@@ -24,5 +24,7 @@ pub const QDRANT_KEY: Code = Code { id: "E088", summary: "the API key may not do
 pub const READ_ONLY: Code = Code { id: "E089", summary: "the database takes no writes" };
 /// A store cannot be reached.
 pub const UNREACHABLE: Code = Code { id: "E090", summary: "a store cannot be reached" };
+/// Plan files that refer to what is not there, or cannot be read.
+pub const UNPLANNABLE: Code = Code { id: "E091", summary: "the plan files cannot be planned" };
 /// Something works, but within limits that the plan may come to feel.
 pub const LIMITED: Code = Code { id: "W080", summary: "a channel works with limits" };

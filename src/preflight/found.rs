@@ -141,6 +141,11 @@ impl Found {
         self
     }
 
+    /// Whether it stops a plan.
+    pub fn has_failed(&self) -> bool {
+        self.probe.verdict == Verdict::Failed
+    }
+
     fn diagnostic(&self) -> Option<Diagnostic> {
         let Probe { as_whom, what, found, verdict, change, area: _ } = &self.probe;
         let role = as_whom.as_deref().map(|role| format!("\"{role}\": ")).unwrap_or_default();
