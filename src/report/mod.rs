@@ -34,7 +34,7 @@ pub use diagram::{GraphEdge, GraphNode, GraphView, graph_dot, graph_mermaid};
 pub use graph_view::{changes_view, declared_view};
 pub use markdown::{COMMENT_CHARS, plan_markdown};
 pub use preflight::{preflight_json, preflight_text, preflight_verdict};
-pub use runs::{SetView, StatusView, history_json, history_text, lock_text, status_json, status_text};
+pub use runs::{Probed, SetView, StatusView, history_json, history_text, lock_text, status_json, status_text};
 pub use search::{Hit, SearchView, search_json, search_text};
 pub use style::{Role, paint};
 pub use text::{TextOptions, plan_text};
