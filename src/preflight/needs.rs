@@ -258,6 +258,11 @@ impl Needs {
             // Enact's own schema is probed as a whole, for the session's own role.
             Work::RecordManaged { write: _, forget: _ } => {}
             Work::WriteVectors { set } => self.set(set, place).way = SetWay::InPlace,
+            Work::FinishCollection { set, collection: _, payload_indexes } => {
+                let need = self.set(set, place);
+                need.way = SetWay::InPlace;
+                need.payload_indexes = payload_indexes.len() as u64;
+            }
             Work::SwitchAlias { set } | Work::DropCollection { set, collection: _ } => {
                 let need = self.set(set, place);
                 if need.way == SetWay::Read {
