@@ -23,41 +23,41 @@ use world::World;
 const GRANTS: &[(&str, &str, &str)] = &[
     (
         "REVOKE INSERT ON cutter_governance.manifest_envelope FROM workflow_admin",
-        "E083",
+        "E103",
         "\"workflow_admin\": table cutter_governance.manifest_envelope: no INSERT",
     ),
     (
         "REVOKE INSERT ON cutter_governance.review_decision FROM workflow_admin; \
          GRANT INSERT (review_decision_id) ON cutter_governance.review_decision TO workflow_admin",
-        "E083",
+        "E103",
         "GRANT INSERT (created_at, cross_signed_by_dot_verifier,",
     ),
     (
         "REVOKE USAGE ON SCHEMA cutter_governance FROM workflow_admin",
-        "E082",
+        "E102",
         "GRANT USAGE ON SCHEMA cutter_governance TO workflow_admin;",
     ),
     (
         "REVOKE EXECUTE ON FUNCTION public.fn_iu_enact(text,text,uuid,text,uuid,text,text,boolean) FROM cutter_exec",
-        "E084",
+        "E104",
         "GRANT EXECUTE ON FUNCTION public.fn_iu_enact(text,text,uuid,text,uuid,text,text,boolean) TO cutter_exec;",
     ),
-    ("REVOKE SELECT ON public.unit_version FROM cutter_exec", "E083", "\"cutter_exec\": table public.unit_version: no SELECT"),
+    ("REVOKE SELECT ON public.unit_version FROM cutter_exec", "E103", "\"cutter_exec\": table public.unit_version: no SELECT"),
     (
         "REVOKE EXECUTE ON FUNCTION public.fn_iu_three_axis_envelope_refresh(text,boolean) FROM directus",
-        "E084",
+        "E104",
         "\"directus\": function public.fn_iu_three_axis_envelope_refresh: no EXECUTE",
     ),
     (
         "REVOKE SELECT ON public.v_iu_three_axis_envelope_refresh_status FROM directus",
-        "E083",
+        "E103",
         "GRANT SELECT ON public.v_iu_three_axis_envelope_refresh_status TO directus;",
     ),
-    ("REVOKE UPDATE ON public.dot_config FROM directus", "E083", "GRANT UPDATE ON public.dot_config TO directus;"),
-    ("REVOKE cutter_exec FROM planner", "E081", "GRANT cutter_exec TO planner"),
-    ("REVOKE SELECT ON public.unit_version FROM planner", "E083", "GRANT SELECT ON public.unit_version TO planner;"),
-    ("REVOKE SELECT ON public.iu_vector_sync_point FROM planner", "E083", "table public.iu_vector_sync_point: no SELECT"),
-    ("REVOKE INSERT ON enact.managed FROM planner", "E085", "\"planner\": table enact.managed: no INSERT"),
+    ("REVOKE UPDATE ON public.dot_config FROM directus", "E103", "GRANT UPDATE ON public.dot_config TO directus;"),
+    ("REVOKE cutter_exec FROM planner", "E101", "GRANT cutter_exec TO planner"),
+    ("REVOKE SELECT ON public.unit_version FROM planner", "E103", "GRANT SELECT ON public.unit_version TO planner;"),
+    ("REVOKE SELECT ON public.iu_vector_sync_point FROM planner", "E103", "table public.iu_vector_sync_point: no SELECT"),
+    ("REVOKE INSERT ON enact.managed FROM planner", "E105", "\"planner\": table enact.managed: no INSERT"),
 ];
 
 #[test]
@@ -95,7 +95,7 @@ fn everything_missing_is_said_in_one_go_with_its_place() {
     world.sql("REVOKE INSERT ON cutter_governance.cut_change_set FROM workflow_admin; REVOKE UPDATE ON public.dot_config FROM directus");
     let (_, stderr) = world.exits(&["plan"], 3);
     assert_eq!(stderr.matches("error[").count(), 3, "{stderr}");
-    assert!(stderr.contains("error[E080]: unknown role") && stderr.contains("did you mean \"cutter_exec\"?"), "{stderr}");
+    assert!(stderr.contains("error[E100]: unknown role") && stderr.contains("did you mean \"cutter_exec\"?"), "{stderr}");
     assert!(stderr.contains("enact.yaml:") && stderr.contains("cutter_exce, "), "the place in enact.yaml\n{stderr}");
     assert!(stderr.contains("plans/cycle.yaml:6:3"), "the promotion that writes the row\n{stderr}");
 }

@@ -10,6 +10,7 @@
 
 mod catalog;
 mod error;
+mod expressions;
 mod managed;
 mod rows;
 mod snapshot;
@@ -17,7 +18,7 @@ mod texts;
 mod units;
 mod vectors;
 
-pub use catalog::read_catalog;
+pub use catalog::{read_catalog, read_known};
 pub use error::ObserveError;
 pub use managed::{read_epoch, read_gates, read_managed};
 pub use rows::{live_rows, read_references};

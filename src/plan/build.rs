@@ -89,7 +89,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
         digest: Digest::from_text(""),
         made_by: concat!("enact ", env!("CARGO_PKG_VERSION")).to_owned(),
         summary: Summary::of(&input.comparison.changes, input.comparison.kept),
-        environment: environment_pin(input.environment),
+        environment: environment_pin(input),
         files: input.desired.files.clone(),
         changes: input.comparison.changes.clone(),
         findings,
@@ -101,10 +101,12 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
     Ok(Built { plan, graph })
 }
 
-fn environment_pin(environment: &Environment) -> EnvironmentPin {
+fn environment_pin(input: &BuildInput<'_>) -> EnvironmentPin {
+    let environment = input.environment;
     EnvironmentPin {
         name: environment.name.clone(),
         actor: environment.actor.clone(),
+        connected_as: input.observed.session_role.clone(),
         sweep_grace_seconds: environment.sweep_grace_seconds,
         request_deadline_seconds: environment.request_deadline_seconds,
         allowed_collections: environment.allowed_collections.clone(),

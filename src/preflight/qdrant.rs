@@ -35,7 +35,12 @@ pub async fn probe_qdrant(vectors: &dyn VectorStore, needs: &Needs, scope: Qdran
     out.extend(key(&server.key, needs));
     let collections = vectors.collections().await?;
     let aliases = vectors.aliases().await?;
-    let counted = format!("{} collections and {} aliases can be listed", collections.len(), aliases.len());
+    let plural = |count: usize, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
+    let counted = format!(
+        "{} and {} can be listed",
+        plural(collections.len(), "collection", "collections"),
+        plural(aliases.len(), "alias", "aliases")
+    );
     out.push(Found::ok(Area::Qdrant, "collections", counted));
     for (set, need) in &needs.sets {
         out.extend(allowed(set, need, scope.environment));
@@ -53,7 +58,7 @@ pub fn unreachable_qdrant(error: &StoreError) -> Found {
 
 fn key_name(key: &KeyFacts) -> &'static str {
     match key {
-        KeyFacts::None => "no API key",
+        KeyFacts::None => "anonymous",
         KeyFacts::Opaque | KeyFacts::Manage => "the API key",
         KeyFacts::ReadOnly => "a read-only token",
         KeyFacts::Collections(_) => "a token for some collections",
