@@ -42,7 +42,11 @@ const GRANTS: &[(&str, &str, &str)] = &[
         "E104",
         "GRANT EXECUTE ON FUNCTION public.fn_iu_enact(text,text,uuid,text,uuid,text,text,boolean) TO cutter_exec;",
     ),
-    ("REVOKE SELECT ON public.unit_version FROM cutter_exec", "E103", "\"cutter_exec\": table public.unit_version: no SELECT"),
+    (
+        "REVOKE SELECT ON public.unit_version FROM cutter_exec",
+        "E103",
+        "\"cutter_exec\": table public.unit_version: no SELECT",
+    ),
     (
         "REVOKE EXECUTE ON FUNCTION public.fn_iu_three_axis_envelope_refresh(text,boolean) FROM directus",
         "E104",
@@ -56,7 +60,11 @@ const GRANTS: &[(&str, &str, &str)] = &[
     ("REVOKE UPDATE ON public.dot_config FROM directus", "E103", "GRANT UPDATE ON public.dot_config TO directus;"),
     ("REVOKE cutter_exec FROM planner", "E101", "GRANT cutter_exec TO planner"),
     ("REVOKE SELECT ON public.unit_version FROM planner", "E103", "GRANT SELECT ON public.unit_version TO planner;"),
-    ("REVOKE SELECT ON public.iu_vector_sync_point FROM planner", "E103", "table public.iu_vector_sync_point: no SELECT"),
+    (
+        "REVOKE SELECT ON public.iu_vector_sync_point FROM planner",
+        "E103",
+        "table public.iu_vector_sync_point: no SELECT",
+    ),
     ("REVOKE INSERT ON enact.managed FROM planner", "E105", "\"planner\": table enact.managed: no INSERT"),
 ];
 
@@ -95,7 +103,10 @@ fn everything_missing_is_said_in_one_go_with_its_place() {
     world.sql("REVOKE INSERT ON cutter_governance.cut_change_set FROM workflow_admin; REVOKE UPDATE ON public.dot_config FROM directus");
     let (_, stderr) = world.exits(&["plan"], 3);
     assert_eq!(stderr.matches("error[").count(), 3, "{stderr}");
-    assert!(stderr.contains("error[E100]: unknown role") && stderr.contains("did you mean \"cutter_exec\"?"), "{stderr}");
+    assert!(
+        stderr.contains("error[E100]: unknown role") && stderr.contains("did you mean \"cutter_exec\"?"),
+        "{stderr}"
+    );
     assert!(stderr.contains("enact.yaml:") && stderr.contains("cutter_exce, "), "the place in enact.yaml\n{stderr}");
     assert!(stderr.contains("plans/cycle.yaml:6:3"), "the promotion that writes the row\n{stderr}");
 }

@@ -126,8 +126,7 @@ pub(super) async fn open_run(
     preflight: Option<&Preflight>,
 ) -> Result<(), ApplyError> {
     let mut tx = store.begin(crate::store::TxMode::ReadWrite).await?;
-    let sql =
-        "INSERT INTO enact.run (run_id, plan_digest, environment, actor, runner, plan, preflight) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let sql = "INSERT INTO enact.run (run_id, plan_digest, environment, actor, runner, plan, preflight) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let texts = [&run.run, &run.plan_digest, &run.environment, &run.actor, &run.runner];
     let query = texts.into_iter().fold(Query::new(Sql::new(sql)), |query, text| query.bind(Param::Text(text.clone())));
     tx.query(&query.bind(Param::Text(plan.to_owned())).bind(Param::Json(serde_json::json!(preflight)))).await?;

@@ -96,7 +96,9 @@ pub async fn upgrade(store: &mut dyn Relational) -> Result<(), StoreError> {
     }
     let mut tx = store.begin(TxMode::ReadWrite).await?;
     let doing = format!("upgrading the schema \"enact\" from version {version} to {SCHEMA_VERSION}");
-    upgrade_from(tx.as_mut(), version).await.map_err(|error| error.context(&doing).hint("run enact init as its owner"))?;
+    upgrade_from(tx.as_mut(), version)
+        .await
+        .map_err(|error| error.context(&doing).hint("run enact init as its owner"))?;
     tx.commit().await
 }
 

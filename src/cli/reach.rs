@@ -202,17 +202,17 @@ async fn local_targets(directory: &Path, global: &GlobalArgs, output: &Output) -
     let endpoints = attached.endpoints().clone();
     let mut postgres = ConnectOptions::new(SecretString::from(endpoints.postgres));
     "enact".clone_into(&mut postgres.application_name);
-    let qdrant =
-        QdrantOptions { url: SecretString::from(endpoints.qdrant), api_key: None, timeout_ms: LOCAL_TIMEOUT_MS, ca: None };
+    let qdrant = QdrantOptions {
+        url: SecretString::from(endpoints.qdrant),
+        api_key: None,
+        timeout_ms: LOCAL_TIMEOUT_MS,
+        ca: None,
+    };
     Ok(Targets { postgres, qdrant, local: Some(attached) })
 }
 
 #[cfg(not(feature = "embedded"))]
-async fn local_targets(
-    _directory: &Path,
-    _global: &GlobalArgs,
-    output: &Output,
-) -> Result<Targets, Outcome> {
+async fn local_targets(_directory: &Path, _global: &GlobalArgs, output: &Output) -> Result<Targets, Outcome> {
     let _ = Duration::ZERO;
     let _ = SecretString::from(String::new());
     output.error(
@@ -269,4 +269,3 @@ fn maker(name: &str, config: &EmbedderConfig, env_file: &EnvFile) -> Result<Arc<
         Box::new(diagnostic)
     })
 }
-

@@ -26,7 +26,11 @@ pub fn check_functions(binding: &Binding, observed: &Observed) -> Diagnostics {
                     format!("the binding \"{}\" calls \"{}\", which is not there", binding.name, call.function),
                 )
                 .at_some(place)
-                .hint(near_hint(&call.function.to_string(), known, "create it, or name another in the binding")),
+                .hint(near_hint(
+                    &call.function.to_string(),
+                    known,
+                    "create it, or name another in the binding",
+                )),
             );
             continue;
         };

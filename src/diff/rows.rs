@@ -11,16 +11,12 @@ use super::change::{Change, ChangeDetail, FieldChange, Reason, RowChange};
 use super::codes;
 use super::resolve::{Resolved, ResolvedRow, RowValue};
 use crate::model::{
-    Address, Binding, Cell, Diagnostic, Diagnostics, LiveRow, Observed, ReferenceTarget, RowKey, TableFacts, TableName,
-    KnownNames, name_hint, near_hint,
+    Address, Binding, Cell, Diagnostic, Diagnostics, KnownNames, LiveRow, Observed, ReferenceTarget, RowKey,
+    TableFacts, TableName, name_hint, near_hint,
 };
 
 /// Checks tables, columns, keys and required values against the catalog, before the database is asked to read them.
-pub fn check_rows(
-    resolved: &Resolved,
-    tables: &BTreeMap<TableName, TableFacts>,
-    known: &KnownNames,
-) -> Diagnostics {
+pub fn check_rows(resolved: &Resolved, tables: &BTreeMap<TableName, TableFacts>, known: &KnownNames) -> Diagnostics {
     let mut errors = Diagnostics::default();
     let mut seen = BTreeSet::new();
     for row in &resolved.rows {

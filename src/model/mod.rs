@@ -35,11 +35,12 @@ pub use environment::{
 };
 pub use name::{Address, NameError, TableName};
 pub use observed::{
-    Column, ForeignKey, FunctionFacts, KnownNames, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget, RowKey,
-    TableFacts, UnitFacts,
+    Column, ForeignKey, FunctionFacts, KnownNames, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget,
+    RowKey, TableFacts, UnitFacts,
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{
-    ChunkFacts, CollectionFacts, CollectionLimits, EmbedderIdentity, Identities, IndexFacts, PointId, PointIdentity, VectorParams,
+    ChunkFacts, CollectionFacts, CollectionLimits, EmbedderIdentity, Identities, IndexFacts, PointId, PointIdentity,
+    VectorParams,
 };
 pub use selection::{Condition, Selection, UnitsRef};

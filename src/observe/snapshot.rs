@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ObserveError;
+use super::expressions::check_expressions;
 use super::managed::{read_epoch, read_gates, read_managed, read_session_role};
 use super::rows::normalise;
-use super::expressions::check_expressions;
 use super::units::expression;
-use super::{UnitFilter, UnitTexts, live_rows, read_catalog, read_known, read_ledger, read_references, read_units, read_vectors};
+use super::{
+    UnitFilter, UnitTexts, live_rows, read_catalog, read_known, read_ledger, read_references, read_units, read_vectors,
+};
 use crate::diff::{
     PromotionRecord, Recipe, Resolved, check_functions, check_rows, codes, recipe, reference_targets, resolve,
     units_needing_text, with_state,
@@ -181,14 +183,18 @@ fn check_names(request: &Request<'_>, observed: &Observed) -> Result<(), Diagnos
     let mut errors = check_functions(request.binding, observed);
     for (table, column) in binding_columns(request.binding) {
         let Some(facts) = observed.tables.get(table) else {
-            errors.push(Diagnostic::error(
-                codes::UNKNOWN_TABLE,
-                format!("the binding \"{}\" names \"{table}\", which this role cannot see", request.binding.name),
-            ).at_some(request.binding.places.of(&table.to_string())).hint(near_hint(
-                &table.to_string(),
-                observed.known.tables.iter().map(String::as_str),
-                "create it, or name another in the binding",
-            )));
+            errors.push(
+                Diagnostic::error(
+                    codes::UNKNOWN_TABLE,
+                    format!("the binding \"{}\" names \"{table}\", which this role cannot see", request.binding.name),
+                )
+                .at_some(request.binding.places.of(&table.to_string()))
+                .hint(near_hint(
+                    &table.to_string(),
+                    observed.known.tables.iter().map(String::as_str),
+                    "create it, or name another in the binding",
+                )),
+            );
             continue;
         };
         if let Some(column) = column.filter(|column| !facts.columns.contains_key(*column)) {
@@ -239,7 +245,8 @@ fn check_targets(request: &Request<'_>, errors: &mut Diagnostics) {
     let reachable = |state: &str| lifecycle.transitions.iter().any(|transition| transition.to == state);
     for promotion in request.desired.promotions.values().filter(|promotion| !reachable(&promotion.to.value)) {
         let states: BTreeSet<&str> = lifecycle.transitions.iter().map(|transition| transition.to.as_str()).collect();
-        let detail = format!("no transition of the binding \"{}\" leads to \"{}\"", request.binding.name, promotion.to.value);
+        let detail =
+            format!("no transition of the binding \"{}\" leads to \"{}\"", request.binding.name, promotion.to.value);
         let hint = name_hint(&promotion.to.value, states);
         errors.push(Diagnostic::error(codes::ILLEGAL_TRANSITION, detail).at(&promotion.to.place).hint(hint));
     }

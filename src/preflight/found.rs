@@ -94,14 +94,8 @@ pub struct Found {
 impl Found {
     /// Something that is as it should be.
     pub fn ok(area: Area, what: impl Into<String>, found: impl Into<String>) -> Found {
-        let probe = Probe {
-            area,
-            what: what.into(),
-            as_whom: None,
-            found: found.into(),
-            verdict: Verdict::Ok,
-            change: None,
-        };
+        let probe =
+            Probe { area, what: what.into(), as_whom: None, found: found.into(), verdict: Verdict::Ok, change: None };
         Found { probe, code: codes::LIMITED, place: None }
     }
 

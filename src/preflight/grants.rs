@@ -76,7 +76,10 @@ mod tests {
 
     #[test]
     fn names_are_quoted_where_they_must_be_and_nowhere_else() {
-        assert_eq!(["kb", "_x1", "User", "order", "9a", "a\"b"].map(ident), ["kb", "_x1", "\"User\"", "\"order\"", "\"9a\"", "\"a\"\"b\""]);
+        assert_eq!(
+            ["kb", "_x1", "User", "order", "9a", "a\"b"].map(ident),
+            ["kb", "_x1", "\"User\"", "\"order\"", "\"9a\"", "\"a\"\"b\""]
+        );
     }
 
     #[test]

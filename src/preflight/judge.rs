@@ -30,7 +30,10 @@ pub(super) fn session(facts: &SessionFacts, embedded: bool) -> Vec<Found> {
             ("it is a standby, which takes no writes", "connect to the primary".to_owned())
         } else {
             let role = grants::ident(&facts.session_role);
-            ("default_transaction_read_only is on", format!("ALTER ROLE {role} SET default_transaction_read_only = off;"))
+            (
+                "default_transaction_read_only is on",
+                format!("ALTER ROLE {role} SET default_transaction_read_only = off;"),
+            )
         };
         let what = "writes".to_owned();
         out.push(Found::failed(Area::Postgres, codes::READ_ONLY, what, found).as_whom(&facts.role).change(change));
@@ -39,10 +42,19 @@ pub(super) fn session(facts: &SessionFacts, embedded: bool) -> Vec<Found> {
 }
 
 /// Enact's own schema: there, of this version, and written by the session's own role.
-pub(super) fn own_schema(facts: &SessionFacts, version: Option<i64>, known: i64, tables: &ByRole<TableGrants>) -> Vec<Found> {
+pub(super) fn own_schema(
+    facts: &SessionFacts,
+    version: Option<i64>,
+    known: i64,
+    tables: &ByRole<TableGrants>,
+) -> Vec<Found> {
     if facts.own_tables.is_empty() {
         let what = "schema enact";
-        return vec![Found::failed(Area::Schema, codes::ENACT_SCHEMA, what, "there is none yet").as_whom(&facts.role).change("enact init")];
+        return vec![
+            Found::failed(Area::Schema, codes::ENACT_SCHEMA, what, "there is none yet")
+                .as_whom(&facts.role)
+                .change("enact init"),
+        ];
     }
     let mut out = Vec::new();
     let is_owner = tables
@@ -61,7 +73,8 @@ pub(super) fn own_schema(facts: &SessionFacts, version: Option<i64>, known: i64,
         }
         Some(version) => {
             let found = format!("version {version}, and this Enact writes {known}");
-            Found::failed(Area::Schema, codes::ENACT_SCHEMA, what, found).change("run enact init as the owner of the schema")
+            Found::failed(Area::Schema, codes::ENACT_SCHEMA, what, found)
+                .change("run enact init as the owner of the schema")
         }
         None => Found::failed(Area::Schema, codes::ENACT_SCHEMA, what, "its version cannot be read"),
     });
@@ -96,7 +109,12 @@ fn own_need(table: &str) -> TableNeed {
 }
 
 /// Roles: there, and open to the session.
-pub(super) fn roles(needs: &Needs, facts: &SessionFacts, found: &BTreeMap<String, RoleFacts>, all: &[String]) -> Vec<Found> {
+pub(super) fn roles(
+    needs: &Needs,
+    facts: &SessionFacts,
+    found: &BTreeMap<String, RoleFacts>,
+    all: &[String],
+) -> Vec<Found> {
     needs
         .roles
         .iter()
@@ -107,7 +125,8 @@ pub(super) fn roles(needs: &Needs, facts: &SessionFacts, found: &BTreeMap<String
                     .change(name_hint(role, all.iter().map(String::as_str))),
                 Some(RoleFacts { may_switch: false, superuser: _ }) => {
                     let change = grants::membership(role, &facts.session_role, facts.version_number >= 160_000);
-                    Found::failed(Area::Roles, codes::ROLE_SWITCH, what, "the session may not SET ROLE to it").change(change)
+                    Found::failed(Area::Roles, codes::ROLE_SWITCH, what, "the session may not SET ROLE to it")
+                        .change(change)
                 }
                 Some(RoleFacts { may_switch: true, superuser: false }) => {
                     Found::ok(Area::Roles, what, "the session may take it on")
@@ -157,16 +176,27 @@ fn no_usage(role: &str, schema: &str) -> Found {
         .change(grants::on_schema(schema, role))
 }
 
-fn judge_table(area: Area, code: crate::model::Code, role: &str, table: &TableName, need: &TableNeed, found: &TableGrants) -> Found {
+fn judge_table(
+    area: Area,
+    code: crate::model::Code,
+    role: &str,
+    table: &TableName,
+    need: &TableNeed,
+    found: &TableGrants,
+) -> Found {
     let what = format!("table {table}");
     if !found.exists {
-        return Found::failed(area, plan_codes::UNKNOWN_TABLE, what, "it is not there").as_whom(role).at(need.place.as_ref());
+        return Found::failed(area, plan_codes::UNKNOWN_TABLE, what, "it is not there")
+            .as_whom(role)
+            .at(need.place.as_ref());
     }
     let mut missing = Vec::new();
     let mut wanted = Vec::new();
-    for (privilege, columns, granted) in
-        [("SELECT", &need.select, &found.select), ("INSERT", &need.insert, &found.insert), ("UPDATE", &need.update, &found.update)]
-    {
+    for (privilege, columns, granted) in [
+        ("SELECT", &need.select, &found.select),
+        ("INSERT", &need.insert, &found.insert),
+        ("UPDATE", &need.update, &found.update),
+    ] {
         if *columns != Columns::None {
             wanted.push(privilege);
             missing.extend(missing_columns(privilege, columns, granted, &found.columns));
@@ -181,17 +211,27 @@ fn judge_table(area: Area, code: crate::model::Code, role: &str, table: &TableNa
     let partly = need.select == Columns::Expressions && !found.select_all;
     let result = if !missing.is_empty() {
         let words: Vec<String> = missing.iter().map(Missing::words).collect();
-        Found::failed(area, code, what, format!("no {}", words.join(", no "))).change(grants::on_table(&missing, table, role))
+        Found::failed(area, code, what, format!("no {}", words.join(", no ")))
+            .change(grants::on_table(&missing, table, role))
     } else if partly {
         let found = "SELECT on some columns alone; an expression of the binding may name another";
-        Found::warning(area, what, found).change(format!("GRANT SELECT ON {} TO {};", grants::table_name(table), grants::ident(role)))
+        Found::warning(area, what, found).change(format!(
+            "GRANT SELECT ON {} TO {};",
+            grants::table_name(table),
+            grants::ident(role)
+        ))
     } else {
         Found::ok(area, what, wanted.join(", "))
     };
     result.as_whom(role).at(need.place.as_ref())
 }
 
-fn missing_columns(privilege: &'static str, wanted: &Columns, granted: &BTreeSet<String>, all: &BTreeSet<String>) -> Option<Missing> {
+fn missing_columns(
+    privilege: &'static str,
+    wanted: &Columns,
+    granted: &BTreeSet<String>,
+    all: &BTreeSet<String>,
+) -> Option<Missing> {
     let columns: BTreeSet<String> = match wanted {
         Columns::None => return None,
         Columns::Expressions if granted.is_empty() => all.clone(),
@@ -215,7 +255,9 @@ pub(super) fn functions(needs: &Needs, facts: &SessionFacts, grants: &ByRole<Vec
     for ((role, function), need) in &needs.functions {
         let Some(overloads) = grants.get(&(role.clone(), function.clone())) else { continue };
         let name = role.as_deref().unwrap_or(&facts.role);
-        if overloads.iter().any(|one| !one.schema_usage) && schemas.insert((name.to_owned(), function.schema().to_owned())) {
+        if overloads.iter().any(|one| !one.schema_usage)
+            && schemas.insert((name.to_owned(), function.schema().to_owned()))
+        {
             out.push(no_usage(name, function.schema()).at(need.place.as_ref()));
         }
         out.extend(judge_function(name, function, need, overloads));
@@ -265,13 +307,15 @@ pub(super) fn gates(needs: &Needs, facts: &SessionFacts, values: &BTreeMap<Strin
             let what = format!("gate {gate}");
             let found = match values.get(gate) {
                 None => Found::failed(Area::Gates, codes::GATE, what, format!("{} cannot be read", table.table)),
-                Some(None) => Found::failed(Area::Gates, codes::GATE, what, format!("it has no row in {}", table.table)).change(
-                    format!("add the row: {} = '{gate}', {} = '{}'", table.key, table.value, table.shut),
-                ),
+                Some(None) => {
+                    Found::failed(Area::Gates, codes::GATE, what, format!("it has no row in {}", table.table))
+                        .change(format!("add the row: {} = '{gate}', {} = '{}'", table.key, table.value, table.shut))
+                }
                 Some(Some(value)) if *value == table.open => Found::ok(Area::Gates, what, format!("open ({value})")),
                 Some(Some(value)) if *value == table.shut => Found::ok(Area::Gates, what, format!("shut ({value})")),
                 Some(Some(value)) => {
-                    let found = format!("its value {value:?} is neither open ({}) nor shut ({})", table.open, table.shut);
+                    let found =
+                        format!("its value {value:?} is neither open ({}) nor shut ({})", table.open, table.shut);
                     Found::warning(Area::Gates, what, found)
                 }
             };

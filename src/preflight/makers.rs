@@ -12,17 +12,25 @@ pub async fn probe_makers(makers: &Makers, needs: &Needs) -> Vec<Found> {
     for (name, place) in &needs.embedders {
         let what = format!("embedder {name}");
         let found = match makers.embedder(name) {
-            None => Found::failed(Area::Embedders, plan_codes::UNKNOWN_EMBEDDER, what, "the environment has none of this name")
-                .change(name_hint(name, makers.embedders.keys().map(String::as_str))),
+            None => Found::failed(
+                Area::Embedders,
+                plan_codes::UNKNOWN_EMBEDDER,
+                what,
+                "the environment has none of this name",
+            )
+            .change(name_hint(name, makers.embedders.keys().map(String::as_str))),
             Some(embedder) => match embedder.probe().await {
                 Ok(probe) => {
                     let identity = embedder.identity();
                     let model = probe.reported_model.as_deref().unwrap_or(&identity.model);
-                    Found::ok(Area::Embedders, what, format!("{} {model} answers with {} dimensions", identity.kind, probe.dimension))
+                    Found::ok(
+                        Area::Embedders,
+                        what,
+                        format!("{} {model} answers with {} dimensions", identity.kind, probe.dimension),
+                    )
                 }
-                Err(error) => {
-                    Found::failed(Area::Embedders, plan_codes::EMBEDDER, what, with_sources(&error)).change(error.hint())
-                }
+                Err(error) => Found::failed(Area::Embedders, plan_codes::EMBEDDER, what, with_sources(&error))
+                    .change(error.hint()),
             },
         };
         out.push(found.at(place.as_ref()));

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::{Change, ChunkSource, UnitPoints};
-use crate::model::{
-    Binding, Desired, Environment, Gate, Place, TableFacts, TableName, VectorParams, VectorSpec,
+use crate::model::{Binding, Desired, Environment, Gate, Place, TableFacts, TableName, VectorParams, VectorSpec};
+use crate::plan::{
+    CallsWork, GateWork, Parameter, SavedPlan, Step, TransitionBy, UpdateWork, VectorMaker, VectorWork, Work,
 };
-use crate::plan::{CallsWork, GateWork, Parameter, SavedPlan, Step, TransitionBy, UpdateWork, VectorMaker, VectorWork, Work};
 
 /// A role that work is done as; `None` is the session's own.
 pub type RoleName = Option<String>;
@@ -304,7 +304,8 @@ impl Needs {
     }
 
     fn stage(&mut self, work: &VectorWork, place: Option<&Place>) {
-        let made = |unit: &UnitPoints| unit.chunks.iter().filter(|chunk| chunk.source != ChunkSource::Kept).count() as u64;
+        let made =
+            |unit: &UnitPoints| unit.chunks.iter().filter(|chunk| chunk.source != ChunkSource::Kept).count() as u64;
         let points = work.kept.saturating_add(work.units.iter().map(made).sum::<u64>());
         let floats: u64 = work
             .vectors

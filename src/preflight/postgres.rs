@@ -23,7 +23,11 @@ pub struct PostgresScope {
 ///
 /// # Errors
 /// Those of the store.
-pub async fn probe_postgres(store: &mut dyn Relational, needs: &Needs, scope: PostgresScope) -> Result<(Vec<Found>, String), StoreError> {
+pub async fn probe_postgres(
+    store: &mut dyn Relational,
+    needs: &Needs,
+    scope: PostgresScope,
+) -> Result<(Vec<Found>, String), StoreError> {
     let mut tx = store.begin(TxMode::Snapshot).await?;
     let result = probe(tx.as_mut(), needs, scope).await;
     tx.rollback().await?;
@@ -75,7 +79,10 @@ async fn gates(
 ) -> Result<BTreeMap<String, Option<String>>, StoreError> {
     let Some(gates) = needs.gate_table.as_ref().filter(|_| !needs.gates.is_empty()) else { return Ok(BTreeMap::new()) };
     let readable = tables.get(&(None, gates.table.clone())).is_some_and(|grants| {
-        grants.exists && grants.schema_usage && grants.select.contains(&gates.key) && grants.select.contains(&gates.value)
+        grants.exists
+            && grants.schema_usage
+            && grants.select.contains(&gates.key)
+            && grants.select.contains(&gates.value)
     });
     if readable { read_gates(tx, gates, &needs.gates).await } else { Ok(BTreeMap::new()) }
 }

@@ -28,7 +28,11 @@ pub struct QdrantScope<'a> {
 ///
 /// # Errors
 /// Those of the store.
-pub async fn probe_qdrant(vectors: &dyn VectorStore, needs: &Needs, scope: QdrantScope<'_>) -> Result<Vec<Found>, StoreError> {
+pub async fn probe_qdrant(
+    vectors: &dyn VectorStore,
+    needs: &Needs,
+    scope: QdrantScope<'_>,
+) -> Result<Vec<Found>, StoreError> {
     let server = vectors.server().await?;
     let whom = key_name(&server.key);
     let mut out = vec![version(&server)];
@@ -71,7 +75,10 @@ fn version(server: &ServerFacts) -> Found {
     let mut parts = server.version.split('.').map_while(|part| part.parse::<u64>().ok());
     match (parts.next(), parts.next()) {
         (Some(major), Some(minor)) if (major, minor) < METADATA_SINCE => {
-            let found = format!("Qdrant {} over gRPC, {tls}; it drops the metadata of collections, so every plan compares in full", server.version);
+            let found = format!(
+                "Qdrant {} over gRPC, {tls}; it drops the metadata of collections, so every plan compares in full",
+                server.version
+            );
             Found::warning(Area::Qdrant, what, found).change("upgrade Qdrant to 1.16 or newer")
         }
         _ => Found::ok(Area::Qdrant, what, format!("Qdrant {} over gRPC, {tls}", server.version)),
@@ -94,17 +101,23 @@ fn key(key: &KeyFacts, needs: &Needs) -> Vec<Found> {
         KeyFacts::ReadOnly => match writes.first() {
             None => vec![Found::ok(Area::Qdrant, "key", "accepted; it says that it only reads")],
             Some((_, need)) => {
-                vec![failed("it says that it only reads".to_owned(), "set qdrant.api_key to a key that manages", Some(need))]
+                vec![failed(
+                    "it says that it only reads".to_owned(),
+                    "set qdrant.api_key to a key that manages",
+                    Some(need),
+                )]
             }
         },
         KeyFacts::Collections(may) => {
-            let refused = writes.iter().filter(|(set, need)| {
-                need.way == SetWay::NewCollection || may.get(*set).is_none_or(|write| !write)
-            });
+            let refused = writes
+                .iter()
+                .filter(|(set, need)| need.way == SetWay::NewCollection || may.get(*set).is_none_or(|write| !write));
             let out: Vec<Found> = refused
                 .map(|(set, need)| {
                     let found = match need.way {
-                        SetWay::NewCollection => format!("it is for some collections; \"{set}\" needs a new one and an alias"),
+                        SetWay::NewCollection => {
+                            format!("it is for some collections; \"{set}\" needs a new one and an alias")
+                        }
                         SetWay::Read | SetWay::InPlace => format!("it may not write \"{set}\""),
                     };
                     failed(found, "set qdrant.api_key to a key that manages", Some(need))
@@ -128,7 +141,8 @@ fn allowed(set: &str, need: &SetNeed, environment: &Environment) -> Option<Found
         let found = Found::failed(Area::Collections, code, what, found);
         return Some(found.change("see collections.allow and collections.deny in enact.yaml").at(need.place.as_ref()));
     }
-    (!allow.is_empty() || !deny.is_empty()).then(|| Found::ok(Area::Collections, what, "the environment allows writing it"))
+    (!allow.is_empty() || !deny.is_empty())
+        .then(|| Found::ok(Area::Collections, what, "the environment allows writing it"))
 }
 
 fn shape(set: &str, need: &SetNeed, live: Option<&CollectionFacts>) -> Found {
@@ -140,12 +154,15 @@ fn shape(set: &str, need: &SetNeed, live: Option<&CollectionFacts>) -> Found {
         };
         return Found::ok(Area::Collections, what, found);
     };
-    let behind = if facts.name == set { "a collection of that name".to_owned() } else { format!("an alias of {}", facts.name) };
+    let behind =
+        if facts.name == set { "a collection of that name".to_owned() } else { format!("an alias of {}", facts.name) };
     let strict = if facts.strict { ", strict mode" } else { "" };
     let found = format!("{behind}: {} points, {} vectors{strict}", facts.points, facts.vectors.len());
     if facts.shards > 1 {
         let more = format!("{found}, {} shards: counts are inexact while shards move", facts.shards);
-        return Found::warning(Area::Collections, what, more).change("do not move shards during an apply").at(need.place.as_ref());
+        return Found::warning(Area::Collections, what, more)
+            .change("do not move shards during an apply")
+            .at(need.place.as_ref());
     }
     Found::ok(Area::Collections, what, found)
 }
@@ -169,11 +186,22 @@ fn limits(set: &str, need: &SetNeed, facts: &CollectionFacts, timeout_seconds: u
     // Reads go to the live collection whatever the plan does.
     out.extend(limit.over("strict mode's max_query_limit", *page, u64::from(PAGE), Use::Read));
     out.extend(limit.over("strict mode's max_timeout (seconds)", *timeout, timeout_seconds, Use::Read));
-    out.extend(limit.over("strict mode's upsert_max_batchsize", *upsert_batch, u64::from(POINTS_PER_WRITE), Use::Write));
+    out.extend(limit.over(
+        "strict mode's upsert_max_batchsize",
+        *upsert_batch,
+        u64::from(POINTS_PER_WRITE),
+        Use::Write,
+    ));
     out.extend(limit.over("strict mode's max_points_count", *points, need.points, Use::Write));
-    out.extend(limit.over("strict mode's max_collection_vector_size_bytes", *vector_bytes, need.vector_bytes, Use::Write));
+    out.extend(limit.over(
+        "strict mode's max_collection_vector_size_bytes",
+        *vector_bytes,
+        need.vector_bytes,
+        Use::Write,
+    ));
     out.extend(limit.over("strict mode's max_payload_index_count", *payload_indexes, need.payload_indexes, Use::Write));
-    let felt = |what: String| Found::warning(Area::Collections, format!("collection {set}"), what).at(need.place.as_ref());
+    let felt =
+        |what: String| Found::warning(Area::Collections, format!("collection {set}"), what).at(need.place.as_ref());
     if let Some(bytes) = payload_bytes {
         out.push(felt(format!("payloads may take {bytes} bytes in all (max_collection_payload_size_bytes)")));
     }
@@ -210,7 +238,9 @@ impl Limit<'_> {
         let found = match (kind, self.need.way) {
             (Use::Write, SetWay::Read) => return None,
             (Use::Write, SetWay::NewCollection) => {
-                let found = format!("{name} is {allowed} and the plan takes {wanted}; a new collection gets the server's own limits");
+                let found = format!(
+                    "{name} is {allowed} and the plan takes {wanted}; a new collection gets the server's own limits"
+                );
                 Found::warning(Area::Collections, what, found).change("check the server's default strict mode")
             }
             (Use::Read, _) | (Use::Write, SetWay::InPlace) => {
@@ -219,5 +249,64 @@ impl Limit<'_> {
             }
         };
         Some(found.at(self.need.place.as_ref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::found::Verdict;
+    use super::*;
+
+    fn need(way: SetWay) -> SetNeed {
+        SetNeed { way, points: 1_000, vector_bytes: 4_000, payload_indexes: 1, place: None }
+    }
+
+    fn facts(limits: CollectionLimits) -> CollectionFacts {
+        CollectionFacts {
+            name: "c@1".to_owned(),
+            vectors: BTreeMap::new(),
+            payload_indexes: BTreeMap::new(),
+            points: 0,
+            shards: 1,
+            strict: true,
+            limits,
+            metadata: BTreeMap::new(),
+        }
+    }
+
+    fn verdicts(limits: CollectionLimits, way: SetWay) -> Vec<(Verdict, String)> {
+        let found = super::limits("c", &need(way), &facts(limits), 60);
+        found.into_iter().map(|found| (found.probe.verdict, found.probe.found)).collect()
+    }
+
+    #[test]
+    fn a_limit_that_the_plan_exceeds_stops_a_write_in_place_and_warns_of_a_new_collection() {
+        let limits = CollectionLimits { upsert_batch: Some(100), points: Some(5_000), ..CollectionLimits::default() };
+        let in_place = verdicts(limits.clone(), SetWay::InPlace);
+        let said = "strict mode's upsert_max_batchsize is 100 and the plan takes 256".to_owned();
+        assert_eq!(in_place, [(Verdict::Failed, said)]);
+        assert_eq!(verdicts(limits.clone(), SetWay::NewCollection)[0].0, Verdict::Warning);
+        assert!(verdicts(limits, SetWay::Read).is_empty());
+    }
+
+    #[test]
+    fn a_limit_on_reads_stops_whatever_the_plan_does() {
+        let limits = CollectionLimits { page: Some(500), timeout_seconds: Some(10), ..CollectionLimits::default() };
+        let found = verdicts(limits, SetWay::Read);
+        assert_eq!(found.iter().map(|(verdict, _)| *verdict).collect::<Vec<_>>(), [Verdict::Failed; 2]);
+    }
+
+    #[test]
+    fn a_token_that_only_reads_stops_a_plan_that_writes() {
+        let needs = |way: SetWay| Needs { sets: BTreeMap::from([("c".to_owned(), need(way))]), ..Needs::default() };
+        let verdict = |facts: &KeyFacts, way: SetWay| key(facts, &needs(way))[0].probe.verdict;
+        assert_eq!(verdict(&KeyFacts::ReadOnly, SetWay::Read), Verdict::Ok);
+        assert_eq!(verdict(&KeyFacts::ReadOnly, SetWay::InPlace), Verdict::Failed);
+        let some = KeyFacts::Collections(BTreeMap::from([("c".to_owned(), true)]));
+        assert_eq!(verdict(&some, SetWay::InPlace), Verdict::Ok);
+        assert_eq!(verdict(&some, SetWay::NewCollection), Verdict::Failed);
+        assert_eq!(verdict(&KeyFacts::Opaque, SetWay::NewCollection), Verdict::Ok);
     }
 }

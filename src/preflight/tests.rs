@@ -37,7 +37,10 @@ fn an_insert_needs_its_columns_and_no_select() {
     let partly = judged(need.clone(), grants(&[], &["id"])).probe;
     assert_eq!(partly.change.as_deref(), Some("GRANT INSERT (title) ON kb.page TO writer;"));
     let none = judged(need, grants(&["id"], &[])).probe;
-    assert_eq!((none.found.as_str(), none.change.as_deref()), ("no INSERT", Some("GRANT INSERT ON kb.page TO writer;")));
+    assert_eq!(
+        (none.found.as_str(), none.change.as_deref()),
+        ("no INSERT", Some("GRANT INSERT ON kb.page TO writer;"))
+    );
 }
 
 #[test]

@@ -187,11 +187,7 @@ fn payload(node: &Node, out: &mut Diagnostics) -> Option<Vec<Spot<String>>> {
 }
 
 /// An index over a field that no point has would find nothing, and nobody would be told.
-fn check_indexes(
-    payload: &[Spot<String>],
-    indexes: &BTreeMap<String, Spot<PayloadIndex>>,
-    out: &mut Diagnostics,
-) {
+fn check_indexes(payload: &[Spot<String>], indexes: &BTreeMap<String, Spot<PayloadIndex>>, out: &mut Diagnostics) {
     let known: Vec<&str> = payload.iter().map(|field| field.value.as_str()).collect();
     for (field, index) in indexes.iter().filter(|(field, _)| !known.contains(&field.as_str())) {
         let detail = format!("\"payload_indexes\" names \"{field}\", which is not in the payload");

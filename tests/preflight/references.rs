@@ -105,31 +105,111 @@ const IN_CONFIG: &[Case] = &[
 ];
 
 const IN_BINDING: &[Case] = &[
-    ("tables: [public.information_unit,", "tables: [public.information_units,", "E045", "binding.yaml:", "did you mean"),
-    ("title: u.identity_profile ->> 'title'", "title: u.identity_profil ->> 'title'", "E067", "binding.yaml:", "identity_profil"),
+    (
+        "tables: [public.information_unit,",
+        "tables: [public.information_units,",
+        "E045",
+        "binding.yaml:",
+        "did you mean",
+    ),
+    (
+        "title: u.identity_profile ->> 'title'",
+        "title: u.identity_profil ->> 'title'",
+        "E067",
+        "binding.yaml:",
+        "identity_profil",
+    ),
     ("from: public.information_unit u", "from: public.informationunit u", "E067", "binding.yaml:", "informationunit"),
-    ("function: public.fn_iu_enact", "function: public.fn_iu_enacts", "E047", "binding.yaml:", "did you mean \"public.fn_iu_enact\"?"),
-    ("p_tool_revision: \"{tool", "p_tool_revison: \"{tool", "E048", "binding.yaml:", "did you mean \"p_tool_revision\"?"),
-    ("        operation_kind: cut", "        operation_kin: cut", "E046", "binding.yaml:", "did you mean \"operation_kind\"?"),
-    ("{promotion.name}:{set.hash}", "{promotion.nam}:{set.hash}", "E029", "binding.yaml:", "did you mean \"promotion.name\"?"),
+    (
+        "function: public.fn_iu_enact",
+        "function: public.fn_iu_enacts",
+        "E047",
+        "binding.yaml:",
+        "did you mean \"public.fn_iu_enact\"?",
+    ),
+    (
+        "p_tool_revision: \"{tool",
+        "p_tool_revison: \"{tool",
+        "E048",
+        "binding.yaml:",
+        "did you mean \"p_tool_revision\"?",
+    ),
+    (
+        "        operation_kind: cut",
+        "        operation_kin: cut",
+        "E046",
+        "binding.yaml:",
+        "did you mean \"operation_kind\"?",
+    ),
+    (
+        "{promotion.name}:{set.hash}",
+        "{promotion.nam}:{set.hash}",
+        "E029",
+        "binding.yaml:",
+        "did you mean \"promotion.name\"?",
+    ),
     ("reviewer: \"{review.reviewer}\"", "reviewer: \"{review.who}\"", "E043", "plans/all.yaml:6", "review.who"),
     ("default_scheme: uuid-v5", "default_scheme: uuid-v6", "E029", "binding.yaml:", "did you mean \"uuid-v5\"?"),
-    ("to: public.information_unit,", "to: public.information_unitt,", "E045", "binding.yaml:", "did you mean \"public.information_unit\"?"),
-    ("table: public.dot_config, key: key", "table: public.dot_confg, key: key", "E045", "binding.yaml:", "did you mean \"public.dot_config\"?"),
-    ("table: public.dot_config, key: key", "table: public.dot_config, key: kee", "E046", "binding.yaml:", "did you mean \"key\"?"),
+    (
+        "to: public.information_unit,",
+        "to: public.information_unitt,",
+        "E045",
+        "binding.yaml:",
+        "did you mean \"public.information_unit\"?",
+    ),
+    (
+        "table: public.dot_config, key: key",
+        "table: public.dot_confg, key: key",
+        "E045",
+        "binding.yaml:",
+        "did you mean \"public.dot_config\"?",
+    ),
+    (
+        "table: public.dot_config, key: key",
+        "table: public.dot_config, key: kee",
+        "E046",
+        "binding.yaml:",
+        "did you mean \"key\"?",
+    ),
     ("gate: iu_core.vector_sync_enabled", "gate: iu_core.vector_sync_enable", "E062", "binding.yaml:", "add the row"),
     ("view: public.v_iu_three", "view: public.v_iu_thre", "E045", "binding.yaml:", "did you mean"),
-    ("current_in_sync: \"true\"", "current_in_synch: \"true\"", "E046", "binding.yaml:", "did you mean \"current_in_sync\"?"),
-    ("table: public.iu_vector_sync_point", "table: public.iu_vector_sync_points", "E045", "binding.yaml:", "did you mean"),
-    ("status_column: sync_status", "status_column: sync_state", "E046", "binding.yaml:", "did you mean \"sync_status\"?"),
-    ("function: public.fn_iu_vector_sync_record_v2", "function: public.fn_iu_vector_sync_record", "E047", "binding.yaml:", "did you mean"),
+    (
+        "current_in_sync: \"true\"",
+        "current_in_synch: \"true\"",
+        "E046",
+        "binding.yaml:",
+        "did you mean \"current_in_sync\"?",
+    ),
+    (
+        "table: public.iu_vector_sync_point",
+        "table: public.iu_vector_sync_points",
+        "E045",
+        "binding.yaml:",
+        "did you mean",
+    ),
+    (
+        "status_column: sync_status",
+        "status_column: sync_state",
+        "E046",
+        "binding.yaml:",
+        "did you mean \"sync_status\"?",
+    ),
+    (
+        "function: public.fn_iu_vector_sync_record_v2",
+        "function: public.fn_iu_vector_sync_record",
+        "E047",
+        "binding.yaml:",
+        "did you mean",
+    ),
 ];
 
 #[test]
 fn every_reference_that_is_not_there_stops_at_plan_with_its_place() {
-    let project = Project::with_fixture("enact: v1\ndefault: local\nenvironments:\n  local:\n    local: { directory: .enact }\n");
+    let project =
+        Project::with_fixture("enact: v1\ndefault: local\nenvironments:\n  local:\n    local: { directory: .enact }\n");
     project.write(".env", "");
-    let texts = [("enact.yaml", CONFIG, IN_CONFIG), ("plans/all.yaml", PLAN, IN_PLAN), ("binding.yaml", BINDING, IN_BINDING)];
+    let texts =
+        [("enact.yaml", CONFIG, IN_CONFIG), ("plans/all.yaml", PLAN, IN_PLAN), ("binding.yaml", BINDING, IN_BINDING)];
     for (file, text, _) in texts {
         project.write(file, text);
     }

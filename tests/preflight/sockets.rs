@@ -14,7 +14,11 @@ fn what_is_wrong_with_the_way_to_qdrant_is_told_apart() {
     let keyed = serving(unauthenticated);
     let cases = [
         (format!("http://{closed}"), "connection refused", "start Qdrant there, or check the port"),
-        ("http://no-such-host.invalid:6334".to_owned(), "the host name is not known", "check the spelling of qdrant.url"),
+        (
+            "http://no-such-host.invalid:6334".to_owned(),
+            "the host name is not known",
+            "check the spelling of qdrant.url",
+        ),
         (format!("http://{rest}"), "this port speaks HTTP/1.1, not gRPC", "use Qdrant's gRPC port, usually 6334"),
         (format!("http://{tls}"), "this port speaks TLS", "write https:// instead of http://"),
         (world.qdrant().replace("http:", "https:"), "this port does not speak it", "write http:// instead of https://"),

@@ -82,7 +82,12 @@ async fn channels(
 }
 
 /// Both stores answer: what a plan would use is known.
-async fn together(session: &mut Session, desired: &Desired, sources: &Sources, output: &Output) -> Result<Answer, Outcome> {
+async fn together(
+    session: &mut Session,
+    desired: &Desired,
+    sources: &Sources,
+    output: &Output,
+) -> Result<Answer, Outcome> {
     let failed = |error: &StoreError| crate::cli::session::store_failed(output, error);
     let (mut needs, mut found) = (Needs::default(), Vec::new());
     if !desired.files.is_empty() {
@@ -92,7 +97,12 @@ async fn together(session: &mut Session, desired: &Desired, sources: &Sources, o
                 needs = session.reading_needs(desired).await.map_err(|error| failed(&error))?;
                 if !matches!(error, ObserveError::NotInitialised) {
                     observe_failed(output, &error, sources);
-                    let what = Found::failed(Area::Plan, codes::UNPLANNABLE, "plan files", "they cannot be planned, see above");
+                    let what = Found::failed(
+                        Area::Plan,
+                        codes::UNPLANNABLE,
+                        "plan files",
+                        "they cannot be planned, see above",
+                    );
                     found.push(what.change("make the changes above, then enact preflight"));
                 }
             }

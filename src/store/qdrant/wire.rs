@@ -114,7 +114,10 @@ pub(super) fn facts(name: String, info: proto::CollectionInfo) -> CollectionFact
     }
 }
 
-fn limits(strict: Option<&proto::StrictModeConfig>, optimizers: Option<&proto::OptimizersConfigDiff>) -> CollectionLimits {
+fn limits(
+    strict: Option<&proto::StrictModeConfig>,
+    optimizers: Option<&proto::OptimizersConfigDiff>,
+) -> CollectionLimits {
     let prevent_unoptimized = optimizers.is_some_and(proto::OptimizersConfigDiff::prevent_unoptimized);
     let Some(strict) = strict.filter(|strict| strict.enabled()) else {
         return CollectionLimits { prevent_unoptimized, ..CollectionLimits::default() };
