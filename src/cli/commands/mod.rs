@@ -10,6 +10,7 @@ pub mod init;
 pub mod local;
 pub mod plan;
 pub mod preflight;
+pub mod rehearse;
 pub mod resume;
 pub mod search;
 pub mod show;
