@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::approval;
 use super::error::ApplyError;
 use super::event::{Event, Events};
 use super::in_place::InPlace;
@@ -101,10 +102,12 @@ impl Runner<'_> {
 
     /// Everything up to the commit; the inner result is the commit's own.
     async fn transaction(&mut self, plan: &SavedPlan, run: &str) -> Result<Result<(), StoreError>, ApplyError> {
+        let rule = self.rule(plan);
         let mut tx = self.store.begin(TxMode::ReadWrite).await?;
         let relational = RelationalPart { plan, run, events: self.events, stop: &self.stop, refuse_at: None };
         let rechecked = relational.run(tx.as_mut()).await?;
         recheck_vectors(self.vectors, plan).await?;
+        approval::check_locked(tx.as_mut(), plan, rule).await?;
         let in_place: Vec<&Step> = plan.steps.iter().filter(|step| writes_in_place(step)).collect();
         for step in &in_place {
             let Work::WriteVectors { set } = &step.work else { panic!("BUG: step {} writes no points", step.id) };

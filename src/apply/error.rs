@@ -16,6 +16,9 @@ pub enum ApplyError {
     /// Reality moved since the plan was made.
     #[error("the plan is stale: {}", .0.join("; "))]
     Stale(Vec<String>),
+    /// Not enough others let it be applied.
+    #[error("{0}")]
+    NotApproved(String),
     /// A step was refused.
     #[error("step \"{step}\" was refused: {why}")]
     Refused {

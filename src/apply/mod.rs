@@ -9,6 +9,7 @@
 //! work      the steps inside the transaction
 //! in_place  writes points into live collections while it is open, and puts back what was there
 //! run       does what the machine says: `effects`, `event`, `stop`
+//! approval  who let a plan be applied, and whether that is enough
 //! rehearse  everything up to the decision, then back
 //! standing  where an unfinished run stands, in words. Pure.
 //! ```
@@ -18,6 +19,7 @@
 //! forward: aliases are switched, old collections go.
 //! Every effect has a durable intent before it and can be repeated.
 
+mod approval;
 mod effects;
 mod error;
 mod event;
@@ -36,6 +38,7 @@ mod standing;
 mod stop;
 mod work;
 
+pub use approval::{Approval, ApprovalState, Approvals, approve, plan_approvals, revoke, session_user};
 pub use error::ApplyError;
 pub use event::{Event, Events};
 pub use journal::{Entry, RunRow, read_entries, read_probed, read_runs};

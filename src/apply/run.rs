@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::approval;
 use super::error::ApplyError;
 use super::event::{Event, Events};
 use super::journal::{self, Entry, RunRow};
@@ -13,6 +14,7 @@ use super::lease::Lease;
 use super::machine::{Effect, Outcome, RunState, fold, next};
 use super::stop::Stop;
 use crate::embed::Makers;
+use crate::model::ApprovalRule;
 use crate::plan::SavedPlan;
 use crate::store::{Fault, Relational, VectorStore};
 
@@ -59,6 +61,8 @@ pub struct Runner<'a> {
     pub runner: String,
     /// What was found before it; kept with the run.
     pub preflight: Option<crate::preflight::Preflight>,
+    /// The approvals that the environment asks for now.
+    pub approvals: ApprovalRule,
     /// The wish to stop.
     pub stop: Stop,
     /// Since when a request of a dead or lost sender may be under way.
@@ -74,7 +78,17 @@ impl<'a> Runner<'a> {
         events: &'a Events<'a>,
         runner: String,
     ) -> Runner<'a> {
-        Runner { store, vectors, makers, events, runner, preflight: None, stop: Stop::default(), in_flight_since: None }
+        Runner {
+            store,
+            vectors,
+            makers,
+            events,
+            runner,
+            preflight: None,
+            approvals: ApprovalRule::default(),
+            stop: Stop::default(),
+            in_flight_since: None,
+        }
     }
 
     /// Applies a saved plan. An unfinished run is finished first.
@@ -112,8 +126,15 @@ impl<'a> Runner<'a> {
         if let Some(run) = journal::applied_run(self.store, plan.digest.as_str()).await? {
             return Err(ApplyError::AppliedBefore { run });
         }
+        let rule = self.rule(plan);
+        approval::check(self.store, plan, rule).await?;
         let run = self.open(plan).await?;
         self.drive(plan, &run).await
+    }
+
+    /// What the plan was made under and what the environment asks for now: neither weakens the other.
+    pub(super) fn rule(&self, plan: &SavedPlan) -> ApprovalRule {
+        plan.environment.approvals.stricter(self.approvals)
     }
 
     /// Opens a run of a plan and gives its id.
@@ -247,6 +268,7 @@ fn may_be_in_flight(error: &ApplyError) -> bool {
     match error {
         ApplyError::Store(error) => matches!(error.fault, Fault::InDoubt | Fault::Transient),
         ApplyError::Stale(_)
+        | ApplyError::NotApproved(_)
         | ApplyError::Refused { .. }
         | ApplyError::RefusedOnPurpose { .. }
         | ApplyError::Observe(_)

@@ -9,12 +9,13 @@
 //! | `before_image`, `staged_point` | points that an in-place write takes away, and those it brings |
 //! | `approval` | who approved which digest |
 //!
-//! Version 2 keeps with each run what its preflight found.
+//! Version 2 keeps with each run what its preflight found. Version 3 says of an approval from where it was given and when it
+//! was revoked, and holds that nobody approves in the name of another role.
 
 use crate::store::{Param, Query, Relational, Sql, StoreError, Tx, TxMode};
 
 /// The version that this Enact writes.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 const STATEMENTS: [&str; 9] = [
     "CREATE SCHEMA IF NOT EXISTS enact",
@@ -36,7 +37,20 @@ const STATEMENTS: [&str; 9] = [
 ];
 
 /// What each version adds to the one before, in order. Every statement adds and can be run again.
-const UPGRADES: [(i64, &[&str]); 1] = [(2, &["ALTER TABLE enact.run ADD COLUMN IF NOT EXISTS preflight jsonb"])];
+const UPGRADES: [(i64, &[&str]); 2] =
+    [(2, &["ALTER TABLE enact.run ADD COLUMN IF NOT EXISTS preflight jsonb"]), (3, &APPROVALS)];
+
+/// Whoever may write approvals writes their own only. A later statement of another role is refused, not corrected.
+const APPROVALS: [&str; 4] = [
+    "ALTER TABLE enact.approval ADD COLUMN IF NOT EXISTS client text, ADD COLUMN IF NOT EXISTS revoked_at timestamptz",
+    "CREATE OR REPLACE FUNCTION enact.own_approval() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$ BEGIN \
+     IF TG_OP = 'INSERT' THEN NEW.approver := session_user; NEW.approved_at := now(); RETURN NEW; END IF; \
+     IF OLD.approver <> session_user OR NEW.approver <> OLD.approver OR NEW.plan_digest <> OLD.plan_digest THEN \
+     RAISE EXCEPTION 'approval of % is not that of %', OLD.approver, session_user USING ERRCODE = 'insufficient_privilege'; END IF; \
+     RETURN NEW; END $$",
+    "DROP TRIGGER IF EXISTS own_approval ON enact.approval",
+    "CREATE TRIGGER own_approval BEFORE INSERT OR UPDATE ON enact.approval FOR EACH ROW EXECUTE FUNCTION enact.own_approval()",
+];
 
 /// What an owner has to run where the role may not create a schema.
 pub fn init_sql() -> String {

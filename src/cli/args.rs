@@ -1,8 +1,12 @@
 //! The command line as it is typed. Every default, unit and example that a help text names stands here.
 
+mod review;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+pub use review::{ApproveArgs, DriftArgs, DriftFormat, PartialArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -97,9 +101,11 @@ pub enum Command {
     Preflight(PreflightArgs),
     Show(ShowArgs),
     Rehearse(RehearseArgs),
+    Approve(ApproveArgs),
     Apply(ApplyArgs),
     Resume(ResumeArgs),
     Verify(VerifyArgs),
+    Drift(DriftArgs),
     #[cfg(feature = "embedded")]
     Local(LocalArgs),
     Search(SearchArgs),
@@ -181,6 +187,9 @@ pub struct PlanArgs {
     /// How the plan is written to stdout
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub format: PlanFormat,
+    /// What it is narrowed to.
+    #[command(flatten)]
+    pub partial: PartialArgs,
 }
 
 /// Probe every channel that the plan files use: stores, roles, grants, gates, collections, embedders
@@ -224,6 +233,9 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(long)]
     pub auto_approve: bool,
+    /// What it is narrowed to.
+    #[command(flatten)]
+    pub partial: PartialArgs,
 }
 
 /// Run a plan for real up to the decision, and go back
@@ -249,6 +261,9 @@ pub struct RehearseArgs {
     /// How to write the result
     #[arg(long, value_enum, default_value_t = DataFormat::Text)]
     pub format: DataFormat,
+    /// What it is narrowed to.
+    #[command(flatten)]
+    pub partial: PartialArgs,
 }
 
 /// Go on with a run that was interrupted, from where it stopped; what fails before the decision goes back

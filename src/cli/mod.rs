@@ -48,6 +48,8 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Plan(plan) => commands::plan::run(&args.global, plan, output),
         Command::Preflight(preflight) => commands::preflight::run(&args.global, preflight, output),
         Command::Rehearse(rehearse) => commands::rehearse::run(&args.global, rehearse, output),
+        Command::Approve(approve) => commands::approve::run(&args.global, approve, output),
+        Command::Drift(drift) => commands::drift::run(&args.global, drift, output),
         Command::Apply(apply) => commands::apply::run(&args.global, apply, output),
         Command::Resume(ResumeArgs {}) => commands::resume::run(&args.global, output),
         #[cfg(feature = "embedded")]

@@ -17,6 +17,7 @@ use crate::model::{
     Binding, Diagnostic, Diagnostics, EmbedderConfig, Environment, PostgresConfig, QdrantConfig, SecretSource, Stores,
     Tls,
 };
+use crate::plan::Partial;
 use crate::preflight::{Found, Needs, probe_makers};
 use crate::spec::{EnvFile, Sources, load_binding, secret};
 use crate::store::StoreError;
@@ -114,6 +115,7 @@ impl Reached {
                 qdrant,
                 makers: self.makers,
                 preflight: None,
+                partial: Partial::default(),
                 sources: self.sources,
                 #[cfg(feature = "embedded")]
                 local: self.local,

@@ -7,16 +7,17 @@ use std::future::Future;
 use super::args::GlobalArgs;
 use super::reach::reach;
 use super::{Outcome, Output};
-use crate::diff::compare;
+use crate::apply::session_user;
+use crate::diff::{Comparison, compare};
 use crate::embed::Makers;
 use crate::model::{Binding, Desired, Diagnostic, Diagnostics, Environment, Identities, Severity, VectorSpec};
-use crate::observe::{ObserveError, Request, observe};
-use crate::plan::{BuildInput, Built, build};
+use crate::observe::{Observation, ObserveError, Request, observe};
+use crate::plan::{BuildInput, Built, Partial, build, narrow};
 use crate::preflight::{Needs, Places, Preflight, diagnostics};
 use crate::spec::{EnvFile, Sources, load_config, load_plans};
 use crate::store::postgres::Postgres;
 use crate::store::qdrant::Qdrant;
-use crate::store::{Fault, Relational, StoreError, TxMode};
+use crate::store::{Fault, Relational, StoreError, Tx, TxMode};
 
 /// An environment with its stores connected.
 pub struct Session {
@@ -32,6 +33,8 @@ pub struct Session {
     pub makers: Makers,
     /// What was found by the last probing.
     pub preflight: Option<Preflight>,
+    /// What plans are narrowed to.
+    pub partial: Partial,
     /// The text of `enact.yaml`, for excerpts.
     pub sources: Sources,
     #[cfg(feature = "embedded")]
@@ -165,22 +168,47 @@ impl Session {
             identities: &identities,
             count_tokens: &count_tokens,
         };
+        let author = session_user(&mut self.postgres).await?;
         let mut tx = self.postgres.begin(TxMode::Snapshot).await?;
-        let seen = observe(tx.as_mut(), &self.qdrant, &request).await?;
-        tx.rollback().await?;
-        let (resolved, observed, recipes) = (&seen.resolved, &seen.observed, &seen.recipes);
-        let comparison = compare(desired, &self.binding, &self.environment, resolved, observed, recipes)?;
-        let input = BuildInput {
-            desired,
-            binding: &self.binding,
-            environment: &self.environment,
-            resolved,
-            observed,
-            comparison: &comparison,
-            recipes,
-            identities: &identities,
+        let whole = look(tx.as_mut(), &self.qdrant, &request).await?;
+        let built = if self.partial.is_whole() {
+            tx.rollback().await?;
+            build(&input(&request, &whole))?
+        } else {
+            let kept = narrow(&input(&request, &whole), &self.partial)?;
+            let part = kept.desired(desired);
+            let request = Request { desired: &part, ..request };
+            let (seen, mut comparison) = look(tx.as_mut(), &self.qdrant, &request).await?;
+            tx.rollback().await?;
+            kept.settle(&mut comparison);
+            build(&input(&request, &(seen, comparison)))?
         };
-        Ok(build(&input)?)
+        Ok(Built { plan: built.plan.made_by_role(Some(author), self.partial.clone()), graph: built.graph })
+    }
+}
+
+/// Observes and compares what a request is about.
+async fn look(
+    tx: &mut dyn Tx,
+    vectors: &Qdrant,
+    request: &Request<'_>,
+) -> Result<(Observation, Comparison), ObserveError> {
+    let seen = observe(tx, vectors, request).await?;
+    let Request { desired, binding, environment, .. } = request;
+    let comparison = compare(desired, binding, environment, &seen.resolved, &seen.observed, &seen.recipes)?;
+    Ok((seen, comparison))
+}
+
+fn input<'a>(request: &Request<'a>, (seen, comparison): &'a (Observation, Comparison)) -> BuildInput<'a> {
+    BuildInput {
+        desired: request.desired,
+        binding: request.binding,
+        environment: request.environment,
+        resolved: &seen.resolved,
+        observed: &seen.observed,
+        comparison,
+        recipes: &seen.recipes,
+        identities: request.identities,
     }
 }
 

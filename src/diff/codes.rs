@@ -52,6 +52,10 @@ pub const APPEND_ONLY: Code = Code { id: "E065", summary: "the table does not al
 pub const EMBEDDER: Code = Code { id: "E066", summary: "an embedder cannot be used" };
 /// An expression of the binding does not fit the tables.
 pub const EXPRESSION: Code = Code { id: "E067", summary: "an expression of the binding cannot be read" };
+/// `--target` or `--exclude` names something that neither the plan files nor the stores have.
+pub const UNKNOWN_ADDRESS: Code = Code { id: "E068", summary: "unknown address" };
+/// `--exclude` leaves out what something that stays needs, or a part of a promotion, or everything.
+pub const NEEDED: Code = Code { id: "E069", summary: "it cannot be left out" };
 /// A promotion was recorded and more units match now. A recorded decision covers exactly its set: write another
 /// promotion for the rest, or narrow the selection.
 pub const MORE_UNITS: Code = Code { id: "W040", summary: "more units match a promotion that was recorded" };
@@ -83,3 +87,6 @@ pub const UNVERIFIABLE: Code = Code { id: "W049", summary: "what is there cannot
 /// The role may read the rows of the units and not lock them. They are read again as the last thing before the decision,
 /// which leaves a moment for others to change them: grant UPDATE on these tables to close it.
 pub const NOT_LOCKED: Code = Code { id: "W050", summary: "units can be read but not locked" };
+/// `--target` or `--exclude` narrowed the plan: after it, the stores need not match the plan files. Meant for mending, not
+/// for every day; plan without them afterwards.
+pub const PARTIAL: Code = Code { id: "W055", summary: "the plan is partial" };

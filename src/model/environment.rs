@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::approval::ApprovalRule;
 use super::diagnostic::Place;
 
 /// One environment of `enact.yaml`, or the built-in `local`.
@@ -32,6 +33,8 @@ pub struct Environment {
     /// How long a request to the vector store may still take effect after its sender died, in seconds: recovery waits
     /// this long before it puts points back.
     pub request_deadline_seconds: u64,
+    /// The approvals that an apply needs.
+    pub approvals: ApprovalRule,
 }
 
 impl Environment {
@@ -50,6 +53,7 @@ impl Environment {
             denied_collections: Vec::new(),
             sweep_grace_seconds: 3_600,
             request_deadline_seconds: 5,
+            approvals: ApprovalRule::default(),
         }
     }
 }

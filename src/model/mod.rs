@@ -5,6 +5,7 @@
 //!
 //! *Not here:* parsing (`spec`), comparing (`diff`), deciding (`plan`, `apply::machine`).
 
+mod approval;
 mod binding;
 mod canonical;
 mod chunk_policy;
@@ -18,6 +19,7 @@ mod placeholder;
 mod points;
 mod selection;
 
+pub use approval::ApprovalRule;
 pub use binding::{
     Argument, Binding, FunctionCall, Gate, IdScheme, Ledger, LifecycleBinding, PromotionBinding, Refresh, RowTemplate,
     SetHash, SoftReference, StatusCheck, TableUpdate, TemplateScope, Transition, TransitionWork, UnitSource,

@@ -17,6 +17,7 @@ use super::calls::{empty_calls, fill_cells};
 use super::cost::EmbeddingTerms;
 use super::lint::lint;
 use super::order::{graph_of, row_addresses};
+use super::partial::Partial;
 use super::saved::{EnvironmentPin, FORMAT_VERSION, Pins, SavedPlan, SelectionPin};
 use super::step::{CallsWork, Parameter, Phase, RowsWork, Step, UpdateWork, Work};
 use super::summary::Summary;
@@ -94,6 +95,8 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
             same_rows: input.comparison.same_rows,
             ..Summary::of(&input.comparison.changes, input.comparison.kept)
         },
+        author: None,
+        partial: Partial::default(),
         environment: environment_pin(input),
         files: input.desired.files.clone(),
         changes: input.comparison.changes.clone(),
@@ -113,6 +116,7 @@ fn environment_pin(input: &BuildInput<'_>) -> EnvironmentPin {
         name: environment.name.clone(),
         actor: environment.actor.clone(),
         connected_as: input.observed.session_role.clone(),
+        approvals: environment.approvals,
         sweep_grace_seconds: environment.sweep_grace_seconds,
         request_deadline_seconds: environment.request_deadline_seconds,
         allowed_collections: environment.allowed_collections.clone(),

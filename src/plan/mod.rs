@@ -10,6 +10,7 @@ mod cost;
 mod lint;
 mod moves;
 mod order;
+mod partial;
 mod pretty;
 mod records;
 mod saved;
@@ -22,6 +23,7 @@ pub use build::{BuildInput, Built, build};
 pub use calls::call_columns;
 pub use cost::{EmbeddingCost, EmbeddingTerms, embedding_costs};
 pub use lint::LONG_LOCK;
+pub use partial::{Kept, Partial, narrow};
 pub use saved::{
     Baseline, CollectionBaseline, EnvironmentPin, FORMAT_MAJOR, FORMAT_VERSION, LoadError, Pins, RowBaseline,
     SavedPlan, SelectionPin,

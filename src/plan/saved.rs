@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::cost::EmbeddingTerms;
+use super::partial::Partial;
 use super::step::Step;
 use super::summary::Summary;
 use crate::diff::{Change, Drift, Finding};
 use crate::model::{
-    Address, Binding, ChunkPolicy, Digest, EmbedderIdentity, ReferenceTarget, RowKey, Selection, SourceFile, TableName,
-    canonical_json, digest_of,
+    Address, ApprovalRule, Binding, ChunkPolicy, Digest, EmbedderIdentity, ReferenceTarget, RowKey, Selection,
+    SourceFile, TableName, canonical_json, digest_of,
 };
 
 /// The major version of the format.
@@ -33,6 +34,12 @@ pub struct SavedPlan {
     pub made_by: String,
     /// What the verdict counts.
     pub summary: Summary,
+    /// The database role that made it (`session_user`); its own approval may not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// What it was narrowed to, absent when it is of everything.
+    #[serde(default, skip_serializing_if = "Partial::is_whole")]
+    pub partial: Partial,
     /// The environment it is for.
     pub environment: EnvironmentPin,
     /// The plan files.
@@ -62,6 +69,9 @@ pub struct EnvironmentPin {
     /// The database role that planned: what no step gives to another role runs as the connection's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected_as: Option<String>,
+    /// The approvals that the environment asked for when the plan was made. An apply asks for these and for those of its own time.
+    #[serde(default, skip_serializing_if = "ApprovalRule::is_none")]
+    pub approvals: ApprovalRule,
     /// Seconds that an old collection stays after a switch.
     pub sweep_grace_seconds: u64,
     /// Seconds that a request to the vector store may still take effect after its sender died.
@@ -180,6 +190,17 @@ impl SavedPlan {
     pub fn content_digest(&self) -> Digest {
         let Ok(mut value) = serde_json::to_value(self) else { panic!("BUG: a plan does not serialise") };
         without_digest(&mut value)
+    }
+
+    /// Says who made it and what it was narrowed to, and digests it anew.
+    #[must_use]
+    pub fn made_by_role(mut self, author: Option<String>, partial: Partial) -> SavedPlan {
+        self.author = author;
+        self.findings.extend(partial.finding());
+        self.findings.sort();
+        self.partial = partial;
+        self.digest = self.content_digest();
+        self
     }
 
     /// The file's text.

@@ -54,6 +54,9 @@ fn head(plan: &SavedPlan, sections: &[Section]) -> String {
     if !files.is_empty() {
         out.push_str(&format!(" From {}.", code(&files)));
     }
+    if let Some(words) = text::approval_words(plan) {
+        out.push_str(&format!("\n{}", code(&words)));
+    }
     let used = sections.iter().flat_map(|s| &s.items).flat_map(|item| &item.lines).filter_map(|line| line.mark);
     let used: BTreeSet<Action> = used.collect();
     let symbols: Vec<String> = used.iter().map(|action| format!("`{}` {}", action.symbol(), action.word())).collect();

@@ -7,6 +7,7 @@
 //! *Not here:* whether the terminal shows colours and how wide it is (`cli::output` decides and passes it in).
 
 mod action;
+mod approval;
 mod body;
 mod body_chunks;
 mod body_drift;
@@ -14,6 +15,7 @@ mod body_rows;
 mod body_vectors;
 mod diagnostic;
 mod diagram;
+pub mod drift;
 pub mod escape;
 mod graph_view;
 pub mod layout;
@@ -32,8 +34,10 @@ mod verify;
 pub mod words;
 
 pub use action::Action;
+pub use approval::{approvals_json, approvals_text, approvals_verdict};
 pub use diagnostic::{Color, render_diagnostics};
 pub use diagram::{GraphEdge, GraphNode, GraphView, graph_dot, graph_mermaid};
+pub use drift::{DriftView, drift_json, drift_prometheus, drift_text, drift_verdict};
 pub use graph_view::{changes_view, declared_view};
 pub use markdown::{COMMENT_CHARS, plan_markdown};
 pub use preflight::{preflight_json, preflight_text, preflight_verdict};

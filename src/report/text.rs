@@ -12,6 +12,7 @@ use super::line::Line;
 use super::style::Role;
 use super::verdict::verdict;
 use super::{body_drift, words};
+use crate::model::ApprovalRule;
 use crate::plan::{Phase, SavedPlan};
 
 /// How a text is written.
@@ -76,8 +77,18 @@ fn environment(plan: &SavedPlan, sections: &[Section]) -> Vec<Line> {
     let role = pin.connected_as.as_ref().map(|role| format!(", connected as {role}")).unwrap_or_default();
     let words = format!("Environment {}, recorded as {}{role}.{from}", pin.name, pin.actor);
     let mut lines = vec![Line::new(0).plain(words)];
+    lines.extend(approval_words(plan).map(|words| Line::new(0).plain(words)));
     lines.extend(legend(sections));
     lines
+}
+
+/// The approvals that an apply will ask for.
+pub(super) fn approval_words(plan: &SavedPlan) -> Option<String> {
+    let ApprovalRule { required, not_by_author } = plan.environment.approvals;
+    let by = if not_by_author { " by others than its author" } else { "" };
+    let author = plan.author.as_ref().map(|author| format!(" (made as {author})")).unwrap_or_default();
+    let approvals = if required == 1 { "approval" } else { "approvals" };
+    (required > 0).then(|| format!("Needs {required} {approvals}{by}{author}: enact approve FILE."))
 }
 
 /// The symbols that the plan uses, with their words.

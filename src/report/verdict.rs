@@ -8,7 +8,9 @@ use crate::plan::{LifecycleCounts, SavedPlan, Summary};
 pub fn verdict(plan: &SavedPlan) -> Vec<String> {
     let digest = format!("Plan digest: {}", plan.digest);
     if plan.is_empty() && plan.changes.is_empty() {
-        return vec!["No changes. PostgreSQL and Qdrant match the plan.".to_owned(), digest];
+        let whole = plan.partial.is_whole();
+        let match_words = if whole { "the plan" } else { "what was asked for, which is a part of the plan files" };
+        return vec![format!("No changes. PostgreSQL and Qdrant match {match_words}."), digest];
     }
     let [rows, rest] = counts(&plan.summary);
     vec![rows, rest, digest]

@@ -10,10 +10,10 @@ use super::codes;
 use super::env_file::EnvFile;
 use super::secret::{Literal, expand, secret_source};
 use super::tree::{Entry, Node};
-use super::walk::{Fields, one_of, optional, text, texts, usable_name, whole, whole_u32};
+use super::walk::{Fields, flag, one_of, optional, text, texts, usable_name, whole, whole_u32};
 use crate::model::{
-    BindingRef, Diagnostic, Diagnostics, EmbedderConfig, Environment, PostgresConfig, QdrantConfig, Roles, Spot,
-    Stores, Tls,
+    ApprovalRule, BindingRef, Diagnostic, Diagnostics, EmbedderConfig, Environment, PostgresConfig, QdrantConfig,
+    Roles, Spot, Stores, Tls,
 };
 
 pub(super) const ENVIRONMENT_KEYS: &[&str] = &[
@@ -27,6 +27,7 @@ pub(super) const ENVIRONMENT_KEYS: &[&str] = &[
     "collections",
     "sweep_grace",
     "request_deadline",
+    "approvals",
 ];
 pub(super) const LOCAL_KEYS: &[&str] = &["directory"];
 pub(super) const POSTGRES_KEYS: &[&str] = &["url", "conninfo", "password"];
@@ -45,6 +46,7 @@ pub(super) const OPENAI_KEYS: &[&str] = &[
     "price_per_million_tokens",
 ];
 pub(super) const ROLES_KEYS: &[&str] = &["rows", "lifecycle", "refresh", "ledger", "gates"];
+pub(super) const APPROVALS_KEYS: &[&str] = &["required", "not_by_author"];
 pub(super) const COLLECTIONS_KEYS: &[&str] = &["allow", "deny"];
 
 const OPENAI_URL: &str = "https://api.openai.com/v1";
@@ -82,6 +84,7 @@ pub(super) fn environment(
     let sweep_grace = optional(fields.get("sweep_grace"), |node| duration_seconds(node, "sweep_grace", out));
     let request_deadline =
         optional(fields.get("request_deadline"), |node| duration_seconds(node, "request_deadline", out));
+    let approvals = optional(fields.get("approvals"), |node| approvals(node, out));
     let (allowed_collections, denied_collections) = collections?.unwrap_or_default();
     let stores = stores?;
     // A remote request lives as long as its own limit, unless the author knows better.
@@ -100,6 +103,7 @@ pub(super) fn environment(
         denied_collections,
         sweep_grace_seconds: sweep_grace?.unwrap_or(base.sweep_grace_seconds),
         request_deadline_seconds: request_deadline?.unwrap_or(usual_deadline),
+        approvals: approvals?.unwrap_or_default(),
     })
 }
 
@@ -266,6 +270,14 @@ fn collections(node: &Node, out: &mut Diagnostics) -> Option<(Vec<String>, Vec<S
     Some((allow?, deny?))
 }
 
+/// Without a word about it, an author's own approval does not count: it would be no review.
+fn approvals(node: &Node, out: &mut Diagnostics) -> Option<ApprovalRule> {
+    let fields = Fields::open(node, "\"approvals\"", &node.place, APPROVALS_KEYS, out)?;
+    let required = optional(fields.get("required"), |node| whole_u32(node, "required", 0, 100, out));
+    let not_by_author = optional(fields.get("not_by_author"), |node| flag(node, "not_by_author", out));
+    Some(ApprovalRule { required: required?.unwrap_or(1), not_by_author: not_by_author?.unwrap_or(true) })
+}
+
 fn path(node: &Node, what: &str, context: &Context<'_>, out: &mut Diagnostics) -> Option<PathBuf> {
     plain(node, what, context, out).map(|written| context.dir.join(written))
 }
@@ -285,6 +297,16 @@ fn plain(node: &Node, what: &str, context: &Context<'_>, out: &mut Diagnostics) 
 
 fn duration_seconds(node: &Node, what: &str, out: &mut Diagnostics) -> Option<u64> {
     let written = text(node, what, out)?.value;
+    let total = span_seconds(&written);
+    if total.is_none() {
+        let detail = format!("\"{written}\" is not a length of time");
+        out.push(Diagnostic::error(codes::INVALID_VALUE, detail).at(&node.place).hint("write 90s, 30m, 1h or 7d"));
+    }
+    total
+}
+
+/// The seconds of `90s`, `30m`, `1h` or `7d`.
+pub fn span_seconds(written: &str) -> Option<u64> {
     let digits = written.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = written.get(digits.len()..).unwrap_or_default();
     let seconds = match unit {
@@ -294,10 +316,5 @@ fn duration_seconds(node: &Node, what: &str, out: &mut Diagnostics) -> Option<u6
         "d" => Some(86_400),
         _ => None,
     };
-    let total = digits.parse::<u64>().ok().zip(seconds).and_then(|(count, seconds)| count.checked_mul(seconds));
-    if total.is_none() {
-        let detail = format!("\"{written}\" is not a length of time");
-        out.push(Diagnostic::error(codes::INVALID_VALUE, detail).at(&node.place).hint("write 90s, 30m, 1h or 7d"));
-    }
-    total
+    digits.parse::<u64>().ok().zip(seconds).and_then(|(count, seconds)| count.checked_mul(seconds))
 }

@@ -37,5 +37,6 @@ mod yaml;
 pub use binding::load_binding;
 pub use config::{Config, load_config};
 pub use env_file::EnvFile;
+pub use environment::span_seconds;
 pub use load::{load_plans, parse_plan};
 pub use sources::Sources;

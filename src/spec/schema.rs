@@ -98,6 +98,7 @@ mod tests {
         holds(&config, &["StaticEmbedder"], environment::STATIC_KEYS);
         holds(&config, &["OpenAiEmbedder"], environment::OPENAI_KEYS);
         holds(&config, &["Roles"], environment::ROLES_KEYS);
+        holds(&config, &["Approvals"], environment::APPROVALS_KEYS);
         holds(&config, &["Collections"], environment::COLLECTIONS_KEYS);
     }
 

@@ -253,6 +253,18 @@ pub struct Environment {
     /// waits this long before it puts points back. Without it: Qdrant's own timeout_ms, 5s for the embedded stores.
     #[schemars(regex(pattern = "^[0-9]+[smhd]$"))]
     request_deadline: Option<String>,
+    approvals: Option<Approvals>,
+}
+
+/// What an apply needs. The stricter of this and of what the plan was made under holds.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Approvals {
+    /// How many database roles have to approve; 1 without it.
+    #[schemars(range(min = 0, max = 100))]
+    required: Option<u32>,
+    /// The approval of the database role that made the plan does not count; true without it.
+    not_by_author: Option<bool>,
 }
 
 /// Embedded stores.

@@ -118,6 +118,14 @@ pub(super) fn whole_u32(node: &Node, what: &str, least: u32, most: u32, out: &mu
     whole(node, what, u64::from(least), u64::from(most), out).and_then(|value| u32::try_from(value).ok())
 }
 
+/// Reads true or false.
+pub(super) fn flag(node: &Node, what: &str, out: &mut Diagnostics) -> Option<bool> {
+    match node.kind {
+        Kind::Bool(value) => Some(value),
+        _ => wrong_type(node, &format!("\"{what}\""), "true or false", out),
+    }
+}
+
 /// Reads one of several words.
 pub(super) fn one_of<T: Copy>(node: &Node, what: &str, words: &[(&str, T)], out: &mut Diagnostics) -> Option<T> {
     let written = text(node, what, out)?;

@@ -163,6 +163,7 @@ pub fn environment(name: &str) -> EnvironmentPin {
         name: name.to_owned(),
         actor: "lan".to_owned(),
         connected_as: None,
+        approvals: Default::default(),
         sweep_grace_seconds: 0,
         request_deadline_seconds: 0,
         allowed_collections: Vec::new(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::show::{load, written};
 use crate::apply::{ApplyError, Event, RunEnd, Runner, upgrade};
-use crate::cli::args::{ApplyArgs, GlobalArgs, PlanFormat};
+use crate::cli::args::{ApplyArgs, GlobalArgs, PartialArgs, PlanFormat};
 use crate::cli::interrupt::stop_on_interrupt;
 use crate::cli::session::{Session, block_on, configure, load_desired, observe_failed, store_failed, with_sources};
 use crate::cli::{Answer, Outcome, Output, confirm};
@@ -17,7 +17,7 @@ use crate::spec::Sources;
 /// Applies a saved plan, or plans, shows and asks.
 pub fn run(global: &GlobalArgs, args: &ApplyArgs, output: &Output) -> Outcome {
     let decide = async |session: &mut Session, plan: &SavedPlan| decide(session, plan, global, args, output).await;
-    planned(global, args.plan.as_deref(), output, decide).unwrap_or_else(|outcome| outcome)
+    planned(global, args.plan.as_deref(), &args.partial, output, decide).unwrap_or_else(|outcome| outcome)
 }
 
 /// Opens the environment and does something with a saved plan of it, or with the plan that the plan files make now.
@@ -27,6 +27,7 @@ pub fn run(global: &GlobalArgs, args: &ApplyArgs, output: &Output) -> Outcome {
 pub fn planned(
     global: &GlobalArgs,
     saved: Option<&Path>,
+    partial: &PartialArgs,
     output: &Output,
     body: impl AsyncFnOnce(&mut Session, &SavedPlan) -> Outcome,
 ) -> Result<Outcome, Outcome> {
@@ -42,9 +43,16 @@ pub fn planned(
         );
         return Err(Outcome::InvalidInput);
     }
+    let partial = partial.partial();
+    if saved.is_some() && !partial.is_whole() {
+        let hint = "a saved plan is done as it is: give them to enact plan --out FILE";
+        output.error("--target and --exclude do not go with a saved plan", Some(hint));
+        return Err(Outcome::Usage);
+    }
     let desired = if saved.is_none() { Some(load_desired(global, output)?) } else { None };
     block_on(async {
         let mut session = Session::open(configured, global, output).await?;
+        session.partial = partial;
         let plan = match (saved, &desired) {
             (Some(plan), _) => Ok(plan),
             (None, Some((desired, sources))) => session.plan(desired, sources, output).await.map(|built| built.plan),
@@ -69,6 +77,13 @@ async fn decide(
     output.result(&written(plan, PlanFormat::Text, output));
     if plan.is_empty() {
         return Outcome::Success;
+    }
+    if args.plan.is_none() && !session.environment.approvals.is_none() {
+        let required = session.environment.approvals.required;
+        let message = format!("environment \"{}\" asks for approvals ({required})", plan.environment.name);
+        let hint = "enact plan --out plan.json, enact approve plan.json, enact apply plan.json";
+        output.error(&format!("{message}, and what is not saved cannot be approved"), Some(hint));
+        return Outcome::ApprovalMissing;
     }
     if !args.auto_approve {
         match confirm("\nApply this plan?", global.no_input) {
@@ -119,14 +134,25 @@ async fn probe_again(session: &mut Session, plan: &SavedPlan, output: &Output) -
 
 /// A runner over a session.
 pub fn runner<'a>(session: &'a mut Session, events: &'a crate::apply::Events<'a>) -> Runner<'a> {
+    let mut runner = Runner::new(
+        &mut session.postgres,
+        &session.qdrant,
+        &session.makers,
+        events,
+        format!("{}, pid {}", client(), std::process::id()),
+    );
+    runner.stop = stop_on_interrupt();
+    runner.preflight.clone_from(&session.preflight);
+    runner.approvals = session.environment.approvals;
+    runner
+}
+
+/// What this process calls itself: user and host.
+pub fn client() -> String {
     let user = std::env::var("USER").unwrap_or_else(|_| "unknown user".to_owned());
     let host =
         std::fs::read_to_string("/etc/hostname").map_or_else(|_| "unknown host".to_owned(), |t| t.trim().to_owned());
-    let who = format!("{user}@{host}, pid {}", std::process::id());
-    let mut runner = Runner::new(&mut session.postgres, &session.qdrant, &session.makers, events, who);
-    runner.stop = stop_on_interrupt();
-    runner.preflight.clone_from(&session.preflight);
-    runner
+    format!("{user}@{host}")
 }
 
 /// Says what happens, a line each.
@@ -166,6 +192,7 @@ pub fn report(end: &RunEnd, output: &Output) -> Outcome {
             output.error(&with_sources(why), hint(why));
             match why {
                 ApplyError::Stale(_) => Outcome::Stale,
+                ApplyError::NotApproved(_) => Outcome::ApprovalMissing,
                 ApplyError::Interrupted => Outcome::Interrupted,
                 _ => Outcome::Undone,
             }
@@ -189,6 +216,10 @@ pub fn failed(error: &ApplyError, output: &Output) -> Outcome {
         ApplyError::AppliedBefore { .. } | ApplyError::Stale(_) => {
             output.error(&error.to_string(), hint(error));
             Outcome::Stale
+        }
+        ApplyError::NotApproved(_) => {
+            output.error(&error.to_string(), hint(error));
+            Outcome::ApprovalMissing
         }
         ApplyError::InDoubt { .. } => {
             output.error(&error.to_string(), Some("enact resume looks whether it was committed, and goes on"));
@@ -216,6 +247,7 @@ fn hint(error: &ApplyError) -> Option<&str> {
     match error {
         ApplyError::Store(error) => error.hint.as_deref(),
         ApplyError::Stale(_) | ApplyError::AppliedBefore { .. } => Some("enact plan compares again"),
+        ApplyError::NotApproved(_) => Some("enact approve FILE, connected as a role that counts"),
         _ => None,
     }
 }

@@ -1,9 +1,11 @@
 //! One module for each command.
 
 pub mod apply;
+pub mod approve;
 pub mod completions;
 #[cfg(feature = "embedded")]
 pub mod demo;
+pub mod drift;
 pub mod graph;
 pub mod init;
 #[cfg(feature = "embedded")]

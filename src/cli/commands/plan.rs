@@ -7,11 +7,11 @@ use super::show::written;
 use crate::cli::args::{GlobalArgs, PlanArgs};
 use crate::cli::session::{Session, block_on, configure, load_desired};
 use crate::cli::{Outcome, Output};
-use crate::plan::SavedPlan;
+use crate::plan::{Partial, SavedPlan};
 
 /// Plans and prints.
 pub fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -> Outcome {
-    match make(global, output) {
+    match make(global, args.partial.partial(), output) {
         Ok(plan) => finish(&plan, args, output),
         Err(outcome) => outcome,
     }
@@ -21,11 +21,12 @@ pub fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -> Outcome {
 ///
 /// # Errors
 /// What is wrong has been printed.
-pub fn make(global: &GlobalArgs, output: &Output) -> Result<SavedPlan, Outcome> {
+pub fn make(global: &GlobalArgs, partial: Partial, output: &Output) -> Result<SavedPlan, Outcome> {
     let configured = configure(global, output)?;
     let (desired, sources) = load_desired(global, output)?;
     block_on(async {
         let mut session = Session::open(configured, global, output).await?;
+        session.partial = partial;
         let built = session.plan(&desired, &sources, output).await;
         session.close(output).await;
         Ok(built?.plan)

@@ -53,7 +53,10 @@ fn probe(global: &GlobalArgs, output: &Output) -> Result<Preflight, Outcome> {
 }
 
 /// The plan files; a project without any still has channels to probe.
-fn declared(global: &GlobalArgs, output: &Output) -> Result<(Desired, Sources), Outcome> {
+///
+/// # Errors
+/// What is wrong with them has been printed.
+pub fn declared(global: &GlobalArgs, output: &Output) -> Result<(Desired, Sources), Outcome> {
     let none = global.file.is_empty() && global.plan_paths().iter().all(|path| !holds_plans(path));
     if none { Ok((Desired::default(), Sources::default())) } else { load_desired(global, output) }
 }

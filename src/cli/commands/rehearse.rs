@@ -29,7 +29,7 @@ pub fn run(global: &GlobalArgs, args: &RehearseArgs, output: &Output) -> Outcome
             Err(error) => failed(&error, output),
         }
     };
-    planned(global, args.plan.as_deref(), output, rehearse).unwrap_or_else(|outcome| outcome)
+    planned(global, args.plan.as_deref(), &args.partial, output, rehearse).unwrap_or_else(|outcome| outcome)
 }
 
 fn outcome(rehearsal: &Rehearsal) -> Outcome {

@@ -1,0 +1,75 @@
+//! `enact approve FILE`: approves a saved plan, lists its approvals, or takes one's own back.
+
+use super::apply::client;
+use super::show::load;
+use crate::apply::{Approvals, approve, plan_approvals, revoke, session_user, upgrade};
+use crate::cli::args::{ApproveArgs, DataFormat, GlobalArgs};
+use crate::cli::session::{Session, block_on, configure, store_failed};
+use crate::cli::{Outcome, Output};
+use crate::plan::SavedPlan;
+use crate::report::{approvals_json, approvals_text, verdict};
+use crate::store::StoreError;
+
+/// Approves and prints.
+pub fn run(global: &GlobalArgs, args: &ApproveArgs, output: &Output) -> Outcome {
+    in_environment(global, args, output).unwrap_or_else(|outcome| outcome)
+}
+
+fn in_environment(global: &GlobalArgs, args: &ApproveArgs, output: &Output) -> Result<Outcome, Outcome> {
+    let configured = configure(global, output)?;
+    let plan = load(&args.plan, output)?;
+    if plan.environment.name != configured.environment.name {
+        let (made, here) = (&plan.environment.name, &configured.environment.name);
+        output.error(
+            &format!("the plan is for environment \"{made}\", not \"{here}\""),
+            Some(&format!("add --env {made}")),
+        );
+        return Err(Outcome::InvalidInput);
+    }
+    block_on(async {
+        let mut session = Session::open(configured, global, output).await?;
+        let outcome = match answer(&mut session, &plan, args, output).await {
+            Ok(outcome) => outcome,
+            Err(error) => store_failed(output, &error),
+        };
+        session.close(output).await;
+        Ok(outcome)
+    })
+}
+
+async fn answer(
+    session: &mut Session,
+    plan: &SavedPlan,
+    args: &ApproveArgs,
+    output: &Output,
+) -> Result<Outcome, StoreError> {
+    upgrade(&mut session.postgres).await?;
+    let rule = plan.environment.approvals.stricter(session.environment.approvals);
+    let me = session_user(&mut session.postgres).await?;
+    if args.revoke {
+        if !revoke(&mut session.postgres, plan).await? {
+            output.error(&format!("\"{me}\" has no approval of this plan to take back"), None);
+            return Ok(Outcome::Error);
+        }
+        output.note(&format!("Revoked: the approval of \"{me}\" no longer counts."));
+    } else if !args.list {
+        if rule.not_by_author && plan.author.as_ref() == Some(&me) {
+            let message = format!("\"{me}\" made this plan, and its own approval would not count");
+            output.error(&message, Some("somebody else approves, connected as a role of their own"));
+            return Ok(Outcome::ApprovalMissing);
+        }
+        verdict(plan).iter().for_each(|line| output.note(line));
+        approve(&mut session.postgres, plan, &client(), args.expires).await?;
+        output.note(&format!("Approved by \"{me}\"."));
+    }
+    let approvals = plan_approvals(&mut session.postgres, plan, rule).await?;
+    output.result(&written(plan, &approvals, args.format, output));
+    Ok(Outcome::Success)
+}
+
+fn written(plan: &SavedPlan, approvals: &Approvals, format: DataFormat, output: &Output) -> String {
+    match format {
+        DataFormat::Text => approvals_text(approvals, &output.text_options()),
+        DataFormat::Json => approvals_json(plan, approvals),
+    }
+}
