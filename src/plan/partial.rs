@@ -77,7 +77,7 @@ pub fn narrow(input: &BuildInput<'_>, partial: &Partial) -> Result<Kept, Diagnos
     }
     let needs = known.needs(input);
     let mut roots: BTreeSet<Address> = if partial.targets.is_empty() {
-        known.all.iter().map(|address| known.root(address).clone()).collect()
+        known.all.difference(&known.following).map(|address| known.root(address).clone()).collect()
     } else {
         targets.iter().map(|address| known.root(address).clone()).collect()
     };
@@ -134,16 +134,19 @@ impl Kept {
 type Need = (Address, Address, String);
 
 /// Every resource that can be named.
+#[derive(Default)]
 struct Known {
     all: BTreeSet<Address>,
     /// The promotion of each of its parts.
     owners: BTreeMap<Address, Address>,
     declared_rows: Vec<Address>,
+    /// What comes with whatever makes it necessary.
+    following: BTreeSet<Address>,
 }
 
 impl Known {
     fn of(input: &BuildInput<'_>) -> Known {
-        let mut known = Known { all: BTreeSet::new(), owners: BTreeMap::new(), declared_rows: Vec::new() };
+        let mut known = Known::default();
         for (row, address) in input.resolved.rows.iter().zip(row_addresses(input)) {
             match &row.promotion {
                 Some(promotion) => known.part(address, promotion),
@@ -161,6 +164,9 @@ impl Known {
                 known.part(change.address.clone(), promotion);
             } else {
                 known.all.insert(change.address.clone());
+            }
+            if matches!(change.detail, ChangeDetail::Refresh { .. }) {
+                known.following.insert(change.address.clone());
             }
         }
         known.all.extend(known.declared_rows.iter().cloned());
