@@ -38,11 +38,11 @@ mod work;
 
 pub use error::ApplyError;
 pub use event::{Event, Events};
-pub use journal::{Entry, RunRow, read_entries, read_runs};
+pub use journal::{Entry, RunRow, read_entries, read_probed, read_runs};
 pub use lease::{LEASE_KEY, Lease};
 pub use machine::{Effect, Outcome, RunState, fold, next};
 pub use rehearse::{Contents, Pass, Refusals, Rehearsal, units_moved};
 pub use run::{RunEnd, Runner};
-pub use schema::{SCHEMA_VERSION, init, init_sql};
+pub use schema::{SCHEMA_VERSION, init, init_sql, upgrade};
 pub use standing::Standing;
 pub use stop::Stop;

@@ -50,6 +50,8 @@ pub const UNKNOWN_EMBEDDER: Code = Code { id: "E063", summary: "unknown embedder
 pub const APPEND_ONLY: Code = Code { id: "E065", summary: "the table does not allow this change" };
 /// An embedder cannot be used.
 pub const EMBEDDER: Code = Code { id: "E066", summary: "an embedder cannot be used" };
+/// An expression of the binding does not fit the tables.
+pub const EXPRESSION: Code = Code { id: "E067", summary: "an expression of the binding cannot be read" };
 /// A promotion was recorded and more units match now. A recorded decision covers exactly its set: write another
 /// promotion for the rest, or narrow the selection.
 pub const MORE_UNITS: Code = Code { id: "W040", summary: "more units match a promotion that was recorded" };

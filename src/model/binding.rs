@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::diagnostic::Place;
 use super::name::TableName;
 
 /// One binding file.
@@ -40,6 +41,26 @@ pub struct Binding {
     /// How ids are derived, by scheme name.
     #[serde(default)]
     pub id_schemes: BTreeMap<String, IdScheme>,
+    /// Where its texts stand.
+    #[serde(skip)]
+    pub places: BindingPlaces,
+}
+
+/// Where each text of a binding's file stands for the first time. No part of what it says: all are equal.
+#[derive(Debug, Clone, Default)]
+pub struct BindingPlaces(pub BTreeMap<String, Place>);
+
+impl PartialEq for BindingPlaces {
+    fn eq(&self, _: &BindingPlaces) -> bool {
+        true
+    }
+}
+
+impl BindingPlaces {
+    /// Where this key or value stands.
+    pub fn of(&self, text: &str) -> Option<&Place> {
+        self.0.get(text)
+    }
 }
 
 /// How units are read: `SELECT <expressions> FROM <from> WHERE <where>`.

@@ -24,7 +24,7 @@ pub use binding::{
 };
 pub use canonical::{Digest, canonical_json, digest_of};
 pub use chunk_policy::{ChunkPolicy, ChunkTemplate, EmptyBody, Splitter, TemplateError};
-pub use closest::{closest, name_hint};
+pub use closest::{closest, name_hint, near_hint};
 pub use desired::{
     Cell, Desired, Distance, Expectation, IdChoice, NamedSelection, PayloadIndex, Promotion, Review, Rollout,
     RowResource, RowState, SourceFile, VectorSet, VectorSpec,
@@ -35,11 +35,12 @@ pub use environment::{
 };
 pub use name::{Address, NameError, TableName};
 pub use observed::{
-    Column, ForeignKey, FunctionFacts, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget, RowKey,
-    TableFacts, UnitFacts,
+    Column, ForeignKey, FunctionFacts, KnownNames, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget,
+    RowKey, TableFacts, UnitFacts,
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{
-    ChunkFacts, CollectionFacts, EmbedderIdentity, Identities, IndexFacts, PointId, PointIdentity, VectorParams,
+    ChunkFacts, CollectionFacts, CollectionLimits, EmbedderIdentity, Identities, IndexFacts, PointId, PointIdentity,
+    VectorParams,
 };
 pub use selection::{Condition, Selection, UnitsRef};

@@ -11,6 +11,7 @@
 mod catalog;
 mod digests;
 mod error;
+mod expressions;
 mod managed;
 mod rows;
 mod snapshot;
@@ -18,7 +19,7 @@ mod texts;
 mod units;
 mod vectors;
 
-pub use catalog::read_catalog;
+pub use catalog::{read_catalog, read_known};
 pub use digests::{ContentDigest, digest_collection, digest_tables, read_sequences, touched_tables};
 pub use error::ObserveError;
 pub use managed::{read_epoch, read_gates, read_managed};
@@ -26,4 +27,4 @@ pub use rows::{live_rows, read_references};
 pub use snapshot::{Observation, Request, observe};
 pub use texts::{UnitTexts, cut as cut_unit, read_bodies};
 pub use units::{UnitFilter, read_units};
-pub use vectors::{ReadPoints, read_all_ids, read_ledger, read_vectors};
+pub use vectors::{PAGE, ReadPoints, read_all_ids, read_ledger, read_vectors};

@@ -94,7 +94,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
             same_rows: input.comparison.same_rows,
             ..Summary::of(&input.comparison.changes, input.comparison.kept)
         },
-        environment: environment_pin(input.environment),
+        environment: environment_pin(input),
         files: input.desired.files.clone(),
         changes: input.comparison.changes.clone(),
         findings,
@@ -107,10 +107,12 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
     Ok(Built { plan, graph })
 }
 
-fn environment_pin(environment: &Environment) -> EnvironmentPin {
+fn environment_pin(input: &BuildInput<'_>) -> EnvironmentPin {
+    let environment = input.environment;
     EnvironmentPin {
         name: environment.name.clone(),
         actor: environment.actor.clone(),
+        connected_as: input.observed.session_role.clone(),
         sweep_grace_seconds: environment.sweep_grace_seconds,
         request_deadline_seconds: environment.request_deadline_seconds,
         allowed_collections: environment.allowed_collections.clone(),

@@ -59,6 +59,9 @@ pub struct EnvironmentPin {
     pub name: String,
     /// Who is recorded as having made the change.
     pub actor: String,
+    /// The database role that planned: what no step gives to another role runs as the connection's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected_as: Option<String>,
     /// Seconds that an old collection stays after a switch.
     pub sweep_grace_seconds: u64,
     /// Seconds that a request to the vector store may still take effect after its sender died.
