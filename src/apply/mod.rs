@@ -7,6 +7,7 @@
 //! stage     fills new collections that nobody sees yet
 //! recheck   locks what the plan read and compares it with the baseline
 //! work      the steps inside the transaction
+//! guards    checks and protections, judged last before the decision
 //! run       does what the machine says
 //! standing  where an unfinished run stands, in words. Pure.
 //! ```
@@ -16,6 +17,7 @@
 //! Every effect has a durable intent before it and can be repeated.
 
 mod error;
+mod guards;
 mod journal;
 mod lease;
 mod machine;

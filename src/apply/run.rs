@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::error::ApplyError;
+use super::guards;
 use super::journal::{self, Entry, RunRow};
 use super::lease::Lease;
 use super::machine::{Effect, Outcome, RunState, fold, next};
@@ -61,6 +62,11 @@ pub enum Event {
         step: u32,
         /// Its title.
         title: String,
+    },
+    /// A check that only warns does not hold.
+    Warned {
+        /// Which, and what was found instead.
+        what: String,
     },
     /// The decision is made: from here only forward.
     Decided,
@@ -273,6 +279,7 @@ impl Runner<'_> {
     async fn transaction(&mut self, plan: &SavedPlan, run: &str) -> Result<Result<(), StoreError>, ApplyError> {
         let mut tx = self.store.begin(TxMode::ReadWrite).await?;
         let rechecked = recheck(tx.as_mut(), plan).await?;
+        guards::as_planned(tx.as_mut(), self.vectors, plan).await?;
         let now = tx.query(&Query::new(Sql::new("SELECT now()::text"))).await?;
         let now = now.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned();
         let steps = Steps { plan, run, events: self.events, now };
@@ -282,6 +289,7 @@ impl Runner<'_> {
         tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL IMMEDIATE"))).await?;
         recheck_unlocked(tx.as_mut(), plan, &rechecked).await?;
         recheck_vectors(self.vectors, plan).await?;
+        guards::hold(tx.as_mut(), self.vectors, plan, run, self.events).await?;
         journal::append_in(tx.as_mut(), run, &Entry::Decided).await?;
         Ok(tx.commit().await)
     }

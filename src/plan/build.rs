@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::baseline::baseline;
 use super::calls::{empty_calls, fill_cells};
+use super::guards::guards;
 use super::order::{graph_of, row_addresses};
 use super::saved::{EnvironmentPin, FORMAT_VERSION, Pins, SavedPlan, SelectionPin};
 use super::step::{CallsWork, Parameter, Phase, RowsWork, Step, UpdateWork, VectorMaker, VectorWork, Work};
@@ -75,6 +76,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
     builder.refreshes();
     builder.ledgers();
     builder.deletes();
+    builder.gates();
     builder.managed();
     builder.settle_and_sweep();
     let Builder { steps, errors, .. } = builder;
@@ -97,6 +99,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
         steps,
         baseline: baseline(input, &selections),
         pins: pins(input, selections),
+        guards: guards(input),
     };
     plan.digest = plan.content_digest();
     Ok(Built { plan, graph })

@@ -6,6 +6,7 @@
 mod baseline;
 mod build;
 mod calls;
+mod guards;
 mod moves;
 mod order;
 mod pretty;
@@ -22,7 +23,7 @@ pub use saved::{
     SavedPlan, SelectionPin,
 };
 pub use step::{
-    CallsWork, GateWork, ManagedWrite, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy, TransitionsWork,
+    CallsWork, GateWork, ManagedWrite, PairedWork, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy, TransitionsWork,
     UpdateWork, VectorMaker, VectorWork, Work,
 };
 pub use summary::{LifecycleCounts, Summary, VectorCounts};

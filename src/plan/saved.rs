@@ -11,7 +11,7 @@ use super::step::Step;
 use super::summary::Summary;
 use crate::diff::{Change, Finding};
 use crate::model::{
-    Address, Binding, ChunkPolicy, Digest, EmbedderIdentity, ReferenceTarget, RowKey, Selection, SourceFile, TableName,
+    Address, Binding, ChunkPolicy, Digest, EmbedderIdentity, Guards, ReferenceTarget, RowKey, Selection, SourceFile, TableName,
     canonical_json, digest_of,
 };
 
@@ -46,6 +46,9 @@ pub struct SavedPlan {
     pub baseline: Baseline,
     /// What the steps stand on.
     pub pins: Pins,
+    /// What must stay as it is and what must hold, judged last before the decision.
+    #[serde(default, skip_serializing_if = "Guards::is_empty")]
+    pub guards: Guards,
 }
 
 /// The environment a plan is for.

@@ -8,6 +8,7 @@
 
 mod action;
 mod body;
+mod body_guards;
 mod body_rows;
 mod body_vectors;
 mod diagnostic;
