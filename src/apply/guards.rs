@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ApplyError;
-use super::run::{Event, Events};
+use super::event::{Event, Events};
 use super::work::set_gate;
 use crate::observe::{Sealing, ask, has_come};
 use crate::plan::{PairedWork, SavedPlan, Step, Work};
@@ -23,7 +23,8 @@ pub(super) async fn as_planned(
     if moved.is_empty() { Ok(()) } else { Err(ApplyError::Stale(moved)) }
 }
 
-/// Judges protections and checks on what the plan has made, as the last thing before the decision.
+/// Judges checks and protections on what the plan has made in PostgreSQL and in new collections. Where points are then
+/// written in place, [`unmoved`] compares once more after that.
 pub(super) async fn hold(
     tx: &mut dyn Tx,
     vectors: &dyn VectorStore,
@@ -39,6 +40,16 @@ pub(super) async fn hold(
         }
         events(Event::Warned { what: format!("check \"{name}\" does not hold: {why}") });
     }
+    unmoved(tx, vectors, plan, run).await
+}
+
+/// Compares what is protected with what was planned, on what the plan has made.
+pub(super) async fn unmoved(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    plan: &SavedPlan,
+    run: &str,
+) -> Result<(), ApplyError> {
     let staged = plan.steps.iter().filter_map(|step| match &step.work {
         Work::StageVectors(work) if work.new_collection => Some((work.set.clone(), format!("{}@{run}", work.set))),
         _ => None,

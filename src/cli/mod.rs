@@ -10,6 +10,7 @@
 pub mod args;
 pub mod commands;
 mod exit;
+mod interrupt;
 mod output;
 mod prompt;
 mod session;
