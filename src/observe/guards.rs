@@ -242,7 +242,10 @@ impl Reader<'_> {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.fault == Fault::Refused => {
                 let diagnostic = Diagnostic::error(codes::QUERY, format!("{what}: {}", error.message)).at(place);
-                self.errors.push(match error.hint {
+                // Sessions look in no schema by themselves, so that a name means the same for every role.
+                let unknown_relation = matches!(error.code.as_deref(), Some("42P01" | "42883"));
+                let schema = unknown_relation.then(|| "name the schema too, such as public.documents".to_owned());
+                self.errors.push(match error.hint.or(schema) {
                     Some(hint) => diagnostic.hint(hint),
                     None => diagnostic,
                 });

@@ -201,7 +201,7 @@ impl Session {
             return Err(StoreError::new(
                 Fault::Refused,
                 format!(
-                    "BUG: a statement takes {} values and was given {}",
+                    "a statement takes {} values and was given {}",
                     statement.params().len(),
                     query.params.len()
                 ),
