@@ -14,11 +14,7 @@ use crate::plan::{PairedWork, SavedPlan, Step, Work};
 use crate::store::{Fault, StoreError, Tx, VectorStore};
 
 /// Compares what is protected with what was planned, before anything is written.
-pub(super) async fn as_planned(
-    tx: &mut dyn Tx,
-    vectors: &dyn VectorStore,
-    plan: &SavedPlan,
-) -> Result<(), ApplyError> {
+pub(super) async fn as_planned(tx: &mut dyn Tx, vectors: &dyn VectorStore, plan: &SavedPlan) -> Result<(), ApplyError> {
     let moved = moved(tx, vectors, plan, &BTreeMap::new()).await?;
     if moved.is_empty() { Ok(()) } else { Err(ApplyError::Stale(moved)) }
 }
@@ -96,6 +92,8 @@ pub(super) async fn open_paired(tx: &mut dyn Tx, step: &Step, work: &PairedWork)
 fn unanswered(name: &str, error: StoreError) -> ApplyError {
     match error.fault {
         Fault::Refused => ApplyError::Check { name: name.to_owned(), why: error.message },
-        Fault::Transient | Fault::InDoubt | Fault::Conflict => ApplyError::Store(error.context(&format!("check \"{name}\""))),
+        Fault::Transient | Fault::InDoubt | Fault::Conflict => {
+            ApplyError::Store(error.context(&format!("check \"{name}\"")))
+        }
     }
 }

@@ -64,9 +64,10 @@ impl ExpectCheck<'_> {
         let Some((name, record)) = &self.previous else { return vec![format!("chosen: {}", list(self.units.iter()))] };
         let added = self.units.iter().filter(|unit| !record.units.iter().any(|known| known.id == unit.id));
         let missing = record.units.iter().filter(|known| !self.units.iter().any(|unit| unit.id == known.id));
-        let other = self.units.iter().filter(|unit| {
-            record.units.iter().any(|known| known.id == unit.id && known.anchor != unit.anchor)
-        });
+        let other = self
+            .units
+            .iter()
+            .filter(|unit| record.units.iter().any(|known| known.id == unit.id && known.anchor != unit.anchor));
         let (added, missing, other): (Vec<_>, Vec<_>, Vec<_>) = (added.collect(), missing.collect(), other.collect());
         let mut out = Vec::new();
         for (what, units) in [("added", added), ("missing", missing), ("with another version", other)] {

@@ -150,14 +150,7 @@ impl<'a> GuardDiff<'a> {
         }
     }
 
-    fn retention(
-        &mut self,
-        name: &str,
-        retention: &Retention,
-        facts: &RetentionFacts,
-        gates: &Gate,
-        before: String,
-    ) {
+    fn retention(&mut self, name: &str, retention: &Retention, facts: &RetentionFacts, gates: &Gate, before: String) {
         let address = Address::retention(name);
         let check = &retention.check.value;
         let answer = self.observed.guards.answers.get(check);

@@ -42,14 +42,12 @@ pub(super) fn refuse_writes(
     }
 }
 
-fn units_touched(
-    change: &Change,
-    binding: &Binding,
-    units: &BTreeMap<String, UnitSeal>,
-) -> Vec<String> {
+fn units_touched(change: &Change, binding: &Binding, units: &BTreeMap<String, UnitSeal>) -> Vec<String> {
     match &change.detail {
         ChangeDetail::Lifecycle { unit, .. } if units.contains_key(&unit.id) => vec![change.address.to_string()],
-        ChangeDetail::VectorSet(set) => vector_units(set).filter_map(|id| Some(units.get(id)?.address.clone())).collect(),
+        ChangeDetail::VectorSet(set) => {
+            vector_units(set).filter_map(|id| Some(units.get(id)?.address.clone())).collect()
+        }
         // A unit's own row is found by its id or its address, where the key is one of them.
         ChangeDetail::Row { table, key, .. } if binding.units.tables.contains(table) => {
             let own = |value: &String| units.iter().any(|(id, unit)| id == value || unit.address == *value);
@@ -68,9 +66,10 @@ fn units_touched(
 
 /// Units whose points or ledger rows change.
 fn vector_units(set: &VectorChange) -> impl Iterator<Item = &String> {
-    let points = set.units.iter().filter(|unit| {
-        !unit.delete.is_empty() || unit.chunks.iter().any(|chunk| chunk.source != ChunkSource::Kept)
-    });
+    let points = set
+        .units
+        .iter()
+        .filter(|unit| !unit.delete.is_empty() || unit.chunks.iter().any(|chunk| chunk.source != ChunkSource::Kept));
     points.map(|unit| &unit.unit).chain(set.ledger.iter().map(|write| &write.unit))
 }
 
@@ -111,13 +110,14 @@ fn table_touched(
 
 /// Whether a row is, or will be, one of those that a filter chooses.
 fn row_matches(change: &RowChange, filter: &BTreeMap<String, FilterValue>) -> bool {
-    let created = |column: &str, wanted: &Option<String>, values: &BTreeMap<String, Cell>| {
-        match (values.get(column), wanted) {
+    let created =
+        |column: &str, wanted: &Option<String>, values: &BTreeMap<String, Cell>| match (values.get(column), wanted) {
             (Some(Cell::Text(text)), Some(wanted)) => text == wanted,
             (Some(Cell::Null) | None, None) => true,
-            (Some(Cell::Null | Cell::ApplyTime) | None, Some(_)) | (Some(Cell::Text(_) | Cell::ApplyTime), None) => false,
-        }
-    };
+            (Some(Cell::Null | Cell::ApplyTime) | None, Some(_)) | (Some(Cell::Text(_) | Cell::ApplyTime), None) => {
+                false
+            }
+        };
     filter.iter().all(|(column, FilterValue { value, .. })| match change {
         RowChange::Create { values } => created(column, value, values),
         RowChange::Delete { before } => before.0.get(column).is_some_and(|found| found == value),

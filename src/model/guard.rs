@@ -415,7 +415,8 @@ impl Expected {
     /// What was found instead, when the answer is not the expected one.
     pub fn refutes(&self, answer: &Answer) -> Option<String> {
         let rows = |count: u64| if count == 1 { "1 row".to_owned() } else { format!("{count} rows") };
-        let sample = || if answer.sample.is_empty() { String::new() } else { format!(": {}", answer.sample.join(", ")) };
+        let sample =
+            || if answer.sample.is_empty() { String::new() } else { format!(": {}", answer.sample.join(", ")) };
         match self {
             Expected::Rows(wanted) if answer.rows != *wanted => {
                 Some(format!("{} expected, {} found{}", rows(*wanted), answer.rows, sample()))
@@ -480,7 +481,11 @@ mod tests {
     fn what_moved_is_named_up_to_twenty_and_then_counted() {
         let seal = |range: std::ops::Range<u32>, digest: &str| {
             let each = range.clone().map(|n| (format!("{n:02}"), digest.to_owned())).collect();
-            Seal::Items(ItemsSeal { count: u64::from(range.end - range.start), digest: digest.into(), each: Some(each) })
+            Seal::Items(ItemsSeal {
+                count: u64::from(range.end - range.start),
+                digest: digest.into(),
+                each: Some(each),
+            })
         };
         let moved = seal(0..30, "a").moved(&seal(0..30, "b"), "row");
         assert_eq!(moved.len(), 21);

@@ -47,7 +47,8 @@ pub(super) async fn observe_guards(
     request: &Request<'_>,
     observed: &Observed,
 ) -> Result<GuardFacts, ObserveError> {
-    let mut reader = Reader { vectors, request, observed, facts: GuardFacts::default(), errors: Diagnostics::default() };
+    let mut reader =
+        Reader { vectors, request, observed, facts: GuardFacts::default(), errors: Diagnostics::default() };
     for (name, protection) in &request.desired.protect {
         if let Some(of) = reader.guarded(tx, &protection.of, &protection.place).await? {
             reader.seal(tx, name, of, &protection.place).await?;
@@ -95,7 +96,9 @@ impl Reader<'_> {
             Protected::Table { table, filter } => self.table(tx, table, filter).await,
             Protected::Query(query) => {
                 let read = explain(tx, &query.value).await;
-                Ok(self.readable(read, &query.place, "the query")?.map(|()| Guarded::Query { query: query.value.clone() }))
+                Ok(self
+                    .readable(read, &query.place, "the query")?
+                    .map(|()| Guarded::Query { query: query.value.clone() }))
             }
             Protected::Collection(name) => {
                 if self.vectors.collection(&name.value).await?.is_some() {

@@ -47,11 +47,7 @@ pub(super) async fn read_retention(
     Ok(Ok(RetentionFacts { column, old, due }))
 }
 
-async fn read_policy(
-    tx: &mut dyn Tx,
-    source: &RetentionPolicy,
-    retention: &Retention,
-) -> Result<Policy, ObserveError> {
+async fn read_policy(tx: &mut dyn Tx, source: &RetentionPolicy, retention: &Retention) -> Result<Policy, ObserveError> {
     let sql = Sql::new("SELECT ").ident(&source.column).text("::text, ").ident(&source.keep_days).text("::bigint, ");
     let sql = match &source.scope {
         Some(scope) => sql.ident(scope).text("::text[]"),
@@ -123,12 +119,7 @@ pub async fn has_come(tx: &mut dyn Tx, day: &str) -> Result<bool, StoreError> {
     Ok(records.first().is_some_and(|record| record.is_true(0)))
 }
 
-async fn count_old(
-    tx: &mut dyn Tx,
-    retention: &Retention,
-    column: &str,
-    policy: &Policy,
-) -> Result<u64, ObserveError> {
+async fn count_old(tx: &mut dyn Tx, retention: &Retention, column: &str, policy: &Policy) -> Result<u64, ObserveError> {
     let sql = Sql::new("SELECT pg_catalog.count(*) FROM ")
         .table(&retention.table.value)
         .text(" WHERE ")

@@ -228,7 +228,9 @@ fn unit_rows(source: &UnitSource, ids: &[String]) -> Query {
 fn ledger_rows(ledger: &Ledger, ids: &[String]) -> Query {
     let sql = Sql::new("SELECT enact_row.")
         .ident(&ledger.unit_column)
-        .text("::text, pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.string_agg(enact_row::text, ")
+        .text(
+            "::text, pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.string_agg(enact_row::text, ",
+        )
         .text("pg_catalog.chr(10) ORDER BY enact_row.")
         .ident(&ledger.key_column)
         .text("::text COLLATE \"C\"), 'UTF8')), 'hex') FROM ")

@@ -24,7 +24,7 @@ pub use saved::{
     SavedPlan, SelectionPin,
 };
 pub use step::{
-    CallsWork, GateWork, ManagedWrite, PairedWork, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy, TransitionsWork,
-    UpdateWork, VectorMaker, VectorWork, Work,
+    CallsWork, GateWork, ManagedWrite, PairedWork, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy,
+    TransitionsWork, UpdateWork, VectorMaker, VectorWork, Work,
 };
 pub use summary::{LifecycleCounts, Summary, VectorCounts};

@@ -11,8 +11,8 @@ use super::step::Step;
 use super::summary::Summary;
 use crate::diff::{Change, Finding};
 use crate::model::{
-    Address, Binding, ChunkPolicy, Digest, EmbedderIdentity, Guards, ReferenceTarget, RowKey, Selection, SourceFile, TableName,
-    canonical_json, digest_of,
+    Address, Binding, ChunkPolicy, Digest, EmbedderIdentity, Guards, ReferenceTarget, RowKey, Selection, SourceFile,
+    TableName, canonical_json, digest_of,
 };
 
 /// The major version of the format.

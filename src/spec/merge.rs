@@ -48,7 +48,8 @@ pub(super) fn merge(plans: Vec<PlanFile>, out: &mut Diagnostics) -> Desired {
 fn gates_of_retention(all: &Desired, out: &mut Diagnostics) {
     for (name, retention) in &all.retention {
         if let Some(gate) = all.gates.get(&retention.gate.value) {
-            let detail = format!("the gate \"{}\" is opened by retention \"{name}\" with its pair", retention.gate.value);
+            let detail =
+                format!("the gate \"{}\" is opened by retention \"{name}\" with its pair", retention.gate.value);
             let diagnostic = Diagnostic::error(codes::CONFLICT, detail).at(&gate.place);
             out.push(diagnostic.hint("declare it in one of the two places"));
         }

@@ -17,8 +17,11 @@ pub(super) const PROTECT_KEYS: &[&str] = &["units", "table", "where", "query", "
 pub(super) fn protection(name: &Spot<String>, node: &Node, out: &mut Diagnostics) -> Option<Protection> {
     let what = format!("protection \"{}\"", name.value);
     let fields = Fields::open(node, &what, &name.place, PROTECT_KEYS, out)?;
-    let kinds: Vec<&Entry> =
-        fields.entries().iter().filter(|entry| matches!(entry.key.value.as_str(), "units" | "table" | "query" | "collection")).collect();
+    let kinds: Vec<&Entry> = fields
+        .entries()
+        .iter()
+        .filter(|entry| matches!(entry.key.value.as_str(), "units" | "table" | "query" | "collection"))
+        .collect();
     let [kind] = kinds.as_slice() else {
         let detail = format!("{what} needs exactly one of units, table, query and collection");
         let code = if kinds.is_empty() { codes::MISSING_KEY } else { codes::CONFLICT };
@@ -37,9 +40,9 @@ pub(super) fn protection(name: &Spot<String>, node: &Node, out: &mut Diagnostics
     };
     let of = match kind.key.value.as_str() {
         "units" => units_ref(&kind.value, out).map(Protected::Units),
-        "table" => table(&kind.value, out).map(|table| (table, filter.clone())).and_then(|(table, filter)| {
-            Some(Protected::Table { table, filter: filter? })
-        }),
+        "table" => table(&kind.value, out)
+            .map(|table| (table, filter.clone()))
+            .and_then(|(table, filter)| Some(Protected::Table { table, filter: filter? })),
         "query" => text(&kind.value, "query", out).map(Protected::Query),
         _ => text(&kind.value, "collection", out).map(Protected::Collection),
     };

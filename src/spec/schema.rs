@@ -92,11 +92,7 @@ mod tests {
         holds(&plan, &["DenseVector", "SparseVector"], vectors::VECTOR_KEYS);
         holds(&plan, &["CheckShape"], checks::CHECK_KEYS);
         holds(&plan, &["Answer"], checks::ANSWER_KEYS);
-        holds(
-            &plan,
-            &["ProtectUnits", "ProtectTable", "ProtectQuery", "ProtectCollection"],
-            protect::PROTECT_KEYS,
-        );
+        holds(&plan, &["ProtectUnits", "ProtectTable", "ProtectQuery", "ProtectCollection"], protect::PROTECT_KEYS);
         holds(&plan, &["RetentionShape"], retention::RETENTION_KEYS);
         holds(&plan, &["Paired"], retention::PAIRED_KEYS);
         let config = config_schema();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use super::schema_shape::UnitsRef;
@@ -27,8 +27,7 @@ pub struct CheckShape {
 #[schemars(deny_unknown_fields)]
 pub struct Answer {
     /// One row whose first column, as text, is this; null for NULL.
-    #[schemars(schema_with = "any")]
-    value: Option<Value>,
+    value: Option<AnswerValue>,
     /// This many rows.
     rows: Option<u32>,
     /// No row (true), or at least one (false).
@@ -39,8 +38,17 @@ pub struct Answer {
     at_most: Option<f64>,
 }
 
-fn any(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({ "description": "One row whose first column, as text, is this; null for NULL.", "type": ["string", "number", "boolean", "null"] })
+/// A text, a number, true or false, or null.
+pub struct AnswerValue;
+
+impl JsonSchema for AnswerValue {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "AnswerValue".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": ["string", "number", "boolean"] }, { "const": null }] })
+    }
 }
 
 #[derive(JsonSchema)]
@@ -133,4 +141,3 @@ pub struct Paired {
     /// A check that holds when the job is there.
     check: String,
 }
-

@@ -49,7 +49,8 @@ fn a_check_that_fails_after_rolls_everything_back() {
 #[test]
 fn a_check_that_holds_is_written_down_and_verified_until_it_leaves_the_plan_files() {
     let project = Project::with_fixture(CONFIG);
-    let check = "{ query: \"SELECT count(*) FROM public.dot_config WHERE key = 'a';\", expect: { at_least: 1, at_most: 1 } }";
+    let check =
+        "{ query: \"SELECT count(*) FROM public.dot_config WHERE key = 'a';\", expect: { at_least: 1, at_most: 1 } }";
     project.write("plans/a.yaml", &with_check(check));
     let first = project.ok(&["apply", "--auto-approve"]);
     assert!(first.contains("+ create check.c: judged after"), "{first}");
@@ -86,11 +87,8 @@ fn a_query_cannot_write_and_its_mistakes_have_their_place() {
             project.write("plans/a.yaml", &plan(&format!("checks:\n  c: {check}\n")));
             // What only running shows is found by the run, and by nothing before it.
             let ran_only = when == "after" && query.contains("fn_iu_amend");
-            let (_, stderr) = if ran_only {
-                project.exits(&["apply", "--auto-approve"], 5)
-            } else {
-                project.exits(&["plan"], 3)
-            };
+            let (_, stderr) =
+                if ran_only { project.exits(&["apply", "--auto-approve"], 5) } else { project.exits(&["plan"], 3) };
             assert!(stderr.contains(message), "{query}: {stderr}");
             assert!(ran_only || stderr.contains("E082") && stderr.contains("plans/a.yaml:4:15"), "{query}: {stderr}");
             assert_eq!(world(&project), before, "{query}");

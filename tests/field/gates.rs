@@ -12,7 +12,10 @@ fn a_gate_is_compared_planned_and_set() {
     project.write("plans/a.yaml", &plan("gates: { iu_core.composer_enabled: \"true\" }\n"));
     let shown = project.ok(&["plan"]);
     assert!(shown.starts_with("Plan: 0 to add, 1 to change, 0 to destroy."), "{shown}");
-    assert!(shown.contains("~ update gate.iu_core.composer_enabled: \"false\" -> \"true\"  at plans/a.yaml:3:10"), "{shown}");
+    assert!(
+        shown.contains("~ update gate.iu_core.composer_enabled: \"false\" -> \"true\"  at plans/a.yaml:3:10"),
+        "{shown}"
+    );
     project.ok(&["apply", "--auto-approve"]);
     assert_eq!(project.value("SELECT value FROM dot_config WHERE key = 'iu_core.composer_enabled'"), "true");
     project.exits(&["plan", "--detailed-exitcode"], 0);
@@ -36,7 +39,12 @@ fn a_value_that_is_neither_open_nor_shut_is_a_finding() {
     let project = Project::with_fixture(CONFIG);
     project.write("plans/a.yaml", &plan("gates: { iu_core.delivery_live_routes: mail }\n"));
     let shown = project.ok(&["plan"]);
-    assert!(shown.contains("W064 gate.iu_core.delivery_live_routes: \"mail\" is neither \"true\" (open) nor \"false\" (shut)"), "{shown}");
+    assert!(
+        shown.contains(
+            "W064 gate.iu_core.delivery_live_routes: \"mail\" is neither \"true\" (open) nor \"false\" (shut)"
+        ),
+        "{shown}"
+    );
 }
 
 /// The window opens and shuts what it found; the declared value stands at the end, either way.

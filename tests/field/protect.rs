@@ -90,7 +90,11 @@ fn a_unit_that_joins_the_protected_selection_is_named() {
 fn a_plan_that_would_write_into_what_it_protects_is_refused_at_its_place() {
     let project = Project::with_fixture(CONFIG);
     let cases = [
-        (format!("{PLAN}protect:\n  kept: {{ units: {{ address: D38-DIEU32-S7 }} }}\n"), "lifecycle[\"D38-DIEU32-S7\"]", "22:3"),
+        (
+            format!("{PLAN}protect:\n  kept: {{ units: {{ address: D38-DIEU32-S7 }} }}\n"),
+            "lifecycle[\"D38-DIEU32-S7\"]",
+            "22:3",
+        ),
         (protecting("{ table: public.dot_config }"), "row.public.dot_config[\"a\"]", "7:3"),
         (protecting("{ table: public.dot_config, where: { key: a } }"), "row.public.dot_config[\"a\"]", "7:3"),
         (
@@ -102,11 +106,15 @@ fn a_plan_that_would_write_into_what_it_protects_is_refused_at_its_place() {
     for (text, what, place) in cases {
         project.write("plans/a.yaml", &text);
         let (_, stderr) = project.exits(&["plan"], 3);
-        assert!(first_error(&stderr).starts_with("error[E080]: the plan writes into something protected: \"kept\""), "{stderr}");
+        assert!(
+            first_error(&stderr).starts_with("error[E080]: the plan writes into something protected: \"kept\""),
+            "{stderr}"
+        );
         assert!(stderr.contains(what) && stderr.contains(&format!("plans/a.yaml:{place}")), "{what}: {stderr}");
     }
     // Another row of the same table is none of the protected ones.
-    project.write("plans/a.yaml", &protecting("{ table: public.dot_config, where: { key: iu_core.composer_enabled } }"));
+    project
+        .write("plans/a.yaml", &protecting("{ table: public.dot_config, where: { key: iu_core.composer_enabled } }"));
     project.ok(&["plan"]);
 }
 
@@ -145,7 +153,8 @@ fn a_collection_and_a_ledger_row_are_protected_and_verified() {
     let project = Project::with_fixture(CONFIG);
     project.write("plans/a.yaml", PLAN);
     project.ok(&["apply", "--auto-approve"]);
-    let protect = "protect:\n  points: { collection: iu_core_iu_chunks }\n  units: { units: { address: D38-DIEU32-S7 } }\n";
+    let protect =
+        "protect:\n  points: { collection: iu_core_iu_chunks }\n  units: { units: { address: D38-DIEU32-S7 } }\n";
     project.write("plans/a.yaml", &format!("{PLAN}{protect}"));
     project.ok(&["apply", "--auto-approve"]);
     project.ok(&["verify"]);
@@ -158,7 +167,11 @@ fn a_collection_and_a_ledger_row_are_protected_and_verified() {
     let (_, stderr) = project.exits(&["plan"], 3);
     assert!(stderr.contains("E084") && stderr.contains("did you mean \"iu_core_iu_chunks\"?"), "{stderr}");
     // A change of the set is a write into the collection.
-    project.write("plans/a.yaml", &format!("{PLAN}protect:\n  points: {{ collection: iu_core_iu_chunks }}\n").replace("chunk_index]", "chunk_index, chunk_count]"));
+    project.write(
+        "plans/a.yaml",
+        &format!("{PLAN}protect:\n  points: {{ collection: iu_core_iu_chunks }}\n")
+            .replace("chunk_index]", "chunk_index, chunk_count]"),
+    );
     let (_, stderr) = project.exits(&["plan"], 3);
     assert!(stderr.contains("E080") && stderr.contains("vector_set.iu_core_iu_chunks"), "{stderr}");
 }

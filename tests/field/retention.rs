@@ -51,7 +51,12 @@ fn the_gate_stays_shut_without_its_pair_and_before_its_day() {
     // Somebody opens it alone.
     project.sql("UPDATE dot_config SET value = 'true' WHERE key = 'iu_core.retention_enabled'");
     let open = project.ok(&["plan"]);
-    assert!(flat(&open).contains("W063 retention.command-log: gate \"iu_core.retention_enabled\" is open although it is not yet 2999-01-01"), "{open}");
+    assert!(
+        flat(&open).contains(
+            "W063 retention.command-log: gate \"iu_core.retention_enabled\" is open although it is not yet 2999-01-01"
+        ),
+        "{open}"
+    );
 }
 
 #[test]
@@ -70,7 +75,8 @@ fn the_pair_is_enabled_together_and_no_row_is_deleted_by_enact() {
     assert_eq!(project.value("SELECT count(*) FROM dot_iu_command_run"), "414");
     project.exits(&["plan", "--detailed-exitcode"], 0);
     // What the plan counted is what the field's own function counts.
-    let dry = "SELECT rows_eligible FROM fn_iu_core_retention_cleanup('x', true) WHERE target_table = 'dot_iu_command_run'";
+    let dry =
+        "SELECT rows_eligible FROM fn_iu_core_retention_cleanup('x', true) WHERE target_table = 'dot_iu_command_run'";
     assert_eq!(project.value(dry), "412");
 }
 
