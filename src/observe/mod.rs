@@ -10,6 +10,7 @@
 
 mod ask;
 mod catalog;
+mod digests;
 mod error;
 mod guards;
 mod managed;
@@ -23,6 +24,7 @@ mod vectors;
 
 pub use ask::ask;
 pub use catalog::read_catalog;
+pub use digests::{ContentDigest, digest_collection, digest_tables, read_sequences, touched_tables};
 pub use error::ObserveError;
 pub use managed::{read_epoch, read_gates, read_managed};
 pub use retention::has_come;
