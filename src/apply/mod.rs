@@ -7,6 +7,7 @@
 //! stage     makes points that nobody sees yet, in new collections or kept in PostgreSQL (`spool`, `image`)
 //! recheck   locks what the plan read and compares it with the baseline
 //! work      the steps inside the transaction
+//! guards    checks and protections, judged before the decision
 //! in_place  writes points into live collections while it is open, and puts back what was there
 //! run       does what the machine says: `effects`, `event`, `stop`
 //! rehearse  everything up to the decision, then back
@@ -21,6 +22,7 @@
 mod effects;
 mod error;
 mod event;
+mod guards;
 mod image;
 mod in_place;
 mod journal;

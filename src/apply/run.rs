@@ -248,6 +248,8 @@ fn may_be_in_flight(error: &ApplyError) -> bool {
         ApplyError::Store(error) => matches!(error.fault, Fault::InDoubt | Fault::Transient),
         ApplyError::Stale(_)
         | ApplyError::Refused { .. }
+        | ApplyError::Protected(_)
+        | ApplyError::Check { .. }
         | ApplyError::RefusedOnPurpose { .. }
         | ApplyError::Observe(_)
         | ApplyError::Embed { .. }

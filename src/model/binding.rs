@@ -32,6 +32,9 @@ pub struct Binding {
     /// Where gates live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gates: Option<Gate>,
+    /// Where retention policies live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<RetentionPolicy>,
     /// Caches that lifecycle changes leave stale.
     #[serde(default)]
     pub refresh: Vec<Refresh>,
@@ -270,6 +273,26 @@ pub struct Gate {
     pub open: String,
     /// The value that means shut.
     pub shut: String,
+}
+
+/// A table with one policy for each table whose old rows a job deletes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionPolicy {
+    /// The table.
+    pub table: TableName,
+    /// The column with the name of the table that a policy is for, with or without its schema.
+    pub target: String,
+    /// The column with the name of the column that says how old a row is.
+    pub column: String,
+    /// The column with the number of days that a row is kept.
+    pub keep_days: String,
+    /// The column with the values that a row's own `scope_column` must have (an array of texts); NULL for every row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The column of the table itself that `scope` is compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope_column: Option<String>,
 }
 
 /// A cache that is stale after lifecycle changes until a function runs.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::canonical::Digest;
+use super::guard::GuardFacts;
 use super::name::{Address, TableName};
 use super::points::{ChunkFacts, CollectionFacts, PointId};
 
@@ -43,6 +44,8 @@ pub struct Observed {
     pub points: BTreeMap<String, BTreeSet<PointId>>,
     /// Ledger rows by vector set and point key: status and digest.
     pub ledger: BTreeMap<String, BTreeMap<String, LedgerRow>>,
+    /// What the guards of the plan found.
+    pub guards: GuardFacts,
 }
 
 /// Names that were perhaps meant.

@@ -10,6 +10,7 @@ mod action;
 mod body;
 mod body_chunks;
 mod body_drift;
+mod body_guards;
 mod body_rows;
 mod body_vectors;
 mod diagnostic;

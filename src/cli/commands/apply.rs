@@ -150,6 +150,7 @@ pub fn progress(output: &Output, event: &Event) {
         Event::Reconnected => "  the connection to PostgreSQL was lost and made anew".to_owned(),
         Event::StepDone { step, title } => format!("  step {step}: {title}"),
         Event::Decided => "Decided: PostgreSQL has committed".to_owned(),
+        Event::Warned { what } => format!("  warning: {}", crate::report::escape::terminal(what)),
         Event::Undoing { why } => format!("Going back: {}", crate::report::escape::terminal(why)),
     };
     output.note(&line);
@@ -200,6 +201,8 @@ pub fn failed(error: &ApplyError, output: &Output) -> Outcome {
         }
         ApplyError::Observe(_)
         | ApplyError::Refused { .. }
+        | ApplyError::Protected(_)
+        | ApplyError::Check { .. }
         | ApplyError::RefusedOnPurpose { .. }
         | ApplyError::Embed { .. }
         | ApplyError::Bm25(_)
