@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use super::Reader;
+
 const EXAMPLES: &str = "\
 Examples:
   enact demo                              try everything in a throw-away folder
@@ -60,6 +62,9 @@ pub struct GlobalArgs {
     /// Show every change, chunk and step one by one, and values whole
     #[arg(long, short, global = true)]
     pub verbose: bool,
+    /// Do not say what is being done; results, warnings and errors are said all the same
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
 }
 
 impl GlobalArgs {
@@ -106,6 +111,30 @@ pub enum Command {
     History(HistoryArgs),
     Completions(CompletionsArgs),
     Version(VersionArgs),
+}
+
+impl Command {
+    /// Who reads stdout.
+    pub fn reader(&self) -> Reader {
+        let json = match self {
+            Command::Plan(PlanArgs { json, .. })
+            | Command::Apply(ApplyArgs { json, .. })
+            | Command::Resume(ResumeArgs { json })
+            | Command::Verify(VerifyArgs { json, .. }) => *json,
+            #[cfg(feature = "embedded")]
+            Command::Demo(_) | Command::Local(_) => false,
+            Command::Init(_)
+            | Command::Validate(_)
+            | Command::Show(_)
+            | Command::Search(_)
+            | Command::Graph(_)
+            | Command::Status(_)
+            | Command::History(_)
+            | Command::Completions(_)
+            | Command::Version(_) => false,
+        };
+        if json { Reader::Machine } else { Reader::People }
+    }
 }
 
 /// How a plan is written.
@@ -179,6 +208,9 @@ pub struct PlanArgs {
     /// How the plan is written to stdout
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub format: PlanFormat,
+    /// Write what happens as JSON, one object on each line of stdout, and nothing else there
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
 }
 
 /// Show a saved plan
@@ -211,12 +243,19 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(long)]
     pub auto_approve: bool,
+    /// Write what happens as JSON, one object on each line of stdout, and nothing else there
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Go on with a run that was interrupted, from where it stopped; what fails before the decision goes back
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = "Example:\n  enact resume")]
-pub struct ResumeArgs {}
+pub struct ResumeArgs {
+    /// Write what happens as JSON, one object on each line of stdout, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Compare both stores with what was applied, point by point
 ///
@@ -227,6 +266,9 @@ pub struct VerifyArgs {
     /// How the answer is written
     #[arg(long, value_enum, default_value_t = DataFormat::Text)]
     pub format: DataFormat,
+    /// Write what happens as JSON, one object on each line of stdout, and nothing else there
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
 }
 
 /// Search a vector set as an application would

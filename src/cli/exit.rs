@@ -70,6 +70,25 @@ impl Outcome {
         }
     }
 
+    /// The code's name, for machines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Success => "success",
+            Outcome::ChangesPresent => "changes_present",
+            Outcome::Error => "error",
+            Outcome::InvalidInput => "invalid_input",
+            Outcome::Stale => "stale",
+            Outcome::Undone => "undone",
+            Outcome::DecidedNotSettled => "decided_not_settled",
+            Outcome::Locked => "locked",
+            Outcome::ApprovalMissing => "approval_missing",
+            Outcome::DifferenceFound => "difference_found",
+            Outcome::Usage => "usage",
+            Outcome::Interrupted => "interrupted",
+            Outcome::Bug => "bug",
+        }
+    }
+
     /// The code as `main` returns it.
     pub fn exit_code(self) -> ExitCode {
         ExitCode::from(self.code())

@@ -9,10 +9,13 @@
 
 pub mod args;
 pub mod commands;
+mod events;
 mod exit;
 mod output;
+mod progress;
 mod prompt;
 mod session;
+mod stream;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
@@ -22,7 +25,7 @@ use clap::error::ErrorKind;
 
 use args::{Args, Command, InitArgs, ResumeArgs, ValidateArgs};
 pub use exit::Outcome;
-pub use output::Output;
+pub use output::{Output, Reader};
 pub use prompt::{Answer, PromptError, confirm};
 
 /// Runs one command line, of which the first argument is the program's name.
@@ -31,11 +34,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
         Ok(args) => args,
         Err(error) => return refuse(&error),
     };
-    let output = Output::new(&args.global);
+    let output = Output::new(&args.global, args.command.reader());
     let outcome = dispatch(&args, &output);
-    if let Some(verdict) = outcome.verdict() {
-        output.note(verdict);
-    }
+    output.end(outcome);
     outcome
 }
 
@@ -44,7 +45,7 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Init(InitArgs {}) => commands::init::run(&args.global, output),
         Command::Plan(plan) => commands::plan::run(&args.global, plan, output),
         Command::Apply(apply) => commands::apply::run(&args.global, apply, output),
-        Command::Resume(ResumeArgs {}) => commands::resume::run(&args.global, output),
+        Command::Resume(ResumeArgs { json: _ }) => commands::resume::run(&args.global, output),
         #[cfg(feature = "embedded")]
         Command::Demo(demo) => commands::demo::run(&args.global, demo, output),
         #[cfg(feature = "embedded")]

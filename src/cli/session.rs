@@ -118,6 +118,10 @@ impl Session {
             Outcome::InvalidInput
         })?;
         let makers = makers(&environment, &env_file).map_err(refuse)?;
+        output.doing(match &environment.stores {
+            Stores::Local { .. } => "Opening the embedded stores",
+            Stores::Remote { .. } => "Connecting to PostgreSQL and Qdrant",
+        });
         let targets = targets(&environment, &env_file, global, output).await?.map_err(refuse)?;
         let postgres = Postgres::connect(&targets.postgres).await;
         let qdrant = match &postgres {
@@ -160,6 +164,7 @@ impl Session {
     /// # Errors
     /// What is wrong has been printed.
     pub async fn plan(&mut self, desired: &Desired, sources: &Sources, output: &Output) -> Result<Built, Outcome> {
+        output.doing("Reading PostgreSQL and Qdrant, and comparing");
         self.try_plan(desired).await.map_err(|error| observe_failed(output, &error, sources))
     }
 

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Address, Cell, Digest, LiveRow, PointId, RowKey, TableName, UnitFacts};
 
 /// One change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// The resource.
     pub address: Address,
@@ -21,7 +22,7 @@ pub struct Change {
 }
 
 /// What will happen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeDetail {
     /// A row is created, updated or deleted.
@@ -72,7 +73,7 @@ pub enum ChangeDetail {
 pub type PromotionRecordDetail = super::resolve::PromotionRecord;
 
 /// What happens to a row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RowChange {
     /// It is inserted with these values.
@@ -95,7 +96,7 @@ pub enum RowChange {
 }
 
 /// One column's change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldChange {
     /// The live value.
     pub before: Option<String>,
@@ -104,7 +105,7 @@ pub struct FieldChange {
 }
 
 /// Why something changes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// A plan file declares it and it is not there.
@@ -138,7 +139,7 @@ pub enum Reason {
 }
 
 /// How a vector set changes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct VectorChange {
     /// The set: the alias or collection that applications query.
     pub set: String,
@@ -161,7 +162,7 @@ pub struct VectorChange {
 }
 
 /// What becomes of the collection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CollectionChange {
     /// A new collection under the alias; nothing was there.
@@ -183,7 +184,7 @@ pub enum CollectionChange {
 }
 
 /// The points of one unit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UnitPoints {
     /// The unit's id.
     pub unit: String,
@@ -202,7 +203,7 @@ pub struct UnitPoints {
 }
 
 /// One row of the ledger to be recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerWrite {
     /// The unit's id.
     pub unit: String,
@@ -221,7 +222,7 @@ pub struct LedgerWrite {
 }
 
 /// One chunk as it will be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChunkPlan {
     /// Its place, from 0.
     pub ordinal: u32,
@@ -236,7 +237,7 @@ pub struct ChunkPlan {
 }
 
 /// Where a point's vectors come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChunkSource {
     /// The point is there already.
@@ -254,7 +255,7 @@ pub enum ChunkSource {
 }
 
 /// Something a reviewer should know.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// A stable code such as `W101`.
     pub code: String,

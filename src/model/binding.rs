@@ -7,13 +7,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::name::TableName;
 
 /// One binding file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Binding {
     /// The name, as plans and messages show it.
@@ -43,7 +44,7 @@ pub struct Binding {
 }
 
 /// How units are read: `SELECT <expressions> FROM <from> WHERE <where>`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnitSource {
     /// The FROM item with its joins.
@@ -76,7 +77,7 @@ pub struct UnitSource {
 }
 
 /// States and transitions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LifecycleBinding {
     /// Every state a unit may be in by a transition.
@@ -86,7 +87,7 @@ pub struct LifecycleBinding {
 }
 
 /// One legal transition.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "RawTransition", into = "RawTransition")]
 pub struct Transition {
     /// The state before.
@@ -106,7 +107,7 @@ pub enum TransitionWork {
     Update(TableUpdate),
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawTransition {
     from: String,
@@ -142,7 +143,7 @@ impl From<Transition> for RawTransition {
 }
 
 /// A call whose arguments are filled from placeholders and passed by name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FunctionCall {
     /// Schema and name.
@@ -158,7 +159,7 @@ pub struct FunctionCall {
 pub type Argument = Value;
 
 /// An update of exactly one row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TableUpdate {
     /// The table.
@@ -170,7 +171,7 @@ pub struct TableUpdate {
 }
 
 /// What a promotion writes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PromotionBinding {
     /// How the set of units is hashed.
@@ -188,7 +189,7 @@ pub struct PromotionBinding {
 }
 
 /// SHA-256 over one line per unit, sorted by bytes and joined by a newline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetHash {
     /// The template of a line.
@@ -196,7 +197,7 @@ pub struct SetHash {
 }
 
 /// The template of one kind of row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RowTemplate {
     /// What people call it.
@@ -212,7 +213,7 @@ pub struct RowTemplate {
 }
 
 /// How often a template is filled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TemplateScope {
     /// Once.
@@ -222,7 +223,7 @@ pub enum TemplateScope {
 }
 
 /// A column that refers to another table's column without a foreign key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SoftReference {
     /// The referring table.
@@ -236,7 +237,7 @@ pub struct SoftReference {
 }
 
 /// Where gates live: a table of keys and values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
     /// The table.
@@ -252,7 +253,7 @@ pub struct Gate {
 }
 
 /// A cache that is stale after lifecycle changes until a function runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refresh {
     /// What people call it.
@@ -267,7 +268,7 @@ pub struct Refresh {
 }
 
 /// A one-row view or table and the texts its columns must have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatusCheck {
     /// The view.
@@ -277,7 +278,7 @@ pub struct StatusCheck {
 }
 
 /// The table that records which points exist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
     /// The table.
@@ -306,7 +307,7 @@ pub struct Ledger {
 }
 
 /// How an id is derived from a text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum IdScheme {
     /// A prefix, then as many hex digits of the text's MD5 as fill 32.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::step::Step;
@@ -21,8 +22,9 @@ pub const FORMAT_MAJOR: u32 = 1;
 pub const FORMAT_VERSION: &str = "1.0";
 
 /// A plan that was saved, or is about to be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Enact saved plan")]
 pub struct SavedPlan {
     /// `MAJOR.MINOR`.
     pub format_version: String,
@@ -49,7 +51,7 @@ pub struct SavedPlan {
 }
 
 /// The environment a plan is for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EnvironmentPin {
     /// Its name.
     pub name: String,
@@ -64,7 +66,7 @@ pub struct EnvironmentPin {
 }
 
 /// What was observed, as digests: the apply compares.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Baseline {
     /// The database's epoch.
     pub epoch: Option<String>,
@@ -85,7 +87,7 @@ pub struct Baseline {
 }
 
 /// One row that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RowBaseline {
     /// The table.
     pub table: TableName,
@@ -98,7 +100,7 @@ pub struct RowBaseline {
 }
 
 /// One collection that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CollectionBaseline {
     /// The collection behind the name, `None` when there was none.
     pub collection: Option<String>,
@@ -111,7 +113,7 @@ pub struct CollectionBaseline {
 }
 
 /// What the steps stand on, so that the apply needs neither YAML nor binding file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pins {
     /// The binding.
     pub binding: Binding,
@@ -126,7 +128,7 @@ pub struct Pins {
 }
 
 /// One selection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SelectionPin {
     /// What uses it.
     pub of: Address,

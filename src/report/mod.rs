@@ -20,6 +20,7 @@ mod markdown;
 mod prose;
 mod runs;
 mod search;
+mod stream;
 mod style;
 mod text;
 mod value;
@@ -34,6 +35,10 @@ pub use graph_view::{changes_view, declared_view};
 pub use markdown::{COMMENT_CHARS, plan_markdown};
 pub use runs::{SetView, StatusView, history_json, history_text, lock_text, status_json, status_text};
 pub use search::{Hit, SearchView, search_json, search_text};
+pub use stream::{
+    Activity, Level, Message, STREAM_VERSION, StreamLine, check_messages, diagnostic_message, event_message,
+    plan_messages, stream_schema,
+};
 pub use style::{Role, paint};
 pub use text::{TextOptions, plan_text};
 pub use verdict::{counts, verdict};

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::show::{load, written};
+use super::show::{load, tell};
 use crate::apply::{ApplyError, Event, RunEnd, Runner};
 use crate::cli::args::{ApplyArgs, GlobalArgs, PlanFormat};
 use crate::cli::session::{Session, block_on, configure, load_desired, observe_failed, store_failed, with_sources};
-use crate::cli::{Answer, Outcome, Output, confirm};
+use crate::cli::{Answer, Outcome, Output, Reader, confirm};
 use crate::observe::ObserveError;
-use crate::plan::{Phase, SavedPlan};
+use crate::plan::SavedPlan;
 use crate::spec::Sources;
 
 /// Applies a saved plan, or plans, shows and asks.
@@ -53,12 +53,14 @@ async fn decide(
     args: &ApplyArgs,
     output: &Output,
 ) -> Outcome {
-    output.result(&written(plan, PlanFormat::Text, output));
+    tell(plan, PlanFormat::Text, output);
     if plan.is_empty() {
         return Outcome::Success;
     }
     if !args.auto_approve {
-        match confirm("\nApply this plan?", global.no_input) {
+        output.idle();
+        let nobody_answers = global.no_input || output.reader() == Reader::Machine;
+        match confirm("\nApply this plan?", nobody_answers) {
             Ok(Answer::Yes) => {}
             Ok(Answer::No) => {
                 output.note("Not applied. Nothing was changed.");
@@ -75,7 +77,8 @@ async fn decide(
 
 /// Applies and prints how it ended.
 pub async fn apply(session: &mut Session, plan: &SavedPlan, patience: Duration, output: &Output) -> Outcome {
-    let events = |event: Event| progress(output, &event);
+    let events = |event: Event| output.event(&event);
+    output.doing("Taking the lock");
     let mut runner = runner(session, &events);
     match runner.apply(plan, patience).await {
         Ok(end) => report(&end, output),
@@ -95,26 +98,6 @@ pub fn runner<'a>(session: &'a mut Session, events: &'a crate::apply::Events<'a>
         events,
         runner: format!("{user}@{host}, pid {}", std::process::id()),
     }
-}
-
-/// Says what happens, a line each.
-pub fn progress(output: &Output, event: &Event) {
-    let line = match event {
-        Event::Opened { run } => format!("Run {run}"),
-        Event::Recovering { run } => format!("An unfinished run is finished first: {run}"),
-        Event::Phase(Phase::Stage) => "Staging (nobody sees it yet)".to_owned(),
-        Event::Phase(Phase::Transaction) => "Transaction".to_owned(),
-        Event::Phase(Phase::Settle) => "Settling".to_owned(),
-        Event::Phase(Phase::Sweep) => "Sweeping".to_owned(),
-        Event::Copied { set, done, of } => format!("  {set}: {done} of {of} points taken over"),
-        Event::Embedded { set, done, of } => format!("  {set}: {done} of {of} chunks embedded"),
-        Event::Called { title, done, of, .. } if done < of => format!("  {title}: {done} of {of}"),
-        Event::Called { .. } => return,
-        Event::StepDone { step, title } => format!("  step {step}: {title}"),
-        Event::Decided => "Decided: PostgreSQL has committed".to_owned(),
-        Event::Undoing { why } => format!("Going back: {}", crate::report::escape::terminal(why)),
-    };
-    output.note(&line);
 }
 
 /// Prints how a run ended and gives the outcome.

@@ -3,18 +3,26 @@
 use std::path::Path;
 
 use crate::cli::args::{PlanFormat, ShowArgs};
-use crate::cli::{Outcome, Output};
+use crate::cli::{Outcome, Output, Reader};
 use crate::plan::{LoadError, SavedPlan};
-use crate::report::{plan_json, plan_markdown, plan_text};
+use crate::report::{plan_json, plan_markdown, plan_messages, plan_text, verdict};
 
 /// Shows a saved plan.
 pub fn run(args: &ShowArgs, output: &Output) -> Outcome {
     match load(&args.plan, output) {
         Ok(plan) => {
-            output.result(&written(&plan, args.format, output));
+            tell(&plan, args.format, output);
             Outcome::Success
         }
         Err(outcome) => outcome,
+    }
+}
+
+/// Tells a plan: in the chosen format, or as messages of the stream.
+pub fn tell(plan: &SavedPlan, format: PlanFormat, output: &Output) {
+    match output.reader() {
+        Reader::People => output.result(&written(plan, format, output)),
+        Reader::Machine => output.messages(plan_messages(plan), &verdict(plan).join(" ")),
     }
 }
 

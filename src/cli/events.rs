@@ -1,0 +1,36 @@
+//! Tells the events of a run to people: sentences, and counts for what is long.
+
+use super::Output;
+use super::progress::Progress;
+use crate::apply::Event;
+use crate::plan::Phase;
+use crate::report::escape;
+
+/// What is counted in a step that calls functions.
+const CALLS: &str = "calls";
+
+/// Tells one event.
+pub(super) fn tell(output: &Output, progress: &Progress, event: &Event) {
+    let count = |subject: &str, noun: &str, done: &usize, of: &usize| {
+        progress.count(&escape::terminal(subject), noun, *done as u64, *of as u64);
+    };
+    match event {
+        Event::Opened { run } => output.note(&format!("Run {run}")),
+        Event::Recovering { run } => output.note(&format!("An unfinished run is finished first: {run}")),
+        Event::Phase(Phase::Stage) => progress.doing("Staging (nobody sees it yet)"),
+        Event::Phase(Phase::Transaction) => progress.doing("Transaction"),
+        Event::Phase(Phase::Settle) => progress.doing("Settling"),
+        Event::Phase(Phase::Sweep) => progress.doing("Sweeping"),
+        Event::Copied { set, done, of } => count(set, "points taken over", done, of),
+        Event::Embedded { set, done, of } => count(set, "chunks embedded", done, of),
+        // The step's own line says that all of them are done.
+        Event::Called { title, done, of, .. } if done >= of => progress.counted(&escape::terminal(title), CALLS),
+        Event::Called { title, done, of, .. } => count(title, CALLS, done, of),
+        Event::StepDone { step, title } => output.note(&format!("  step {step}: {}", escape::terminal(title))),
+        Event::Decided => output.note("Decided: PostgreSQL has committed"),
+        Event::Undoing { why } => {
+            output.note(&format!("Going back: {}", escape::terminal(why)));
+            progress.doing("Going back");
+        }
+    }
+}
