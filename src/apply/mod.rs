@@ -5,6 +5,7 @@
 //! journal   what has been intended and done, in PostgreSQL
 //! lease     one runner at a time, by a session advisory lock
 //! stage     fills new collections that nobody sees yet
+//! record    what runs leave behind, read for people
 //! recheck   locks what the plan read and compares it with the baseline
 //! work      the steps inside the transaction
 //! run       does what the machine says
@@ -20,6 +21,7 @@ mod journal;
 mod lease;
 mod machine;
 mod recheck;
+mod record;
 mod run;
 mod schema;
 mod stage;
@@ -30,6 +32,9 @@ pub use error::ApplyError;
 pub use journal::{Entry, RunRow, read_entries, read_runs};
 pub use lease::{LEASE_KEY, Lease};
 pub use machine::{Effect, Outcome, RunState, fold, next};
+pub use record::{
+    ApprovalRow, RunLine, RunRecord, Stretch, TimedEntry, find_runs, read_history, read_record, stretches,
+};
 pub use run::{Event, Events, RunEnd, Runner};
 pub use schema::{SCHEMA_VERSION, init, init_sql};
 pub use standing::Standing;

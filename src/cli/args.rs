@@ -157,6 +157,17 @@ pub enum DataFormat {
     Json,
 }
 
+/// How a report that is no plan is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    Text,
+    /// For machines, with a format_version.
+    Json,
+    /// For a comment or a page.
+    Markdown,
+}
+
 /// How a graph is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum GraphFormat {
@@ -213,16 +224,19 @@ pub struct PlanArgs {
     pub json: bool,
 }
 
-/// Show a saved plan
+/// Show a saved plan, or a run with what it changed
+///
+/// A run is shown with who ran and approved it, how long each phase took, and its plan.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = "Examples:
   enact show plan.json --verbose
-  enact show plan.json --format markdown > comment.md")]
+  enact show plan.json --format markdown > comment.md
+  enact show 01a204bc-79b8")]
 pub struct ShowArgs {
-    /// The saved plan, as `enact plan --out` wrote it
-    #[arg(value_name = "FILE")]
-    pub plan: PathBuf,
-    /// How the plan is written to stdout
+    /// A file that `enact plan --out` wrote, or the beginning of a run's id
+    #[arg(value_name = "FILE|RUN")]
+    pub subject: PathBuf,
+    /// How it is written to stdout
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub format: PlanFormat,
 }
@@ -309,14 +323,14 @@ pub struct StatusArgs {
 
 /// List runs, the newest first
 #[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = "Example:\n  enact history --limit 5")]
+#[command(after_help = "Examples:\n  enact history --limit 5\n  enact history --format markdown")]
 pub struct HistoryArgs {
     /// How many runs at most
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub limit: u64,
     /// How the answer is written
-    #[arg(long, value_enum, default_value_t = DataFormat::Text)]
-    pub format: DataFormat,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub format: ReportFormat,
 }
 
 /// Run the embedded PostgreSQL and Qdrant of the project folder

@@ -18,6 +18,7 @@ pub mod layout;
 mod line;
 mod markdown;
 mod prose;
+mod run_record;
 mod runs;
 mod search;
 mod stream;
@@ -33,7 +34,8 @@ pub use diagnostic::{Color, render_diagnostics};
 pub use diagram::{GraphEdge, GraphNode, GraphView, graph_dot, graph_mermaid};
 pub use graph_view::{changes_view, declared_view};
 pub use markdown::{COMMENT_CHARS, plan_markdown};
-pub use runs::{SetView, StatusView, history_json, history_text, lock_text, status_json, status_text};
+pub use run_record::{history_json, history_markdown, history_text, run_json, run_markdown, run_text};
+pub use runs::{SetView, StatusView, lock_text, status_json, status_text};
 pub use search::{Hit, SearchView, search_json, search_text};
 pub use stream::{
     Activity, Level, Message, STREAM_VERSION, StreamLine, check_messages, diagnostic_message, event_message,
