@@ -98,6 +98,7 @@ pub enum Command {
     Demo(DemoArgs),
     Init(InitArgs),
     Validate(ValidateArgs),
+    Fmt(FmtArgs),
     Plan(PlanArgs),
     Show(ShowArgs),
     Apply(ApplyArgs),
@@ -110,6 +111,7 @@ pub enum Command {
     Status(StatusArgs),
     History(HistoryArgs),
     Completions(CompletionsArgs),
+    Man(ManArgs),
     Version(VersionArgs),
 }
 
@@ -125,12 +127,14 @@ impl Command {
             Command::Demo(_) | Command::Local(_) => false,
             Command::Init(_)
             | Command::Validate(_)
+            | Command::Fmt(_)
             | Command::Show(_)
             | Command::Search(_)
             | Command::Graph(_)
             | Command::Status(_)
             | Command::History(_)
             | Command::Completions(_)
+            | Command::Man(_)
             | Command::Version(_) => false,
         };
         if json { Reader::Machine } else { Reader::People }
@@ -201,6 +205,27 @@ pub struct InitArgs {}
 #[command(after_help = "Examples:\n  enact validate\n  enact validate --file plans/9000x-onboarding.yaml")]
 pub struct ValidateArgs {}
 
+/// Lay plan files out: one order of keys, two spaces for each level, comments kept
+///
+/// Writes the names of the files that it changes. What a file says is never changed: a file for which that cannot be
+/// held is left as it is.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:
+  enact fmt
+  enact fmt --check --diff
+  enact fmt - < draft.yaml")]
+pub struct FmtArgs {
+    /// Files, folders, or - for stdin to stdout [default: the plan files of the project]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Write no file; exit with 1 when one is not laid out so
+    #[arg(long)]
+    pub check: bool,
+    /// Show what changes in each file
+    #[arg(long)]
+    pub diff: bool,
+}
+
 /// Compare the plan files with both stores and say what would change
 ///
 /// Reads only. The plan goes to stdout; --out keeps it for review and for `enact apply FILE`.
@@ -208,7 +233,8 @@ pub struct ValidateArgs {}
 #[command(after_help = "Examples:
   enact plan
   enact plan --out plan.json --detailed-exitcode
-  enact plan --format markdown > comment.md")]
+  enact plan --format markdown > comment.md
+  enact plan --json | jq -r 'select(.type == \"planned_change\") | .address'")]
 pub struct PlanArgs {
     /// Save the plan to this file
     #[arg(long, value_name = "FILE")]
@@ -249,7 +275,8 @@ pub struct ShowArgs {
 #[command(after_help = "Examples:
   enact apply
   enact apply plan.json
-  enact apply --auto-approve --lock-timeout 60")]
+  enact apply --auto-approve --lock-timeout 60
+  enact apply plan.json --auto-approve --json > run.ndjson")]
 pub struct ApplyArgs {
     /// A saved plan
     #[arg(value_name = "FILE")]
@@ -346,16 +373,22 @@ pub struct LocalArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub enum LocalCommand {
     /// Start both and stay until Ctrl-C; any psql or Qdrant client can look in
+    #[command(after_help = "Example:\n  enact local up")]
     Up,
     /// Stop the servers that `enact local up` started
+    #[command(after_help = "Example:\n  enact local down")]
     Down,
     /// Delete all their data; asks first
+    #[command(after_help = "Example:\n  enact local reset --auto-approve")]
     Reset(LocalResetArgs),
     /// Say whether they run, and where
+    #[command(after_help = "Example:\n  enact local status")]
     Status,
     /// Load a folder of Markdown files as information units
+    #[command(after_help = "Example:\n  enact local load corpus/")]
     Load(LocalLoadArgs),
     /// Run a file of SQL statements on the embedded PostgreSQL, in one transaction
+    #[command(after_help = "Example:\n  enact local sql seed.sql")]
     Sql(LocalSqlArgs),
 }
 
@@ -390,6 +423,17 @@ pub struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
+}
+
+/// Write the man pages
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:
+  enact man --out /usr/local/share/man/man1
+  enact man | man -l -")]
+pub struct ManArgs {
+    /// A folder for a page of each command; without it, the page of enact goes to stdout
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// Say which Enact this is, and which saved plans it reads

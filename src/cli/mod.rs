@@ -56,6 +56,8 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Verify(verify) => commands::verify::run(&args.global, verify, output),
         Command::Graph(graph) => commands::graph::run(&args.global, graph, output),
         Command::Validate(ValidateArgs {}) => commands::validate::run(&args.global, output),
+        Command::Fmt(fmt) => commands::fmt::run(&args.global, fmt, output),
+        Command::Man(man) => commands::man::run(man, output),
         Command::Show(show) => commands::show::run(&args.global, show, output),
         Command::Completions(completions) => commands::completions::run(completions, output),
         Command::Version(version) => commands::version::run(version, output),

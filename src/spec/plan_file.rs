@@ -19,7 +19,7 @@ use crate::model::{Desired, Diagnostic, Diagnostics, Digest, Place, SourceFile, 
 pub(super) const PLAN_KEYS: &[&str] =
     &["enact", "plan", "units", "promotions", "rows", "chunk_policies", "vector_sets"];
 /// Sections that are known by name and not honoured yet: accepting one silently would promise what nothing keeps.
-const LATER_SECTIONS: &[&str] = &["protect", "retention", "gates", "checks"];
+pub(super) const LATER_SECTIONS: &[&str] = &["protect", "retention", "gates", "checks"];
 /// Keys that somebody may look for here and that belong to `enact.yaml`.
 const CONFIG_KEYS: &[&str] =
     &["environments", "default", "env_file", "postgres", "qdrant", "embedders", "binding", "roles"];
