@@ -109,7 +109,8 @@ impl Stage<'_> {
     fn masked(&mut self, text: &str) -> String {
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("  still: ")).collect();
         let text = lines.join("\n").replace(&self.folder.display().to_string(), "[DIR]");
-        if let Some(run) = text.split("Run ").skip(1).filter_map(|rest| rest.get(..36)).rfind(|id| is_uuid(id)) {
+        if let Some(run) = text.split("Run ").skip(1).filter_map(|rest| rest.get(..36)).filter(|id| is_uuid(id)).last()
+        {
             run.clone_into(&mut self.run);
         }
         masked(&text, &mut self.seen)
