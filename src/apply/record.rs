@@ -87,11 +87,15 @@ impl Stretch {
     /// What is done after an entry, until the next one.
     fn after(entry: &Entry) -> Option<Stretch> {
         match entry {
-            Entry::Opened { .. } | Entry::Staging { .. } | Entry::Staged { .. } => Some(Stretch::Stage),
+            Entry::Opened { .. }
+            | Entry::Staging { .. }
+            | Entry::Staged { .. }
+            | Entry::Spooling { .. }
+            | Entry::Spooled { .. } => Some(Stretch::Stage),
             Entry::Transacting => Some(Stretch::Transaction),
             Entry::Decided | Entry::Settling { .. } | Entry::Settled { .. } => Some(Stretch::Settle),
             Entry::Sweeping { .. } | Entry::Swept { .. } | Entry::Deferred { .. } => Some(Stretch::Sweep),
-            Entry::Undoing { .. } | Entry::Undone => Some(Stretch::Undo),
+            Entry::Undoing { .. } | Entry::Restored | Entry::Undone => Some(Stretch::Undo),
             Entry::Closed { .. } => None,
         }
     }
@@ -110,7 +114,7 @@ pub fn stretches(journal: &[TimedEntry]) -> Vec<(Stretch, Duration)> {
         }
     }
     // A plan that stages nothing spends no time with it.
-    let staged = journal.iter().any(|timed| matches!(timed.entry, Entry::Staging { .. }));
+    let staged = journal.iter().any(|timed| matches!(timed.entry, Entry::Staging { .. } | Entry::Spooling { .. }));
     out.retain(|(stretch, _)| staged || *stretch != Stretch::Stage);
     out
 }

@@ -26,6 +26,13 @@ pub(super) fn tell(output: &Output, progress: &Progress, event: &Event) {
         // The step's own line says that all of them are done.
         Event::Called { title, done, of, .. } if done >= of => progress.counted(&escape::terminal(title), CALLS),
         Event::Called { title, done, of, .. } => count(title, CALLS, done, of),
+        Event::Written { set, done, of } => count(set, "points written in place", done, of),
+        Event::Restoring { set } => {
+            output.note(&format!("  {}: points are put back as they were", escape::terminal(set)));
+        }
+        Event::Waiting { seconds } => progress
+            .doing(&format!("  waiting {seconds} s, until nothing that was sent before can take effect any more")),
+        Event::Reconnected => output.note("  the connection to PostgreSQL was lost and made anew"),
         Event::StepDone { step, title } => output.note(&format!("  step {step}: {}", escape::terminal(title))),
         Event::Decided => output.note("Decided: PostgreSQL has committed"),
         Event::Undoing { why } => {

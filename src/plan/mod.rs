@@ -12,6 +12,7 @@ mod pretty;
 mod records;
 mod saved;
 mod schema;
+mod sets;
 mod step;
 mod summary;
 

@@ -134,6 +134,18 @@ pub enum Message {
         /// Why.
         why: String,
     },
+    /// Points of a live collection are put back as they were.
+    Restoring {
+        /// The vector set.
+        set: String,
+    },
+    /// The run waits until nothing that was sent before can take effect any more.
+    Waiting {
+        /// Seconds, rounded up.
+        seconds: u64,
+    },
+    /// The connection to PostgreSQL was lost and made anew.
+    Reconnected,
     /// One check of a verification.
     Check {
         /// What should hold.
@@ -185,6 +197,8 @@ pub enum Activity {
     Copy,
     /// Chunks are embedded and written.
     Embed,
+    /// Points are written into a live collection.
+    Write,
     /// Functions of the database are called, once for each unit.
     Call,
 }
@@ -273,6 +287,10 @@ pub fn event_message(event: &Event) -> Message {
         Event::Copied { set, done, of } => progress(Activity::Copy, set, done, of),
         Event::Embedded { set, done, of } => progress(Activity::Embed, set, done, of),
         Event::Called { step: _, title, done, of } => progress(Activity::Call, title, done, of),
+        Event::Written { set, done, of } => progress(Activity::Write, set, done, of),
+        Event::Restoring { set } => Message::Restoring { set: set.clone() },
+        Event::Waiting { seconds } => Message::Waiting { seconds: *seconds },
+        Event::Reconnected => Message::Reconnected,
         Event::StepDone { step, title } => Message::StepDone { step: *step, title: title.clone() },
         Event::Decided => Message::Decided,
         Event::Undoing { why } => Message::Undoing { why: why.clone() },

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::show::{load, tell};
 use crate::apply::{ApplyError, Event, RunEnd, Runner};
 use crate::cli::args::{ApplyArgs, GlobalArgs, PlanFormat};
+use crate::cli::interrupt::stop_on_interrupt;
 use crate::cli::session::{Session, block_on, configure, load_desired, observe_failed, store_failed, with_sources};
 use crate::cli::{Answer, Outcome, Output, Reader, confirm};
 use crate::observe::ObserveError;
@@ -91,13 +92,10 @@ pub fn runner<'a>(session: &'a mut Session, events: &'a crate::apply::Events<'a>
     let user = std::env::var("USER").unwrap_or_else(|_| "unknown user".to_owned());
     let host =
         std::fs::read_to_string("/etc/hostname").map_or_else(|_| "unknown host".to_owned(), |t| t.trim().to_owned());
-    Runner {
-        store: &mut session.postgres,
-        vectors: &session.qdrant,
-        makers: &session.makers,
-        events,
-        runner: format!("{user}@{host}, pid {}", std::process::id()),
-    }
+    let who = format!("{user}@{host}, pid {}", std::process::id());
+    let mut runner = Runner::new(&mut session.postgres, &session.qdrant, &session.makers, events, who);
+    runner.stop = stop_on_interrupt();
+    runner
 }
 
 /// Prints how a run ended and gives the outcome.
@@ -111,6 +109,7 @@ pub fn report(end: &RunEnd, output: &Output) -> Outcome {
             output.error(&with_sources(why), hint(why));
             match why {
                 ApplyError::Stale(_) => Outcome::Stale,
+                ApplyError::Interrupted => Outcome::Interrupted,
                 _ => Outcome::Undone,
             }
         }
@@ -136,7 +135,11 @@ pub fn failed(error: &ApplyError, output: &Output) -> Outcome {
         }
         ApplyError::InDoubt { .. } => {
             output.error(&error.to_string(), Some("enact resume looks whether it was committed, and goes on"));
-            Outcome::DecidedNotSettled
+            Outcome::InDoubt
+        }
+        ApplyError::Unfinished { .. } | ApplyError::LeaseLost | ApplyError::Interrupted => {
+            output.error(&error.to_string(), Some("enact status says where the run stands, enact resume goes on"));
+            Outcome::Unfinished
         }
         ApplyError::Observe(_)
         | ApplyError::Refused { .. }
