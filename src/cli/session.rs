@@ -117,11 +117,12 @@ impl Session {
             output.diagnostics(&found, &sources);
             Outcome::InvalidInput
         })?;
-        let makers = makers(&environment, &env_file).map_err(refuse)?;
+        // Before the secrets: a command that gives one may take its time.
         output.doing(match &environment.stores {
             Stores::Local { .. } => "Opening the embedded stores",
             Stores::Remote { .. } => "Connecting to PostgreSQL and Qdrant",
         });
+        let makers = makers(&environment, &env_file).map_err(refuse)?;
         let targets = targets(&environment, &env_file, global, output).await?.map_err(refuse)?;
         let postgres = Postgres::connect(&targets.postgres).await;
         let qdrant = match &postgres {

@@ -26,6 +26,7 @@ pub fn play(case: &str, folder: &Path, project: Option<&Project>) {
     let found = stage.page(&page);
     if std::env::var_os("ENACT_BLESS").is_some() {
         std::fs::write(&path, &found).unwrap();
+        return;
     }
     assert!(found == page, "{case} is not as it was. It is now:\n{found}");
 }
@@ -43,8 +44,13 @@ impl Stage<'_> {
         let (mut out, mut lines) = (String::new(), page.lines());
         while let Some(line) = lines.next() {
             out.push_str(&format!("{line}\n"));
-            let Some(language) = line.strip_prefix("```") else { continue };
-            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            let language = line.trim_start_matches('`');
+            // A fence is longer than those that a command writes.
+            let fence = &line[..line.len() - language.len()];
+            if fence.len() < 3 {
+                continue;
+            }
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != fence).collect();
             match language.split_once(' ') {
                 None if language == "console" => {
                     let commands = block.iter().filter_map(|line| line.strip_prefix("$ "));
@@ -64,7 +70,7 @@ impl Stage<'_> {
                 }
                 None => panic!("a block of {language:?}"),
             }
-            out.push_str("```\n");
+            out.push_str(&format!("{fence}\n"));
         }
         out
     }

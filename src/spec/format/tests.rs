@@ -70,10 +70,9 @@ fn what_cannot_be_moved_is_refused_and_what_is_no_mapping_is_left() {
 }
 
 #[test]
-fn the_examples_are_laid_out_already() {
-    for (file, text) in [("charter", include_str!("../../../examples/charter/plans/charter.yaml"))] {
-        assert_eq!(format_plan(file, text).as_deref(), Ok(text));
-    }
+fn the_charter_is_laid_out_already() {
+    let text = include_str!("../../../examples/charter/plans/charter.yaml");
+    assert_eq!(format_plan("charter.yaml", text).as_deref(), Ok(text));
 }
 
 /// A value, written as block or flow at an indentation.
