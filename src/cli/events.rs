@@ -15,8 +15,8 @@ pub(super) fn tell(output: &Output, progress: &Progress, event: &Event) {
         progress.count(&escape::terminal(subject), noun, *done as u64, *of as u64);
     };
     match event {
-        Event::Opened { run } => output.note(&format!("Run {run}")),
-        Event::Recovering { run } => output.note(&format!("An unfinished run is finished first: {run}")),
+        Event::Opened { run } => progress.line(&format!("Run {run}")),
+        Event::Recovering { run } => progress.line(&format!("An unfinished run is finished first: {run}")),
         Event::Phase(Phase::Stage) => progress.doing("Staging (nobody sees it yet)"),
         Event::Phase(Phase::Transaction) => progress.doing("Transaction"),
         Event::Phase(Phase::Settle) => progress.doing("Settling"),
@@ -28,13 +28,13 @@ pub(super) fn tell(output: &Output, progress: &Progress, event: &Event) {
         Event::Called { title, done, of, .. } => count(title, CALLS, done, of),
         Event::Written { set, done, of } => count(set, "points written in place", done, of),
         Event::Restoring { set } => {
-            output.note(&format!("  {}: points are put back as they were", escape::terminal(set)));
+            progress.line(&format!("  {}: points are put back as they were", escape::terminal(set)));
         }
         Event::Waiting { seconds } => progress
             .doing(&format!("  waiting {seconds} s, until nothing that was sent before can take effect any more")),
-        Event::Reconnected => output.note("  the connection to PostgreSQL was lost and made anew"),
-        Event::StepDone { step, title } => output.note(&format!("  step {step}: {}", escape::terminal(title))),
-        Event::Decided => output.note("Decided: PostgreSQL has committed"),
+        Event::Reconnected => progress.line("  the connection to PostgreSQL was lost and made anew"),
+        Event::StepDone { step, title } => progress.line(&format!("  step {step}: {}", escape::terminal(title))),
+        Event::Decided => progress.line("Decided: PostgreSQL has committed"),
         Event::Undoing { why } => {
             output.note(&format!("Going back: {}", escape::terminal(why)));
             progress.doing("Going back");

@@ -113,6 +113,14 @@ impl Progress {
         state.doing = Some(Doing { what: what.to_owned(), since: Instant::now(), spinner });
     }
 
+    /// Says something that was done.
+    pub fn line(&self, line: &str) {
+        match &self.shared.way {
+            Way::Silent => {}
+            Way::Lines | Way::Bars(_) => self.around(|| self.shared.write(line)),
+        }
+    }
+
     /// Counts something, such as `charter: chunks embedded`.
     pub fn count(&self, subject: &str, noun: &str, done: u64, of: u64) {
         let key = format!("{subject}\n{noun}");

@@ -24,7 +24,7 @@ pub fn run(args: &ManArgs, output: &Output) -> Outcome {
     };
     match write(folder, &pages) {
         Ok(()) => {
-            output.result(&format!("{} man pages are in {}.\n", pages.len(), folder.display()));
+            output.result(&format!("The man pages are in {}.\n", folder.display()));
             Outcome::Success
         }
         Err(error) => {
