@@ -10,6 +10,7 @@
 //! work      the steps inside the transaction
 //! in_place  writes points into live collections while it is open, and puts back what was there
 //! run       does what the machine says: `effects`, `event`, `stop`
+//! rehearse  everything up to the decision, then back
 //! standing  where an unfinished run stands, in words. Pure.
 //! ```
 //!
@@ -28,6 +29,7 @@ mod lease;
 mod machine;
 mod recheck;
 mod record;
+mod rehearse;
 mod run;
 mod schema;
 mod spool;
@@ -44,6 +46,7 @@ pub use machine::{Effect, Outcome, RunState, fold, next};
 pub use record::{
     ApprovalRow, RunLine, RunRecord, Stretch, TimedEntry, find_runs, read_history, read_record, stretches,
 };
+pub use rehearse::{Contents, Pass, Refusals, Rehearsal, units_moved};
 pub use run::{RunEnd, Runner};
 pub use schema::{SCHEMA_VERSION, init, init_sql};
 pub use standing::Standing;

@@ -88,6 +88,7 @@ impl Stretch {
     fn after(entry: &Entry) -> Option<Stretch> {
         match entry {
             Entry::Opened { .. }
+            | Entry::Rehearsing
             | Entry::Staging { .. }
             | Entry::Staged { .. }
             | Entry::Spooling { .. }

@@ -162,6 +162,7 @@ fn head(record: &RunRecord) -> String {
 fn intro(record: &RunRecord) -> &'static str {
     match record.run.outcome.as_deref() {
         Some("applied") => "What it changed:",
+        Some("rehearsed") => "What it rehearsed; both stores are as they were before it:",
         Some(_) => "What it would have changed; both stores are as they were before it:",
         None => "What it changes:",
     }

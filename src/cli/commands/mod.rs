@@ -11,6 +11,7 @@ pub mod init;
 pub mod local;
 pub mod man;
 pub mod plan;
+pub mod rehearse;
 pub mod resume;
 pub mod search;
 pub mod show;
