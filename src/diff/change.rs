@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Address, Cell, Digest, LiveRow, PointId, RowKey, TableName, UnitFacts};
 
 /// One change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// The resource.
     pub address: Address,
@@ -21,7 +22,7 @@ pub struct Change {
 }
 
 /// What will happen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeDetail {
     /// A row is created, updated or deleted.
@@ -113,7 +114,7 @@ pub enum ChangeDetail {
 pub type PromotionRecordDetail = super::resolve::PromotionRecord;
 
 /// What happens to a row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RowChange {
     /// It is inserted with these values.
@@ -136,7 +137,7 @@ pub enum RowChange {
 }
 
 /// One column's change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldChange {
     /// The live value.
     pub before: Option<String>,
@@ -145,7 +146,7 @@ pub struct FieldChange {
 }
 
 /// Why something changes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// A plan file declares it and it is not there.
@@ -181,7 +182,7 @@ pub enum Reason {
 }
 
 /// How a vector set changes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct VectorChange {
     /// The set: the alias or collection that applications query.
     pub set: String,
@@ -204,7 +205,7 @@ pub struct VectorChange {
 }
 
 /// What becomes of the collection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CollectionChange {
     /// A new collection under the alias; nothing was there.
@@ -226,7 +227,7 @@ pub enum CollectionChange {
 }
 
 /// The points of one unit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UnitPoints {
     /// The unit's id.
     pub unit: String,
@@ -245,7 +246,7 @@ pub struct UnitPoints {
 }
 
 /// One row of the ledger to be recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerWrite {
     /// The unit's id.
     pub unit: String,
@@ -264,7 +265,7 @@ pub struct LedgerWrite {
 }
 
 /// One chunk as it will be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChunkPlan {
     /// Its place, from 0.
     pub ordinal: u32,
@@ -286,7 +287,7 @@ impl ChunkPlan {
 }
 
 /// Where a point's vectors come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChunkSource {
     /// The point is there already.
@@ -304,7 +305,7 @@ pub enum ChunkSource {
 }
 
 /// Something a reviewer should know.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// A stable code such as `W101`.
     pub code: String,

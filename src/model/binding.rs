@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ use super::diagnostic::Place;
 use super::name::TableName;
 
 /// One binding file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Binding {
     /// The name, as plans and messages show it.
@@ -67,7 +68,7 @@ impl BindingPlaces {
 }
 
 /// How units are read: `SELECT <expressions> FROM <from> WHERE <where>`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnitSource {
     /// The FROM item with its joins.
@@ -100,7 +101,7 @@ pub struct UnitSource {
 }
 
 /// States and transitions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LifecycleBinding {
     /// Every state a unit may be in by a transition.
@@ -110,7 +111,7 @@ pub struct LifecycleBinding {
 }
 
 /// One legal transition.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "RawTransition", into = "RawTransition")]
 pub struct Transition {
     /// The state before.
@@ -130,7 +131,7 @@ pub enum TransitionWork {
     Update(TableUpdate),
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawTransition {
     from: String,
@@ -166,7 +167,7 @@ impl From<Transition> for RawTransition {
 }
 
 /// A call whose arguments are filled from placeholders and passed by name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FunctionCall {
     /// Schema and name.
@@ -182,7 +183,7 @@ pub struct FunctionCall {
 pub type Argument = Value;
 
 /// An update of exactly one row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TableUpdate {
     /// The table.
@@ -194,7 +195,7 @@ pub struct TableUpdate {
 }
 
 /// What a promotion writes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PromotionBinding {
     /// How the set of units is hashed.
@@ -212,7 +213,7 @@ pub struct PromotionBinding {
 }
 
 /// SHA-256 over one line per unit, sorted by bytes and joined by a newline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetHash {
     /// The template of a line.
@@ -220,7 +221,7 @@ pub struct SetHash {
 }
 
 /// The template of one kind of row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RowTemplate {
     /// What people call it.
@@ -236,7 +237,7 @@ pub struct RowTemplate {
 }
 
 /// How often a template is filled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TemplateScope {
     /// Once.
@@ -246,7 +247,7 @@ pub enum TemplateScope {
 }
 
 /// A column that refers to another table's column without a foreign key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SoftReference {
     /// The referring table.
@@ -260,7 +261,7 @@ pub struct SoftReference {
 }
 
 /// Where gates live: a table of keys and values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
     /// The table.
@@ -296,7 +297,7 @@ pub struct RetentionPolicy {
 }
 
 /// A cache that is stale after lifecycle changes until a function runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refresh {
     /// What people call it.
@@ -311,7 +312,7 @@ pub struct Refresh {
 }
 
 /// A one-row view or table and the texts its columns must have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatusCheck {
     /// The view.
@@ -321,7 +322,7 @@ pub struct StatusCheck {
 }
 
 /// The table that records which points exist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
     /// The table.
@@ -350,7 +351,7 @@ pub struct Ledger {
 }
 
 /// How an id is derived from a text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum IdScheme {
     /// A prefix, then as many hex digits of the text's MD5 as fill 32.

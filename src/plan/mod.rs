@@ -14,6 +14,7 @@ mod order;
 mod pretty;
 mod records;
 mod saved;
+mod schema;
 mod sets;
 mod step;
 mod summary;
@@ -27,6 +28,7 @@ pub use saved::{
     Baseline, CollectionBaseline, EnvironmentPin, FORMAT_MAJOR, FORMAT_VERSION, LoadError, Pins, RowBaseline,
     SavedPlan, SelectionPin,
 };
+pub use schema::saved_plan_schema;
 pub use step::{
     CallsWork, GateWork, ManagedWrite, PairedWork, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy,
     TransitionsWork, UpdateWork, VectorMaker, VectorWork, Work,

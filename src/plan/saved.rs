@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cost::EmbeddingTerms;
@@ -22,8 +23,9 @@ pub const FORMAT_MAJOR: u32 = 1;
 pub const FORMAT_VERSION: &str = "1.0";
 
 /// A plan that was saved, or is about to be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Enact saved plan")]
 pub struct SavedPlan {
     /// `MAJOR.MINOR`.
     pub format_version: String,
@@ -56,7 +58,7 @@ pub struct SavedPlan {
 }
 
 /// The environment a plan is for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EnvironmentPin {
     /// Its name.
     pub name: String,
@@ -76,7 +78,7 @@ pub struct EnvironmentPin {
 }
 
 /// What was observed, as digests: the apply compares.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Baseline {
     /// The database's epoch.
     pub epoch: Option<String>,
@@ -97,7 +99,7 @@ pub struct Baseline {
 }
 
 /// One row that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RowBaseline {
     /// The table.
     pub table: TableName,
@@ -110,7 +112,7 @@ pub struct RowBaseline {
 }
 
 /// One collection that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CollectionBaseline {
     /// The collection behind the name, `None` when there was none.
     pub collection: Option<String>,
@@ -123,7 +125,7 @@ pub struct CollectionBaseline {
 }
 
 /// What the steps stand on, so that the apply needs neither YAML nor binding file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pins {
     /// The binding.
     pub binding: Binding,
@@ -141,7 +143,7 @@ pub struct Pins {
 }
 
 /// One selection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SelectionPin {
     /// What uses it.
     pub of: Address,

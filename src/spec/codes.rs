@@ -72,6 +72,8 @@ codes! {
     BAD_BINDING = "E029" "binding cannot be used";
     /// A directory without plan files.
     NO_PLANS = "E030" "no plan files";
+    /// A plan file that `enact fmt` leaves as it is.
+    FORMAT = "E031" "cannot be formatted";
     /// A secret is written in place.
     LITERAL_SECRET = "W001" "secret written in a file";
 }
