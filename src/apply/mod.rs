@@ -5,8 +5,10 @@
 //! journal   what has been intended and done, in PostgreSQL
 //! lease     one runner at a time, by a session advisory lock
 //! stage     makes points that nobody sees yet, in new collections or kept in PostgreSQL (`spool`, `image`)
+//! record    what runs leave behind, read for people
 //! recheck   locks what the plan read and compares it with the baseline
 //! work      the steps inside the transaction
+//! guards    checks and protections, judged before the decision
 //! in_place  writes points into live collections while it is open, and puts back what was there
 //! run       does what the machine says: `effects`, `event`, `stop`
 //! approval  who let a plan be applied, and whether that is enough
@@ -23,12 +25,14 @@ mod approval;
 mod effects;
 mod error;
 mod event;
+mod guards;
 mod image;
 mod in_place;
 mod journal;
 mod lease;
 mod machine;
 mod recheck;
+mod record;
 mod rehearse;
 mod run;
 mod schema;
@@ -44,6 +48,9 @@ pub use event::{Event, Events};
 pub use journal::{Entry, RunRow, read_entries, read_probed, read_runs};
 pub use lease::{LEASE_KEY, Lease};
 pub use machine::{Effect, Outcome, RunState, fold, next};
+pub use record::{
+    ApprovalRow, RunLine, RunRecord, Stretch, TimedEntry, find_runs, read_history, read_record, stretches,
+};
 pub use rehearse::{Contents, Pass, Refusals, Rehearsal, units_moved};
 pub use run::{RunEnd, Runner};
 pub use schema::{SCHEMA_VERSION, init, init_sql, upgrade};

@@ -270,6 +270,8 @@ fn may_be_in_flight(error: &ApplyError) -> bool {
         ApplyError::Stale(_)
         | ApplyError::NotApproved(_)
         | ApplyError::Refused { .. }
+        | ApplyError::Protected(_)
+        | ApplyError::Check { .. }
         | ApplyError::RefusedOnPurpose { .. }
         | ApplyError::Observe(_)
         | ApplyError::Embed { .. }

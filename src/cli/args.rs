@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use super::Reader;
 pub use review::{ApproveArgs, DriftArgs, DriftFormat, PartialArgs};
 
 const EXAMPLES: &str = "\
@@ -64,6 +65,9 @@ pub struct GlobalArgs {
     /// Show every change, chunk and step one by one, and values whole
     #[arg(long, short, global = true)]
     pub verbose: bool,
+    /// Do not say what is being done; results, warnings and errors are said all the same
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
 }
 
 impl GlobalArgs {
@@ -97,6 +101,7 @@ pub enum Command {
     Demo(DemoArgs),
     Init(InitArgs),
     Validate(ValidateArgs),
+    Fmt(FmtArgs),
     Plan(PlanArgs),
     Preflight(PreflightArgs),
     Show(ShowArgs),
@@ -113,7 +118,37 @@ pub enum Command {
     Status(StatusArgs),
     History(HistoryArgs),
     Completions(CompletionsArgs),
+    Man(ManArgs),
     Version(VersionArgs),
+}
+
+impl Command {
+    /// Who reads stdout.
+    pub fn reader(&self) -> Reader {
+        let json = match self {
+            Command::Plan(PlanArgs { json, .. })
+            | Command::Apply(ApplyArgs { json, .. })
+            | Command::Resume(ResumeArgs { json })
+            | Command::Verify(VerifyArgs { json, .. }) => *json,
+            #[cfg(feature = "embedded")]
+            Command::Demo(_) | Command::Local(_) => false,
+            Command::Init(_)
+            | Command::Validate(_)
+            | Command::Fmt(_)
+            | Command::Show(_)
+            | Command::Rehearse(_)
+            | Command::Approve(_)
+            | Command::Drift(_)
+            | Command::Search(_)
+            | Command::Graph(_)
+            | Command::Status(_)
+            | Command::History(_)
+            | Command::Completions(_)
+            | Command::Man(_)
+            | Command::Version(_) => false,
+        };
+        if json { Reader::Machine } else { Reader::People }
+    }
 }
 
 /// How a plan is written.
@@ -134,6 +169,17 @@ pub enum DataFormat {
     Text,
     /// For machines, with a format_version.
     Json,
+}
+
+/// How a report that is no plan is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    Text,
+    /// For machines, with a format_version.
+    Json,
+    /// For a comment or a page.
+    Markdown,
 }
 
 /// How a graph is written.
@@ -169,6 +215,27 @@ pub struct InitArgs {}
 #[command(after_help = "Examples:\n  enact validate\n  enact validate --file plans/9000x-onboarding.yaml")]
 pub struct ValidateArgs {}
 
+/// Lay plan files out: one order of keys, two spaces for each level, comments kept
+///
+/// Writes the names of the files that it changes. What a file says is never changed: a file for which that cannot be
+/// held is left as it is.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:
+  enact fmt
+  enact fmt --check --diff
+  enact fmt - < draft.yaml")]
+pub struct FmtArgs {
+    /// Files, folders, or - for stdin to stdout [default: the plan files of the project]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Write no file; exit with 1 when one is not laid out so
+    #[arg(long)]
+    pub check: bool,
+    /// Show what changes in each file
+    #[arg(long)]
+    pub diff: bool,
+}
+
 /// Compare the plan files with both stores and say what would change
 ///
 /// Reads only. The plan goes to stdout; --out keeps it for review and for `enact apply FILE`.
@@ -176,7 +243,8 @@ pub struct ValidateArgs {}
 #[command(after_help = "Examples:
   enact plan
   enact plan --out plan.json --detailed-exitcode
-  enact plan --format markdown > comment.md")]
+  enact plan --format markdown > comment.md
+  enact plan --json | jq -r 'select(.type == \"planned_change\") | .address'")]
 pub struct PlanArgs {
     /// Save the plan to this file
     #[arg(long, value_name = "FILE")]
@@ -190,6 +258,9 @@ pub struct PlanArgs {
     /// What it is narrowed to.
     #[command(flatten)]
     pub partial: PartialArgs,
+    /// Write what happens as JSON, one object on each line of stdout, and nothing else there
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
 }
 
 /// Probe every channel that the plan files use: stores, roles, grants, gates, collections, embedders
@@ -203,16 +274,19 @@ pub struct PreflightArgs {
     pub format: DataFormat,
 }
 
-/// Show a saved plan
+/// Show a saved plan, or a run with what it changed
+///
+/// A run is shown with who ran and approved it, how long each phase took, and its plan.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = "Examples:
   enact show plan.json --verbose
-  enact show plan.json --format markdown > comment.md")]
+  enact show plan.json --format markdown > comment.md
+  enact show 01a204bc-79b8")]
 pub struct ShowArgs {
-    /// The saved plan, as `enact plan --out` wrote it
-    #[arg(value_name = "FILE")]
-    pub plan: PathBuf,
-    /// How the plan is written to stdout
+    /// A file that `enact plan --out` wrote, or the beginning of a run's id
+    #[arg(value_name = "FILE|RUN")]
+    pub subject: PathBuf,
+    /// How it is written to stdout
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub format: PlanFormat,
 }
@@ -225,7 +299,8 @@ pub struct ShowArgs {
 #[command(after_help = "Examples:
   enact apply
   enact apply plan.json
-  enact apply --auto-approve --lock-timeout 60")]
+  enact apply --auto-approve --lock-timeout 60
+  enact apply plan.json --auto-approve --json > run.ndjson")]
 pub struct ApplyArgs {
     /// A saved plan
     #[arg(value_name = "FILE")]
@@ -236,6 +311,9 @@ pub struct ApplyArgs {
     /// What it is narrowed to.
     #[command(flatten)]
     pub partial: PartialArgs,
+    /// Write what happens as JSON, one object on each line of stdout, and nothing else there
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Run a plan for real up to the decision, and go back
@@ -269,7 +347,11 @@ pub struct RehearseArgs {
 /// Go on with a run that was interrupted, from where it stopped; what fails before the decision goes back
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = "Example:\n  enact resume")]
-pub struct ResumeArgs {}
+pub struct ResumeArgs {
+    /// Write what happens as JSON, one object on each line of stdout, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Compare both stores with what was applied, point by point
 ///
@@ -280,6 +362,9 @@ pub struct VerifyArgs {
     /// How the answer is written
     #[arg(long, value_enum, default_value_t = DataFormat::Text)]
     pub format: DataFormat,
+    /// Write what happens as JSON, one object on each line of stdout, and nothing else there
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
 }
 
 /// Search a vector set as an application would
@@ -320,14 +405,14 @@ pub struct StatusArgs {
 
 /// List runs, the newest first
 #[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = "Example:\n  enact history --limit 5")]
+#[command(after_help = "Examples:\n  enact history --limit 5\n  enact history --format markdown")]
 pub struct HistoryArgs {
     /// How many runs at most
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub limit: u64,
     /// How the answer is written
-    #[arg(long, value_enum, default_value_t = DataFormat::Text)]
-    pub format: DataFormat,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub format: ReportFormat,
 }
 
 /// Run the embedded PostgreSQL and Qdrant of the project folder
@@ -343,16 +428,22 @@ pub struct LocalArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub enum LocalCommand {
     /// Start both and stay until Ctrl-C; any psql or Qdrant client can look in
+    #[command(after_help = "Example:\n  enact local up")]
     Up,
     /// Stop the servers that `enact local up` started
+    #[command(after_help = "Example:\n  enact local down")]
     Down,
     /// Delete all their data; asks first
+    #[command(after_help = "Example:\n  enact local reset --auto-approve")]
     Reset(LocalResetArgs),
     /// Say whether they run, and where
+    #[command(after_help = "Example:\n  enact local status")]
     Status,
     /// Load a folder of Markdown files as information units
+    #[command(after_help = "Example:\n  enact local load corpus/")]
     Load(LocalLoadArgs),
     /// Run a file of SQL statements on the embedded PostgreSQL, in one transaction
+    #[command(after_help = "Example:\n  enact local sql seed.sql")]
     Sql(LocalSqlArgs),
 }
 
@@ -387,6 +478,17 @@ pub struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
+}
+
+/// Write the man pages
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:
+  enact man --out /usr/local/share/man/man1
+  enact man | man -l -")]
+pub struct ManArgs {
+    /// A folder for a page of each command; without it, the page of enact goes to stdout
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// Say which Enact this is, and which saved plans it reads

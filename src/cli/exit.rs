@@ -76,6 +76,27 @@ impl Outcome {
         }
     }
 
+    /// The code's name, for machines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Success => "success",
+            Outcome::ChangesPresent => "changes_present",
+            Outcome::Error => "error",
+            Outcome::InvalidInput => "invalid_input",
+            Outcome::Stale => "stale",
+            Outcome::Undone => "undone",
+            Outcome::InDoubt => "in_doubt",
+            Outcome::Unfinished => "unfinished",
+            Outcome::DecidedNotSettled => "decided_not_settled",
+            Outcome::Locked => "locked",
+            Outcome::ApprovalMissing => "approval_missing",
+            Outcome::DifferenceFound => "difference_found",
+            Outcome::Usage => "usage",
+            Outcome::Interrupted => "interrupted",
+            Outcome::Bug => "bug",
+        }
+    }
+
     /// The code as `main` returns it.
     pub fn exit_code(self) -> ExitCode {
         ExitCode::from(self.code())

@@ -9,13 +9,16 @@
 
 pub mod args;
 pub mod commands;
+mod events;
 mod exit;
 mod interrupt;
 mod output;
 mod probing;
+mod progress;
 mod prompt;
 mod reach;
 mod session;
+mod stream;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
@@ -25,7 +28,7 @@ use clap::error::ErrorKind;
 
 use args::{Args, Command, InitArgs, ResumeArgs, ValidateArgs};
 pub use exit::Outcome;
-pub use output::Output;
+pub use output::{Output, Reader};
 pub use prompt::{Answer, PromptError, confirm};
 
 /// Runs one command line, of which the first argument is the program's name.
@@ -34,11 +37,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
         Ok(args) => args,
         Err(error) => return refuse(&error),
     };
-    let output = Output::new(&args.global);
+    let output = Output::new(&args.global, args.command.reader());
     let outcome = dispatch(&args, &output);
-    if let Some(verdict) = outcome.verdict() {
-        output.note(verdict);
-    }
+    output.end(outcome);
     outcome
 }
 
@@ -51,7 +52,7 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Approve(approve) => commands::approve::run(&args.global, approve, output),
         Command::Drift(drift) => commands::drift::run(&args.global, drift, output),
         Command::Apply(apply) => commands::apply::run(&args.global, apply, output),
-        Command::Resume(ResumeArgs {}) => commands::resume::run(&args.global, output),
+        Command::Resume(ResumeArgs { json: _ }) => commands::resume::run(&args.global, output),
         #[cfg(feature = "embedded")]
         Command::Demo(demo) => commands::demo::run(&args.global, demo, output),
         #[cfg(feature = "embedded")]
@@ -62,7 +63,9 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Verify(verify) => commands::verify::run(&args.global, verify, output),
         Command::Graph(graph) => commands::graph::run(&args.global, graph, output),
         Command::Validate(ValidateArgs {}) => commands::validate::run(&args.global, output),
-        Command::Show(show) => commands::show::run(show, output),
+        Command::Fmt(fmt) => commands::fmt::run(&args.global, fmt, output),
+        Command::Man(man) => commands::man::run(man, output),
+        Command::Show(show) => commands::show::run(&args.global, show, output),
         Command::Completions(completions) => commands::completions::run(completions, output),
         Command::Version(version) => commands::version::run(version, output),
     }

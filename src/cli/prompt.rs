@@ -18,7 +18,7 @@ pub enum PromptError {
     #[error("this has to be confirmed and there is no terminal to ask on")]
     NoTerminal,
     /// Asking is forbidden.
-    #[error("this has to be confirmed and --no-input forbids to ask")]
+    #[error("this has to be confirmed, and --no-input or --json forbids to ask")]
     NoInput,
     /// The terminal failed.
     #[error("the answer cannot be read")]

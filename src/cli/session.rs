@@ -109,6 +109,11 @@ impl Session {
     /// # Errors
     /// What is wrong has been printed.
     pub async fn open(configured: Configured, global: &GlobalArgs, output: &Output) -> Result<Session, Outcome> {
+        // Before the secrets: a command that gives one may take its time.
+        output.doing(match &configured.environment.stores {
+            Stores::Local { .. } => "Opening the embedded stores",
+            Stores::Remote { .. } => "Connecting to PostgreSQL and Qdrant",
+        });
         reach(configured, global, output).await?.session(output).await
     }
 
@@ -131,6 +136,7 @@ impl Session {
     /// # Errors
     /// What is wrong has been printed.
     pub async fn plan(&mut self, desired: &Desired, sources: &Sources, output: &Output) -> Result<Built, Outcome> {
+        output.doing("Reading PostgreSQL and Qdrant, and comparing");
         let mut all = self.sources.clone();
         all.extend(sources.clone());
         let built = match self.try_plan(desired).await {
@@ -141,6 +147,7 @@ impl Session {
             }
         };
         if !built.plan.is_empty() {
+            output.doing("Probing what the plan needs");
             let needs = Needs::of_plan(&built.plan, &Places::of(desired), &self.environment);
             let found = self.probe(&needs).await.map_err(|error| store_failed(output, &error))?;
             let found = diagnostics(&found);

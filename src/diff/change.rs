@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Address, Cell, Digest, LiveRow, PointId, RowKey, TableName, UnitFacts};
 
 /// One change.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// The resource.
     pub address: Address,
@@ -21,7 +22,7 @@ pub struct Change {
 }
 
 /// What will happen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeDetail {
     /// A row is created, updated or deleted.
@@ -64,6 +65,47 @@ pub enum ChangeDetail {
     },
     /// A vector set changes.
     VectorSet(Box<VectorChange>),
+    /// A gate gets another value.
+    Gate {
+        /// Its name.
+        gate: String,
+        /// The live value.
+        before: String,
+        /// The value to be.
+        after: String,
+    },
+    /// The gate of a retention is opened, together with its pair.
+    Retention {
+        /// The gate.
+        gate: String,
+        /// The table whose old rows a job will delete.
+        table: TableName,
+        /// The column that says how old a row is.
+        column: String,
+        /// Rows that are too old now.
+        old: u64,
+        /// How long a row is kept, as written.
+        keep: String,
+        /// The check that has to hold.
+        check: String,
+        /// The first day.
+        not_before: Option<String>,
+        /// The gate's live value.
+        before: String,
+        /// Its value to be.
+        after: String,
+    },
+    /// A check or a protection is written down, for later verifications.
+    Guard {
+        /// Its name.
+        name: String,
+        /// What it is, for people.
+        what: String,
+        /// How many things it covers.
+        count: u64,
+        /// What is written down.
+        record: Box<serde_json::Value>,
+    },
     /// A resource left the plan files; what it made stays, Enact no longer manages it.
     Forget,
 }
@@ -72,7 +114,7 @@ pub enum ChangeDetail {
 pub type PromotionRecordDetail = super::resolve::PromotionRecord;
 
 /// What happens to a row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RowChange {
     /// It is inserted with these values.
@@ -95,7 +137,7 @@ pub enum RowChange {
 }
 
 /// One column's change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldChange {
     /// The live value.
     pub before: Option<String>,
@@ -104,7 +146,7 @@ pub struct FieldChange {
 }
 
 /// Why something changes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// A plan file declares it and it is not there.
@@ -133,12 +175,14 @@ pub enum Reason {
     ShapeChanged(String),
     /// The database's epoch is not the one the set was written under.
     EpochChanged,
+    /// It moved since the last apply.
+    Moved,
     /// It is no longer in the plan files.
     NoLongerDeclared,
 }
 
 /// How a vector set changes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct VectorChange {
     /// The set: the alias or collection that applications query.
     pub set: String,
@@ -161,7 +205,7 @@ pub struct VectorChange {
 }
 
 /// What becomes of the collection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CollectionChange {
     /// A new collection under the alias; nothing was there.
@@ -183,7 +227,7 @@ pub enum CollectionChange {
 }
 
 /// The points of one unit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UnitPoints {
     /// The unit's id.
     pub unit: String,
@@ -202,7 +246,7 @@ pub struct UnitPoints {
 }
 
 /// One row of the ledger to be recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerWrite {
     /// The unit's id.
     pub unit: String,
@@ -221,7 +265,7 @@ pub struct LedgerWrite {
 }
 
 /// One chunk as it will be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChunkPlan {
     /// Its place, from 0.
     pub ordinal: u32,
@@ -243,7 +287,7 @@ impl ChunkPlan {
 }
 
 /// Where a point's vectors come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChunkSource {
     /// The point is there already.
@@ -261,7 +305,7 @@ pub enum ChunkSource {
 }
 
 /// Something a reviewer should know.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// A stable code such as `W101`.
     pub code: String,

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ use super::diagnostic::Place;
 use super::name::TableName;
 
 /// One binding file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Binding {
     /// The name, as plans and messages show it.
@@ -32,6 +33,9 @@ pub struct Binding {
     /// Where gates live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gates: Option<Gate>,
+    /// Where retention policies live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<RetentionPolicy>,
     /// Caches that lifecycle changes leave stale.
     #[serde(default)]
     pub refresh: Vec<Refresh>,
@@ -64,7 +68,7 @@ impl BindingPlaces {
 }
 
 /// How units are read: `SELECT <expressions> FROM <from> WHERE <where>`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnitSource {
     /// The FROM item with its joins.
@@ -97,7 +101,7 @@ pub struct UnitSource {
 }
 
 /// States and transitions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LifecycleBinding {
     /// Every state a unit may be in by a transition.
@@ -107,7 +111,7 @@ pub struct LifecycleBinding {
 }
 
 /// One legal transition.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "RawTransition", into = "RawTransition")]
 pub struct Transition {
     /// The state before.
@@ -127,7 +131,7 @@ pub enum TransitionWork {
     Update(TableUpdate),
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawTransition {
     from: String,
@@ -163,7 +167,7 @@ impl From<Transition> for RawTransition {
 }
 
 /// A call whose arguments are filled from placeholders and passed by name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FunctionCall {
     /// Schema and name.
@@ -179,7 +183,7 @@ pub struct FunctionCall {
 pub type Argument = Value;
 
 /// An update of exactly one row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TableUpdate {
     /// The table.
@@ -191,7 +195,7 @@ pub struct TableUpdate {
 }
 
 /// What a promotion writes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PromotionBinding {
     /// How the set of units is hashed.
@@ -209,7 +213,7 @@ pub struct PromotionBinding {
 }
 
 /// SHA-256 over one line per unit, sorted by bytes and joined by a newline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetHash {
     /// The template of a line.
@@ -217,7 +221,7 @@ pub struct SetHash {
 }
 
 /// The template of one kind of row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RowTemplate {
     /// What people call it.
@@ -233,7 +237,7 @@ pub struct RowTemplate {
 }
 
 /// How often a template is filled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TemplateScope {
     /// Once.
@@ -243,7 +247,7 @@ pub enum TemplateScope {
 }
 
 /// A column that refers to another table's column without a foreign key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SoftReference {
     /// The referring table.
@@ -257,7 +261,7 @@ pub struct SoftReference {
 }
 
 /// Where gates live: a table of keys and values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
     /// The table.
@@ -272,8 +276,28 @@ pub struct Gate {
     pub shut: String,
 }
 
+/// A table with one policy for each table whose old rows a job deletes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionPolicy {
+    /// The table.
+    pub table: TableName,
+    /// The column with the name of the table that a policy is for, with or without its schema.
+    pub target: String,
+    /// The column with the name of the column that says how old a row is.
+    pub column: String,
+    /// The column with the number of days that a row is kept.
+    pub keep_days: String,
+    /// The column with the values that a row's own `scope_column` must have (an array of texts); NULL for every row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The column of the table itself that `scope` is compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope_column: Option<String>,
+}
+
 /// A cache that is stale after lifecycle changes until a function runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refresh {
     /// What people call it.
@@ -288,7 +312,7 @@ pub struct Refresh {
 }
 
 /// A one-row view or table and the texts its columns must have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatusCheck {
     /// The view.
@@ -298,7 +322,7 @@ pub struct StatusCheck {
 }
 
 /// The table that records which points exist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
     /// The table.
@@ -327,7 +351,7 @@ pub struct Ledger {
 }
 
 /// How an id is derived from a text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum IdScheme {
     /// A prefix, then as many hex digits of the text's MD5 as fill 32.

@@ -1,11 +1,12 @@
 //! Chunk policies: how a unit's body is cut and what text of a chunk is embedded.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::placeholder::{PlaceholderError, Template};
 
 /// How a unit becomes chunks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChunkPolicy {
     /// What finds the cuts.
     pub splitter: Splitter,
@@ -20,7 +21,7 @@ pub struct ChunkPolicy {
 }
 
 /// What finds the cuts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Splitter {
     /// Markdown structure first.
@@ -32,7 +33,7 @@ pub enum Splitter {
 }
 
 /// What becomes of a unit without a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EmptyBody {
     /// No chunk.
@@ -44,8 +45,9 @@ pub enum EmptyBody {
 }
 
 /// A template that holds `{chunk}`; other names are `title`, `address` and the binding's fields.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct ChunkTemplate {
     source: String,
     template: Template,

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::canonical::Digest;
 use super::chunk_policy::ChunkPolicy;
 use super::diagnostic::{Place, Spot};
+use super::guard::{CheckResource, GateResource, Protection, Retention};
 use super::name::TableName;
 use super::selection::{Selection, UnitsRef};
 
@@ -26,10 +28,18 @@ pub struct Desired {
     pub chunk_policies: BTreeMap<String, Spot<ChunkPolicy>>,
     /// Vector sets by name.
     pub vector_sets: BTreeMap<String, VectorSet>,
+    /// Protections by name.
+    pub protect: BTreeMap<String, Protection>,
+    /// Checks by name.
+    pub checks: BTreeMap<String, CheckResource>,
+    /// Gates by their own name.
+    pub gates: BTreeMap<String, GateResource>,
+    /// Retentions by name.
+    pub retention: BTreeMap<String, Retention>,
 }
 
 /// One plan file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceFile {
     /// The path as given.
     pub path: String,
@@ -125,7 +135,7 @@ pub enum RowState {
 }
 
 /// One value of a row in a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cell {
     /// NULL.

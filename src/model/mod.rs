@@ -13,6 +13,7 @@ mod closest;
 mod desired;
 mod diagnostic;
 mod environment;
+mod guard;
 mod name;
 mod observed;
 mod placeholder;
@@ -21,8 +22,9 @@ mod selection;
 
 pub use approval::ApprovalRule;
 pub use binding::{
-    Argument, Binding, FunctionCall, Gate, IdScheme, Ledger, LifecycleBinding, PromotionBinding, Refresh, RowTemplate,
-    SetHash, SoftReference, StatusCheck, TableUpdate, TemplateScope, Transition, TransitionWork, UnitSource,
+    Argument, Binding, FunctionCall, Gate, IdScheme, Ledger, LifecycleBinding, PromotionBinding, Refresh,
+    RetentionPolicy, RowTemplate, SetHash, SoftReference, StatusCheck, TableUpdate, TemplateScope, Transition,
+    TransitionWork, UnitSource,
 };
 pub use canonical::{Digest, canonical_json, digest_of};
 pub use chunk_policy::{ChunkPolicy, ChunkTemplate, EmptyBody, Splitter, TemplateError};
@@ -34,6 +36,10 @@ pub use desired::{
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Place, Severity, Spot};
 pub use environment::{
     BindingRef, EmbedderConfig, Environment, PostgresConfig, QdrantConfig, Roles, SecretSource, Stores, Tls,
+};
+pub use guard::{
+    Answer, Check, CheckResource, Expected, FilterValue, GateResource, GuardFacts, Guarded, Guards, ItemsSeal,
+    PointsSeal, Protected, Protection, ProtectionPin, Retention, RetentionFacts, Seal, UnitSeal,
 };
 pub use name::{Address, NameError, TableName};
 pub use observed::{

@@ -5,10 +5,11 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The stable name of one resource.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Address(String);
 
@@ -43,6 +44,26 @@ impl Address {
         Address(format!("refresh.{name}"))
     }
 
+    /// Names a protection.
+    pub fn protect(name: &str) -> Address {
+        Address(format!("protect.{name}"))
+    }
+
+    /// Names a check.
+    pub fn check(name: &str) -> Address {
+        Address(format!("check.{name}"))
+    }
+
+    /// Names a gate.
+    pub fn gate(name: &str) -> Address {
+        Address(format!("gate.{name}"))
+    }
+
+    /// Names a retention.
+    pub fn retention(name: &str) -> Address {
+        Address(format!("retention.{name}"))
+    }
+
     /// Takes an address as it was written by Enact.
     pub fn from_text(text: impl Into<String>) -> Address {
         Address(text.into())
@@ -66,7 +87,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A table's schema and name. Written `schema.table`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct TableName {
     schema: String,

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::canonical::Digest;
+use super::guard::GuardFacts;
 use super::name::{Address, TableName};
 use super::points::{ChunkFacts, CollectionFacts, PointId};
 
@@ -43,6 +45,8 @@ pub struct Observed {
     pub points: BTreeMap<String, BTreeSet<PointId>>,
     /// Ledger rows by vector set and point key: status and digest.
     pub ledger: BTreeMap<String, BTreeMap<String, LedgerRow>>,
+    /// What the guards of the plan found.
+    pub guards: GuardFacts,
 }
 
 /// Names that were perhaps meant.
@@ -55,7 +59,7 @@ pub struct KnownNames {
 }
 
 /// A row that another one refers to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct ReferenceTarget {
     /// The table.
     pub table: TableName,
@@ -77,17 +81,17 @@ pub struct LedgerRow {
 }
 
 /// Key values as the database spells them, in key-column order.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct RowKey(pub Vec<String>);
 
 /// A live row: every column as the database spells it, `None` for NULL.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct LiveRow(pub BTreeMap<String, Option<String>>);
 
 /// One unit without its body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnitFacts {
     /// The id, as text.
     pub id: String,

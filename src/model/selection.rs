@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::diagnostic::Spot;
 
 /// What a unit's field must be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// Equal to one of these texts (never empty).
@@ -20,7 +21,7 @@ pub enum Condition {
 
 /// Units for which every condition holds. Keys are field names of the binding: `id`, `address`, `title`,
 /// `content_hash`, `lifecycle`, and the binding's own `fields`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Selection {
     /// Conditions by field name. None means every unit.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ObserveError;
 use super::expressions::check_expressions;
+use super::guards::{guard_gates, guard_tables, guard_units, observe_guards};
 use super::managed::{read_epoch, read_gates, read_managed, read_session_role};
 use super::rows::normalise;
 use super::units::expression;
@@ -66,7 +67,8 @@ pub async fn observe(
     check_names(request, &observed)?;
     let recipes = recipes(request)?;
     if let Some(gates) = &request.binding.gates {
-        observed.gates = read_gates(tx, gates, &gate_names(request.binding)).await?;
+        let names = gate_names(request.binding).into_iter().chain(guard_gates(request.desired)).collect();
+        observed.gates = read_gates(tx, gates, &names).await?;
     }
     observed.managed = read_managed(tx).await?;
     let filter = unit_filter(request.desired, &observed.managed);
@@ -83,6 +85,7 @@ pub async fn observe(
         }
     }
     observe_texts(tx, request, &resolved, &recipes, &mut observed).await?;
+    observed.guards = observe_guards(tx, vectors, request, &observed).await?;
     Ok(Observation { observed, resolved, recipes })
 }
 
@@ -156,6 +159,7 @@ fn names(request: &Request<'_>) -> (BTreeSet<TableName>, BTreeSet<TableName>) {
     tables.extend(binding.gates.iter().map(|gates| gates.table.clone()));
     tables.extend(binding.ledger.iter().map(|ledger| ledger.table.clone()));
     tables.extend(binding.refresh.iter().map(|refresh| refresh.status.view.clone()));
+    tables.extend(guard_tables(request));
     let mut functions = BTreeSet::new();
     for transition in &binding.lifecycle.transitions {
         match &transition.work {
@@ -283,7 +287,7 @@ fn binding_columns(binding: &Binding) -> Vec<(&TableName, Option<&str>)> {
 fn all_selections(desired: &Desired) -> Vec<(&Selection, &crate::model::Place)> {
     let named = desired.units.values().map(|named| (&named.selection, &named.place));
     let refs = desired.promotions.values().map(|p| &p.units).chain(desired.vector_sets.values().map(|s| &s.units));
-    let inline = refs.filter_map(|units| match units {
+    let inline = refs.chain(guard_units(desired)).filter_map(|units| match units {
         UnitsRef::Inline(spot) => Some((&spot.value, &spot.place)),
         UnitsRef::Named(_) => None,
     });

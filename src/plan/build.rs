@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::baseline::baseline;
 use super::calls::{empty_calls, fill_cells};
 use super::cost::EmbeddingTerms;
+use super::guards::guards;
 use super::lint::lint;
 use super::order::{graph_of, row_addresses};
 use super::partial::Partial;
@@ -76,6 +77,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
     builder.refreshes();
     builder.ledgers();
     builder.deletes();
+    builder.gates();
     builder.managed();
     builder.write_in_place();
     builder.settle_and_sweep();
@@ -105,6 +107,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
         steps,
         baseline: baseline(input, &selections),
         pins: pins(input, selections),
+        guards: guards(input),
     };
     plan.digest = plan.content_digest();
     Ok(Built { plan, graph })

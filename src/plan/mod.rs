@@ -8,12 +8,14 @@ mod build;
 mod calls;
 mod cost;
 mod lint;
+mod guards;
 mod moves;
 mod order;
 mod partial;
 mod pretty;
 mod records;
 mod saved;
+mod schema;
 mod sets;
 mod step;
 mod summary;
@@ -28,8 +30,9 @@ pub use saved::{
     Baseline, CollectionBaseline, EnvironmentPin, FORMAT_MAJOR, FORMAT_VERSION, LoadError, Pins, RowBaseline,
     SavedPlan, SelectionPin,
 };
+pub use schema::saved_plan_schema;
 pub use step::{
-    CallsWork, GateWork, ManagedWrite, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy, TransitionsWork,
-    UpdateWork, VectorMaker, VectorWork, Work,
+    CallsWork, GateWork, ManagedWrite, PairedWork, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy,
+    TransitionsWork, UpdateWork, VectorMaker, VectorWork, Work,
 };
 pub use summary::{LifecycleCounts, Summary, VectorCounts};

@@ -107,7 +107,12 @@ impl Builder<'_> {
                     forget.extend(under.cloned());
                     forget.push(change.address.clone());
                 }
-                ChangeDetail::Row { .. } | ChangeDetail::Lifecycle { .. } | ChangeDetail::Refresh { .. } => {}
+                ChangeDetail::Guard { record, .. } => write.extend(self.guard_record(change, record)),
+                ChangeDetail::Row { .. }
+                | ChangeDetail::Lifecycle { .. }
+                | ChangeDetail::Refresh { .. }
+                | ChangeDetail::Gate { .. }
+                | ChangeDetail::Retention { .. } => {}
             }
         }
         if !write.is_empty() || !forget.is_empty() {

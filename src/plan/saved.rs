@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cost::EmbeddingTerms;
@@ -13,7 +14,7 @@ use super::step::Step;
 use super::summary::Summary;
 use crate::diff::{Change, Drift, Finding};
 use crate::model::{
-    Address, ApprovalRule, Binding, ChunkPolicy, Digest, EmbedderIdentity, ReferenceTarget, RowKey, Selection,
+    Address, ApprovalRule, Binding, ChunkPolicy, Digest, EmbedderIdentity, Guards, ReferenceTarget, RowKey, Selection,
     SourceFile, TableName, canonical_json, digest_of,
 };
 
@@ -23,8 +24,9 @@ pub const FORMAT_MAJOR: u32 = 1;
 pub const FORMAT_VERSION: &str = "1.0";
 
 /// A plan that was saved, or is about to be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Enact saved plan")]
 pub struct SavedPlan {
     /// `MAJOR.MINOR`.
     pub format_version: String,
@@ -57,10 +59,13 @@ pub struct SavedPlan {
     pub baseline: Baseline,
     /// What the steps stand on.
     pub pins: Pins,
+    /// What must stay as it is and what must hold, judged last before the decision.
+    #[serde(default, skip_serializing_if = "Guards::is_empty")]
+    pub guards: Guards,
 }
 
 /// The environment a plan is for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EnvironmentPin {
     /// Its name.
     pub name: String,
@@ -83,7 +88,7 @@ pub struct EnvironmentPin {
 }
 
 /// What was observed, as digests: the apply compares.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Baseline {
     /// The database's epoch.
     pub epoch: Option<String>,
@@ -104,7 +109,7 @@ pub struct Baseline {
 }
 
 /// One row that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RowBaseline {
     /// The table.
     pub table: TableName,
@@ -117,7 +122,7 @@ pub struct RowBaseline {
 }
 
 /// One collection that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CollectionBaseline {
     /// The collection behind the name, `None` when there was none.
     pub collection: Option<String>,
@@ -130,7 +135,7 @@ pub struct CollectionBaseline {
 }
 
 /// What the steps stand on, so that the apply needs neither YAML nor binding file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pins {
     /// The binding.
     pub binding: Binding,
@@ -148,7 +153,7 @@ pub struct Pins {
 }
 
 /// One selection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SelectionPin {
     /// What uses it.
     pub of: Address,

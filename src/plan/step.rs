@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::diff::UnitPoints;
-use crate::model::{Address, Cell, Digest, StatusCheck, TableName, VectorParams};
+use crate::model::{Address, Cell, Check, Digest, StatusCheck, TableName, VectorParams};
 
 /// Stands in a record for the id of the run that writes it.
 pub const RUN_MARKER: &str = "{run}";
 
 /// One piece of work.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Its number, from 1, in the order of execution.
     pub id: u32,
@@ -31,7 +32,7 @@ pub struct Step {
 }
 
 /// The phases of an apply, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Invisible preparation.
@@ -45,7 +46,7 @@ pub enum Phase {
 }
 
 /// What a step does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
     /// Fills a new collection, or spools points for an in-place write.
@@ -71,6 +72,10 @@ pub enum Work {
     OpenGate(GateWork),
     /// Shuts it again.
     ShutGate(GateWork),
+    /// Gives a gate another value for good.
+    SetGate(GateWork),
+    /// Opens a gate for good, if its pair is there and its day has come.
+    OpenPaired(Box<PairedWork>),
     /// Writes down what is managed.
     RecordManaged {
         /// New or changed records.
@@ -107,7 +112,7 @@ pub enum Work {
 }
 
 /// Rows of one table with the same columns.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RowsWork {
     /// The table.
     pub table: TableName,
@@ -118,7 +123,7 @@ pub struct RowsWork {
 }
 
 /// Updates of one table with the same columns.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UpdateWork {
     /// The table.
     pub table: TableName,
@@ -131,7 +136,7 @@ pub struct UpdateWork {
 }
 
 /// A column or a function's parameter with the type the database spells.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Parameter {
     /// Its name.
     pub name: String,
@@ -140,7 +145,7 @@ pub struct Parameter {
 }
 
 /// Transitions of units, one call or update each, in order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TransitionsWork {
     /// The state before.
     pub from: String,
@@ -155,7 +160,7 @@ pub struct TransitionsWork {
 }
 
 /// What makes the transitions.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransitionBy {
     /// A function.
@@ -165,7 +170,7 @@ pub enum TransitionBy {
 }
 
 /// Calls of one function.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CallsWork {
     /// The function.
     pub function: TableName,
@@ -178,7 +183,7 @@ pub struct CallsWork {
 }
 
 /// A gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GateWork {
     /// Its name.
     pub gate: String,
@@ -194,8 +199,22 @@ pub struct GateWork {
     pub expect: String,
 }
 
-/// A record of what is managed.
+/// A gate that is opened only together with its pair.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PairedWork {
+    /// The gate.
+    pub gate: GateWork,
+    /// The first day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<String>,
+    /// The name of the check.
+    pub check: String,
+    /// What has to hold.
+    pub holds: Check,
+}
+
+/// A record of what is managed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ManagedWrite {
     /// The resource.
     pub address: Address,
@@ -206,7 +225,7 @@ pub struct ManagedWrite {
 }
 
 /// How points of one set are made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct VectorWork {
     /// The set.
     pub set: String,
@@ -237,7 +256,7 @@ pub struct VectorWork {
 }
 
 /// What makes one vector.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VectorMaker {
     /// An embedder by its name in `pins.embedders`.

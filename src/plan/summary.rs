@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::diff::{Change, ChangeDetail, ChunkSource, RowChange};
 
 /// What the verdict counts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// Rows to add.
     pub add: u64,
-    /// Rows to change.
+    /// Rows and gates to change.
     pub change: u64,
     /// Rows to destroy.
     pub destroy: u64,
@@ -27,7 +28,7 @@ pub struct Summary {
 }
 
 /// Lifecycle moves.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LifecycleCounts {
     /// Units to move.
     pub promote: u64,
@@ -36,7 +37,7 @@ pub struct LifecycleCounts {
 }
 
 /// Points.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VectorCounts {
     /// Texts to embed.
     pub embed: u64,
@@ -87,7 +88,8 @@ impl Summary {
                 }
             }
             ChangeDetail::Forget => self.forget += 1,
-            ChangeDetail::Promotion { .. } | ChangeDetail::Refresh { .. } => {}
+            ChangeDetail::Gate { .. } | ChangeDetail::Retention { .. } => self.change += 1,
+            ChangeDetail::Promotion { .. } | ChangeDetail::Refresh { .. } | ChangeDetail::Guard { .. } => {}
         }
     }
 }

@@ -254,7 +254,9 @@ impl Needs {
                 let columns = Columns::named(status.expect.keys().map(String::as_str));
                 self.table(role, &status.view, place).select.add(columns);
             }
-            Work::OpenGate(gate) | Work::ShutGate(gate) => self.gate(role, gate, place),
+            Work::OpenGate(gate) | Work::ShutGate(gate) | Work::SetGate(gate) => self.gate(role, gate, place),
+            // Its check is a query of the author, which was asked when planning.
+            Work::OpenPaired(paired) => self.gate(role, &paired.gate, place),
             // Enact's own schema is probed as a whole, for the session's own role.
             Work::RecordManaged { write: _, forget: _ } => {}
             Work::WriteVectors { set } => self.set(set, place).way = SetWay::InPlace,

@@ -1,6 +1,7 @@
 //! What happens to a thing: its symbol, its word and its colour, which always go together.
 
 use super::style::Role;
+use crate::diff::{ChangeDetail, CollectionChange, RowChange};
 
 /// What happens to a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +33,25 @@ impl Action {
         Action::Refresh,
         Action::Forget,
     ];
+
+    /// What a change does to its resource.
+    pub fn of(detail: &ChangeDetail) -> Action {
+        match detail {
+            ChangeDetail::Row { change: RowChange::Create { .. }, .. } => Action::Create,
+            ChangeDetail::Row { change: RowChange::Update { .. }, .. } => Action::Update,
+            ChangeDetail::Row { change: RowChange::Delete { .. }, .. } => Action::Delete,
+            ChangeDetail::Lifecycle { .. } => Action::Promote,
+            ChangeDetail::Promotion { .. } | ChangeDetail::Guard { .. } => Action::Create,
+            ChangeDetail::Gate { .. } | ChangeDetail::Retention { .. } => Action::Update,
+            ChangeDetail::Refresh { .. } => Action::Refresh,
+            ChangeDetail::VectorSet(set) => match &set.collection {
+                CollectionChange::New => Action::Create,
+                CollectionChange::Replace { .. } => Action::Replace,
+                CollectionChange::InPlace { .. } => Action::Update,
+            },
+            ChangeDetail::Forget => Action::Forget,
+        }
+    }
 
     /// The symbol.
     pub fn symbol(self) -> &'static str {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::action::Action;
 use super::diagram::{GraphEdge, GraphNode, GraphView};
-use crate::diff::{Change, ChangeDetail, CollectionChange, RowChange};
+use crate::diff::{Change, ChangeDetail};
 use crate::graph::{EdgeKind, Graph};
 use crate::model::{Address, Condition, Desired, RowResource, Selection, UnitsRef, VectorSpec};
 
@@ -51,31 +51,17 @@ fn rest_of(address: &Address) -> &str {
 
 fn changed(change: &Change) -> GraphNode {
     let address = &change.address;
-    let (label, action) = match &change.detail {
-        ChangeDetail::Row { change, .. } => {
-            let action = match change {
-                RowChange::Create { .. } => Action::Create,
-                RowChange::Update { .. } => Action::Update,
-                RowChange::Delete { .. } => Action::Delete,
-            };
-            (rest_of(address).to_owned(), action)
-        }
-        ChangeDetail::Lifecycle { unit, to, .. } => {
-            (format!("{}: {} -> {to}", unit.address, unit.lifecycle), Action::Promote)
-        }
-        ChangeDetail::Promotion { name, units, .. } => (format!("{name}, {units} units"), Action::Create),
-        ChangeDetail::Refresh { name, .. } => (name.clone(), Action::Refresh),
-        ChangeDetail::VectorSet(set) => {
-            let action = match &set.collection {
-                CollectionChange::New => Action::Create,
-                CollectionChange::Replace { .. } => Action::Replace,
-                CollectionChange::InPlace { .. } => Action::Update,
-            };
-            (set.set.clone(), action)
-        }
-        ChangeDetail::Forget => (rest_of(address).to_owned(), Action::Forget),
+    let label = match &change.detail {
+        ChangeDetail::Lifecycle { unit, to, .. } => format!("{}: {} -> {to}", unit.address, unit.lifecycle),
+        ChangeDetail::Promotion { name, units, .. } => format!("{name}, {units} units"),
+        ChangeDetail::Refresh { name, .. } | ChangeDetail::Guard { name, .. } => name.clone(),
+        ChangeDetail::VectorSet(set) => set.set.clone(),
+        ChangeDetail::Row { .. }
+        | ChangeDetail::Gate { .. }
+        | ChangeDetail::Retention { .. }
+        | ChangeDetail::Forget => rest_of(address).to_owned(),
     };
-    node(kind_of(address), address.as_str(), &label, Some(action))
+    node(kind_of(address), address.as_str(), &label, Some(Action::of(&change.detail)))
 }
 
 /// Draws what plan files declare.

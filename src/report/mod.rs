@@ -11,6 +11,7 @@ mod approval;
 mod body;
 mod body_chunks;
 mod body_drift;
+mod body_guards;
 mod body_rows;
 mod body_vectors;
 mod diagnostic;
@@ -23,9 +24,11 @@ mod line;
 mod markdown;
 mod preflight;
 mod prose;
+mod run_record;
 mod rehearsal;
 mod runs;
 mod search;
+mod stream;
 mod style;
 mod text;
 mod value;
@@ -42,8 +45,13 @@ pub use graph_view::{changes_view, declared_view};
 pub use markdown::{COMMENT_CHARS, plan_markdown};
 pub use preflight::{preflight_json, preflight_text, preflight_verdict};
 pub use rehearsal::{rehearsal_json, rehearsal_text, rehearsal_verdict};
-pub use runs::{Probed, SetView, StatusView, history_json, history_text, lock_text, status_json, status_text};
+pub use run_record::{history_json, history_markdown, history_text, run_json, run_markdown, run_text};
+pub use runs::{Probed, SetView, StatusView, lock_text, status_json, status_text};
 pub use search::{Hit, SearchView, search_json, search_text};
+pub use stream::{
+    Activity, Level, Message, STREAM_VERSION, StreamLine, check_messages, diagnostic_message, event_message,
+    plan_messages, stream_schema,
+};
 pub use style::{Role, paint};
 pub use text::{TextOptions, UNWRAPPED, plan_text};
 pub use verdict::{counts, verdict};

@@ -1,4 +1,4 @@
-//! Runs and where an environment stands, for a terminal and for machines.
+//! Where an environment stands, for a terminal and for machines.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 
 use super::layout::{Align, columns};
 use super::line::Line;
+use super::run_record::to_seconds;
 use super::style::{Role, paint};
 use super::words::number;
 use super::{TextOptions, escape};
 use crate::apply::{RunRow, Standing};
 
-/// The version of both JSON answers.
+/// The version of the JSON.
 const FORMAT_VERSION: &str = "1.0";
 /// Digits of a plan's digest in a table.
 const DIGEST_DIGITS: usize = 12;
@@ -157,13 +158,6 @@ fn run_rows(runs: &[RunRow], probed: &Probed, whole: bool) -> Vec<Vec<String>> {
     std::iter::once(heads).chain(runs.iter().map(row)).collect()
 }
 
-/// Leaves the fraction of a second out of a timestamp as PostgreSQL writes it.
-fn to_seconds(text: &str) -> String {
-    let Some((front, back)) = text.split_once('.') else { return text.to_owned() };
-    let zone = back.trim_start_matches(|c: char| c.is_ascii_digit());
-    format!("{front}{zone}")
-}
-
 /// Writes where an environment stands for machines.
 pub fn status_json(view: &StatusView) -> String {
     let StatusView { environment, binding, postgres, qdrant, schema, unfinished, lock, sets, runs, probed } = view;
@@ -192,23 +186,6 @@ pub fn status_json(view: &StatusView) -> String {
         "runs": runs_json(runs, probed),
     });
     format!("{answer:#}\n")
-}
-
-/// Writes runs as a table.
-pub fn history_text(runs: &[RunRow], probed: &Probed, options: &TextOptions) -> String {
-    if runs.is_empty() {
-        return "No run yet.\n".to_owned();
-    }
-    let mut lines = columns(&run_rows(runs, probed, options.verbose), &[]);
-    if let Some(head) = lines.first_mut() {
-        *head = paint(Role::Strong, head, options.color);
-    }
-    lines.into_iter().map(|line| line + "\n").collect()
-}
-
-/// Writes runs for machines.
-pub fn history_json(runs: &[RunRow], probed: &Probed) -> String {
-    format!("{:#}\n", json!({ "format_version": FORMAT_VERSION, "runs": runs_json(runs, probed) }))
 }
 
 fn runs_json(runs: &[RunRow], probed: &Probed) -> Value {
@@ -250,17 +227,6 @@ mod tests {
             closed_at: outcome.map(|_| "2026-03-12 10:00:02+00".to_owned()),
             outcome: outcome.map(str::to_owned),
         }
-    }
-
-    #[test]
-    fn history_is_a_table_and_open_runs_say_so() {
-        assert_eq!(
-            history_text(&[run(None), run(Some("applied"))], &Probed::new(), &PLAIN),
-            "RUN   OPENED                  CLOSED                  OUTCOME     ENVIRONMENT  ACTOR        PLAN\n\
-             0198  2026-03-12 10:00:00+00  -                       unfinished  local        enact\\u{1b}  0123456789ab\n\
-             0198  2026-03-12 10:00:00+00  2026-03-12 10:00:02+00  applied     local        enact\\u{1b}  0123456789ab\n"
-        );
-        assert_eq!(history_text(&[], &Probed::new(), &PLAIN), "No run yet.\n");
     }
 
     fn view() -> StatusView {

@@ -42,8 +42,6 @@ codes! {
     INVALID_VALUE = "E013" "value not allowed";
     /// The file is of another format version.
     VERSION = "E014" "unknown format version";
-    /// A section that this version does not know how to honour.
-    NOT_SUPPORTED = "E015" "not supported by this version";
     /// Two keys exclude each other.
     CONFLICT = "E016" "keys that exclude each other";
     /// A name refers to nothing.
@@ -74,6 +72,8 @@ codes! {
     BAD_BINDING = "E029" "binding cannot be used";
     /// A directory without plan files.
     NO_PLANS = "E030" "no plan files";
+    /// A plan file that `enact fmt` leaves as it is.
+    FORMAT = "E031" "cannot be formatted";
     /// A secret is written in place.
     LITERAL_SECRET = "W001" "secret written in a file";
 }

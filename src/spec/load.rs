@@ -17,23 +17,29 @@ use crate::model::{Desired, Diagnostic, Diagnostics, Place};
 pub fn load_plans(paths: &[PathBuf]) -> Result<(Desired, Diagnostics, Sources), (Diagnostics, Sources)> {
     let mut out = Diagnostics::default();
     let mut sources = Sources::default();
-    // By the file's identity, so that a file named twice is read once.
-    let mut files = BTreeMap::<PathBuf, String>::new();
-    for path in paths {
-        expand(path, &mut files, &mut out);
-    }
-    let mut texts = BTreeMap::<String, String>::new();
-    for (path, name) in files {
-        if let Some(text) = read_text(&path, &name, &mut sources, &mut out) {
-            texts.insert(name, text);
-        }
-    }
+    let texts = read_plan_texts(paths, &mut sources, &mut out);
     let texts: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let result = parse_plans(&texts, out);
     match result {
         Ok((desired, warnings)) => Ok((desired, warnings, sources)),
         Err(diagnostics) => Err((diagnostics, sources)),
     }
+}
+
+/// Reads the texts of plan files, by the name that a message calls them. A directory stands for the plan files in it.
+pub fn read_plan_texts(paths: &[PathBuf], sources: &mut Sources, out: &mut Diagnostics) -> BTreeMap<String, String> {
+    // By the file's identity, so that a file named twice is read once.
+    let mut files = BTreeMap::<PathBuf, String>::new();
+    for path in paths {
+        expand(path, &mut files, out);
+    }
+    let mut texts = BTreeMap::<String, String>::new();
+    for (path, name) in files {
+        if let Some(text) = read_text(&path, &name, sources, out) {
+            texts.insert(name, text);
+        }
+    }
+    texts
 }
 
 /// Reads one plan file's text.

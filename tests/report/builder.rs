@@ -34,6 +34,7 @@ impl PlanBuilder {
             steps: Vec::new(),
             baseline: Baseline::default(),
             pins: pins(),
+            guards: enact::model::Guards::default(),
         };
         PlanBuilder { plan, kept: 0 }
     }

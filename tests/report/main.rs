@@ -3,5 +3,6 @@
 mod builder;
 mod command_line;
 mod golden;
+mod help;
 mod properties;
 mod sizes;

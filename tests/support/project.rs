@@ -46,6 +46,12 @@ impl Project {
         self.folder.path()
     }
 
+    /// Where PostgreSQL and Qdrant are reached.
+    pub fn endpoints(&self) -> (String, String) {
+        let endpoints = self.servers.as_ref().expect("running servers").endpoints();
+        (endpoints.postgres.clone(), endpoints.qdrant.clone())
+    }
+
     /// The ids of all points behind the aliases, sorted.
     pub fn points(&self) -> Vec<String> {
         let url = self.servers.as_ref().expect("running servers").endpoints().qdrant.clone();

@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::show::{load, written};
+use super::show::{load, tell};
 use crate::apply::{ApplyError, Event, RunEnd, Runner, upgrade};
 use crate::cli::args::{ApplyArgs, GlobalArgs, PartialArgs, PlanFormat};
 use crate::cli::interrupt::stop_on_interrupt;
 use crate::cli::session::{Session, block_on, configure, load_desired, observe_failed, store_failed, with_sources};
-use crate::cli::{Answer, Outcome, Output, confirm};
+use crate::cli::{Answer, Outcome, Output, Reader, confirm};
 use crate::observe::ObserveError;
-use crate::plan::{Phase, SavedPlan};
+use crate::plan::SavedPlan;
 use crate::preflight::{Needs, Places, diagnostics};
 use crate::spec::Sources;
 
@@ -74,7 +74,7 @@ async fn decide(
     args: &ApplyArgs,
     output: &Output,
 ) -> Outcome {
-    output.result(&written(plan, PlanFormat::Text, output));
+    tell(plan, PlanFormat::Text, output);
     if plan.is_empty() {
         return Outcome::Success;
     }
@@ -86,7 +86,9 @@ async fn decide(
         return Outcome::ApprovalMissing;
     }
     if !args.auto_approve {
-        match confirm("\nApply this plan?", global.no_input) {
+        output.idle();
+        let nobody_answers = global.no_input || output.reader() == Reader::Machine;
+        match confirm("\nApply this plan?", nobody_answers) {
             Ok(Answer::Yes) => {}
             Ok(Answer::No) => {
                 output.note("Not applied. Nothing was changed.");
@@ -111,7 +113,8 @@ pub async fn apply(session: &mut Session, plan: &SavedPlan, patience: Duration, 
     if let Err(error) = upgrade(&mut session.postgres).await {
         return store_failed(output, &error);
     }
-    let events = |event: Event| progress(output, &event);
+    let events = |event: Event| output.event(&event);
+    output.doing("Taking the lock");
     let mut runner = runner(session, &events);
     match runner.apply(plan, patience).await {
         Ok(end) => report(&end, output),
@@ -153,32 +156,6 @@ pub fn client() -> String {
     let host =
         std::fs::read_to_string("/etc/hostname").map_or_else(|_| "unknown host".to_owned(), |t| t.trim().to_owned());
     format!("{user}@{host}")
-}
-
-/// Says what happens, a line each.
-pub fn progress(output: &Output, event: &Event) {
-    let line = match event {
-        Event::Opened { run } => format!("Run {run}"),
-        Event::Recovering { run } => format!("An unfinished run is finished first: {run}"),
-        Event::Phase(Phase::Stage) => "Staging (nobody sees it yet)".to_owned(),
-        Event::Phase(Phase::Transaction) => "Transaction".to_owned(),
-        Event::Phase(Phase::Settle) => "Settling".to_owned(),
-        Event::Phase(Phase::Sweep) => "Sweeping".to_owned(),
-        Event::Copied { set, done, of } => format!("  {set}: {done} of {of} points taken over"),
-        Event::Embedded { set, done, of } => format!("  {set}: {done} of {of} chunks embedded"),
-        Event::Called { title, done, of, .. } if done < of => format!("  {title}: {done} of {of}"),
-        Event::Called { .. } => return,
-        Event::Written { set, done, of } => format!("  {set}: {done} of {of} points written in place"),
-        Event::Restoring { set } => format!("  {set}: points are put back as they were"),
-        Event::Waiting { seconds } => {
-            format!("  waiting {seconds} s, until nothing that was sent before can take effect any more")
-        }
-        Event::Reconnected => "  the connection to PostgreSQL was lost and made anew".to_owned(),
-        Event::StepDone { step, title } => format!("  step {step}: {title}"),
-        Event::Decided => "Decided: PostgreSQL has committed".to_owned(),
-        Event::Undoing { why } => format!("Going back: {}", crate::report::escape::terminal(why)),
-    };
-    output.note(&line);
 }
 
 /// Prints how a run ended and gives the outcome.
@@ -231,6 +208,8 @@ pub fn failed(error: &ApplyError, output: &Output) -> Outcome {
         }
         ApplyError::Observe(_)
         | ApplyError::Refused { .. }
+        | ApplyError::Protected(_)
+        | ApplyError::Check { .. }
         | ApplyError::RefusedOnPurpose { .. }
         | ApplyError::Embed { .. }
         | ApplyError::Bm25(_)

@@ -6,10 +6,12 @@ pub mod completions;
 #[cfg(feature = "embedded")]
 pub mod demo;
 pub mod drift;
+pub mod fmt;
 pub mod graph;
 pub mod init;
 #[cfg(feature = "embedded")]
 pub mod local;
+pub mod man;
 pub mod plan;
 pub mod preflight;
 pub mod rehearse;

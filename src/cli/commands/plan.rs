@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::show::written;
+use super::show::tell;
 use crate::cli::args::{GlobalArgs, PlanArgs};
 use crate::cli::session::{Session, block_on, configure, load_desired};
 use crate::cli::{Outcome, Output};
@@ -40,7 +40,7 @@ fn finish(plan: &SavedPlan, args: &PlanArgs, output: &Output) -> Outcome {
         output.error(&format!("\"{}\" cannot be written: {error}", path.display()), None);
         return Outcome::Error;
     }
-    output.result(&written(plan, args.format, output));
+    tell(plan, args.format, output);
     if let Some(path) = &args.out {
         output.note(&format!("Saved to {}. Next: enact apply {}", path.display(), path.display()));
     }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::apply::{failed, planned, runner};
 use crate::apply::{Event, Pass, Refusals, Rehearsal, units_moved};
 use crate::cli::args::{DataFormat, GlobalArgs, RehearseArgs};
-use crate::cli::commands::apply::progress;
 use crate::cli::session::Session;
 use crate::cli::{Outcome, Output};
 use crate::plan::SavedPlan;
@@ -16,7 +15,8 @@ pub fn run(global: &GlobalArgs, args: &RehearseArgs, output: &Output) -> Outcome
     let rehearse = async |session: &mut Session, plan: &SavedPlan| {
         verdict(plan).iter().for_each(|line| output.note(line));
         let Some(refusals) = refusals(args, plan, output) else { return Outcome::InvalidInput };
-        let events = |event: Event| progress(output, &event);
+        let events = |event: Event| output.event(&event);
+        output.doing("Taking the lock");
         let patience = Duration::from_secs(global.lock_timeout);
         match runner(session, &events).rehearse(plan, refusals, patience).await {
             Ok(rehearsal) => {

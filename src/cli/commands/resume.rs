@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::apply::{failed, progress, report, runner};
+use super::apply::{failed, report, runner};
 use crate::apply::Event;
 use crate::cli::args::GlobalArgs;
 use crate::cli::session::{Session, block_on, configure};
@@ -19,7 +19,8 @@ pub fn run(global: &GlobalArgs, output: &Output) -> Outcome {
             Ok(session) => session,
             Err(outcome) => return outcome,
         };
-        let events = |event: Event| progress(output, &event);
+        let events = |event: Event| output.event(&event);
+        output.doing("Taking the lock");
         let end = runner(&mut session, &events).resume(Duration::from_secs(global.lock_timeout)).await;
         let outcome = match end {
             Ok(Some(end)) => report(&end, output),

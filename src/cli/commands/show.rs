@@ -1,20 +1,83 @@
-//! `enact show FILE`: a saved plan, checked and written as text, JSON or Markdown.
+//! `enact show FILE|RUN`: a saved plan, checked, or a run of the environment, as text, JSON or Markdown.
 
 use std::path::Path;
 
-use crate::cli::args::{PlanFormat, ShowArgs};
-use crate::cli::{Outcome, Output};
+use super::apply::failed;
+use super::status::schema_version;
+use crate::apply::{RunRecord, find_runs, read_record};
+use crate::cli::args::{GlobalArgs, PlanFormat, ShowArgs};
+use crate::cli::session::{Session, block_on, configure, observe_failed, store_failed};
+use crate::cli::{Outcome, Output, Reader};
+use crate::observe::ObserveError;
 use crate::plan::{LoadError, SavedPlan};
-use crate::report::{plan_json, plan_markdown, plan_text};
+use crate::report::{plan_json, plan_markdown, plan_messages, plan_text, run_json, run_markdown, run_text, verdict};
+use crate::spec::Sources;
 
-/// Shows a saved plan.
-pub fn run(args: &ShowArgs, output: &Output) -> Outcome {
-    match load(&args.plan, output) {
-        Ok(plan) => {
-            output.result(&written(&plan, args.format, output));
-            Outcome::Success
+/// Hexadecimal digits and hyphens of a run's id: fewer than these name too many runs.
+const ID_CHARS: std::ops::RangeInclusive<usize> = 4..=36;
+
+/// Shows a saved plan or a run.
+pub fn run(global: &GlobalArgs, args: &ShowArgs, output: &Output) -> Outcome {
+    let outcome = match run_id(&args.subject) {
+        Some(id) => show_run(global, id, args.format, output),
+        None => load(&args.subject, output).map(|plan| tell(&plan, args.format, output)),
+    };
+    outcome.map_or_else(|outcome| outcome, |()| Outcome::Success)
+}
+
+/// What is no file and may be a run's id.
+fn run_id(subject: &Path) -> Option<&str> {
+    let id = subject.to_str()?;
+    let digits = id.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    (digits && ID_CHARS.contains(&id.len()) && !subject.exists()).then_some(id)
+}
+
+fn show_run(global: &GlobalArgs, id: &str, format: PlanFormat, output: &Output) -> Result<(), Outcome> {
+    let configured = configure(global, output)?;
+    block_on(async {
+        let mut session = Session::open(configured, global, output).await?;
+        let shown = match record(&mut session, id, output).await {
+            Ok(record) => {
+                output.result(&match format {
+                    PlanFormat::Text => run_text(&record, &output.text_options()),
+                    PlanFormat::Json => run_json(&record),
+                    PlanFormat::Markdown => run_markdown(&record),
+                });
+                Ok(())
+            }
+            Err(outcome) => Err(outcome),
+        };
+        session.close(output).await;
+        shown
+    })
+}
+
+async fn record(session: &mut Session, id: &str, output: &Output) -> Result<RunRecord, Outcome> {
+    let store = &mut session.postgres;
+    let there = schema_version(store).await.map_err(|error| store_failed(output, &error))?;
+    if there.is_none() {
+        return Err(observe_failed(output, &ObserveError::NotInitialised, &Sources::default()));
+    }
+    let mut found = find_runs(store, &id.to_ascii_lowercase()).await.map_err(|error| store_failed(output, &error))?;
+    match (found.pop(), found.is_empty()) {
+        (Some(run), true) => read_record(store, run).await.map_err(|error| failed(&error, output)),
+        (None, _) => {
+            output.error(&format!("\"{id}\" is no file, and no run's id begins so"), Some("enact history lists runs"));
+            Err(Outcome::InvalidInput)
         }
-        Err(outcome) => outcome,
+        (Some(last), false) => {
+            let all: Vec<String> = found.into_iter().chain([last]).map(|run| run.run).collect();
+            output.error(&format!("several runs begin with \"{id}\": {}", all.join(", ")), Some("give more of the id"));
+            Err(Outcome::InvalidInput)
+        }
+    }
+}
+
+/// Tells a plan: in the chosen format, or as messages of the stream.
+pub fn tell(plan: &SavedPlan, format: PlanFormat, output: &Output) {
+    match output.reader() {
+        Reader::People => output.result(&written(plan, format, output)),
+        Reader::Machine => output.messages(plan_messages(plan), &verdict(plan).join(" ")),
     }
 }
 

@@ -1,13 +1,18 @@
 //! `enact status` and `enact history`: where the environment stands, and what was run in it.
 
-use crate::apply::{ApplyError, LEASE_KEY, RunRow, SCHEMA_VERSION, Standing, read_entries, read_probed, read_runs};
-use crate::cli::args::{DataFormat, GlobalArgs, HistoryArgs, StatusArgs};
+use crate::apply::{
+    ApplyError, LEASE_KEY, RunLine, RunRow, SCHEMA_VERSION, Standing, read_entries, read_history, read_probed,
+    read_runs,
+};
+use crate::cli::args::{DataFormat, GlobalArgs, HistoryArgs, ReportFormat, StatusArgs};
 use crate::cli::commands::apply::failed;
 use crate::cli::session::{Session, block_on, configure, observe_failed};
 use crate::cli::{Outcome, Output};
 use crate::model::Address;
 use crate::observe::{ObserveError, read_managed};
-use crate::report::{Probed, SetView, StatusView, history_json, history_text, lock_text, status_json, status_text};
+use crate::report::{
+    Probed, SetView, StatusView, history_json, history_markdown, history_text, lock_text, status_json, status_text,
+};
 use crate::spec::Sources;
 use crate::store::{Query, Relational, Sql, StoreError, TxMode, VectorStore};
 
@@ -54,11 +59,12 @@ pub fn history(global: &GlobalArgs, args: &HistoryArgs, output: &Output) -> Outc
             Err(outcome) => return outcome,
         };
         let limit = i64::try_from(args.limit).unwrap_or(i64::MAX);
-        let outcome = match read_history(&mut session, limit).await {
-            Ok((runs, probed)) => {
+        let outcome = match runs_of(&mut session, limit).await {
+            Ok(runs) => {
                 output.result(&match args.format {
-                    DataFormat::Text => history_text(&runs, &probed, &output.text_options()),
-                    DataFormat::Json => history_json(&runs, &probed),
+                    ReportFormat::Text => history_text(&runs, &output.text_options()),
+                    ReportFormat::Json => history_json(&runs),
+                    ReportFormat::Markdown => history_markdown(&runs),
                 });
                 Outcome::Success
             }
@@ -69,14 +75,18 @@ pub fn history(global: &GlobalArgs, args: &HistoryArgs, output: &Output) -> Outc
     })
 }
 
-async fn read_history(session: &mut Session, limit: i64) -> Result<(Vec<RunRow>, Probed), ObserveError> {
+async fn runs_of(session: &mut Session, limit: i64) -> Result<Vec<RunLine>, ObserveError> {
     let version = schema_version(&mut session.postgres).await?;
     if version.is_none() {
         return Err(ObserveError::NotInitialised);
     }
-    let runs = read_runs(&mut session.postgres, limit).await?;
+    let mut lines = read_history(&mut session.postgres, limit).await?;
+    let runs: Vec<RunRow> = lines.iter().map(|line| line.run.clone()).collect();
     let probed = probed(session, version, &runs).await?;
-    Ok((runs, probed))
+    for line in &mut lines {
+        line.probed_at = probed.get(&line.run.run).cloned();
+    }
+    Ok(lines)
 }
 
 /// When each run was probed. A schema of version 1 does not know.
@@ -122,7 +132,7 @@ async fn one_text(store: &mut dyn Relational, sql: &'static str) -> Result<Strin
 }
 
 /// The version of the schema `enact`, where there is one.
-async fn schema_version(store: &mut dyn Relational) -> Result<Option<i64>, StoreError> {
+pub(super) async fn schema_version(store: &mut dyn Relational) -> Result<Option<i64>, StoreError> {
     let there = Query::new(Sql::new("SELECT pg_catalog.to_regclass('enact.meta') IS NOT NULL"));
     if !store.query(&there).await?.first().is_some_and(|record| record.is_true(0)) {
         return Ok(None);

@@ -2,8 +2,8 @@
 
 use crate::cli::args::{DataFormat, GlobalArgs, VerifyArgs};
 use crate::cli::session::{Session, block_on, configure, observe_failed};
-use crate::cli::{Outcome, Output};
-use crate::report::{verify_json, verify_text};
+use crate::cli::{Outcome, Output, Reader};
+use crate::report::{check_messages, verify_json, verify_text, verify_verdict};
 use crate::spec::Sources;
 use crate::verify::{compare, read};
 
@@ -26,14 +26,18 @@ pub fn run(global: &GlobalArgs, args: &VerifyArgs, output: &Output) -> Outcome {
 
 /// Verifies over an open session and prints.
 pub async fn verify(session: &mut Session, format: DataFormat, output: &Output) -> Outcome {
+    output.doing("Comparing PostgreSQL and Qdrant with what was applied");
     let facts = match read(&mut session.postgres, &session.qdrant, &session.binding).await {
         Ok(facts) => facts,
         Err(error) => return observe_failed(output, &error, &Sources::default()),
     };
     let report = compare(&session.binding, &facts);
-    output.result(&match format {
-        DataFormat::Text => verify_text(&report, &output.text_options()),
-        DataFormat::Json => verify_json(&report),
-    });
+    match output.reader() {
+        Reader::People => output.result(&match format {
+            DataFormat::Text => verify_text(&report, &output.text_options()),
+            DataFormat::Json => verify_json(&report),
+        }),
+        Reader::Machine => output.messages(check_messages(&report), &verify_verdict(&report)),
+    }
     if report.has_failed() { Outcome::DifferenceFound } else { Outcome::Success }
 }
