@@ -117,6 +117,8 @@ pub enum PlanFormat {
     Json,
     /// For a pull-request comment: at most 65,536 characters.
     Markdown,
+    /// For a browser: one file that loads nothing.
+    Html,
 }
 
 /// How an answer is written.
@@ -168,7 +170,8 @@ pub struct ValidateArgs {}
 #[command(after_help = "Examples:
   enact plan
   enact plan --out plan.json --detailed-exitcode
-  enact plan --format markdown > comment.md")]
+  enact plan --format markdown > comment.md
+  enact plan --format html > plan.html")]
 pub struct PlanArgs {
     /// Save the plan to this file
     #[arg(long, value_name = "FILE")]
@@ -185,7 +188,8 @@ pub struct PlanArgs {
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = "Examples:
   enact show plan.json --verbose
-  enact show plan.json --format markdown > comment.md")]
+  enact show plan.json --format markdown > comment.md
+  enact show plan.json --format html > plan.html")]
 pub struct ShowArgs {
     /// The saved plan, as `enact plan --out` wrote it
     #[arg(value_name = "FILE")]

@@ -30,7 +30,8 @@ pub(super) fn sections(plan: &SavedPlan, detail: Detail) -> Vec<Section> {
     plan.changes.iter().filter_map(section).collect()
 }
 
-fn heading(plan: &SavedPlan, change: &Change, set: &VectorChange) -> Item {
+/// The set itself.
+pub(super) fn heading(plan: &SavedPlan, change: &Change, set: &VectorChange) -> Item {
     let action = match set.collection {
         CollectionChange::New => Action::Create,
         CollectionChange::Replace { .. } => Action::Replace,
@@ -181,7 +182,8 @@ fn unit_item(unit: &UnitPoints, text: String, detail: Detail) -> Item {
     Item { action, things: 1, noun: ENTRY, destructive: !unit.delete.is_empty(), lines }
 }
 
-fn action_of(unit: &UnitPoints) -> Action {
+/// What happens to the points of a unit.
+pub(super) fn action_of(unit: &UnitPoints) -> Action {
     let kept = unit.chunks.iter().any(|chunk| chunk.source == ChunkSource::Kept);
     match (unit.chunks.is_empty(), unit.delete.is_empty() && !kept) {
         (true, _) => Action::Delete,
@@ -200,7 +202,7 @@ fn chunk_line(chunk: &ChunkPlan) -> Line {
 }
 
 /// `3 chunks: 1 to embed, 2 kept; 1 point to delete`.
-fn chunks_text(chunks: &[&ChunkPlan], deleted: u64) -> String {
+pub(super) fn chunks_text(chunks: &[&ChunkPlan], deleted: u64) -> String {
     let (mut embed, mut copy, mut kept) = (0, 0, 0);
     for chunk in chunks {
         match chunk.source {

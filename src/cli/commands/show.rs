@@ -1,11 +1,11 @@
-//! `enact show FILE`: a saved plan, checked and written as text, JSON or Markdown.
+//! `enact show FILE`: a saved plan, checked and written as text, JSON, Markdown or HTML.
 
 use std::path::Path;
 
 use crate::cli::args::{PlanFormat, ShowArgs};
 use crate::cli::{Outcome, Output};
 use crate::plan::{LoadError, SavedPlan};
-use crate::report::{plan_json, plan_markdown, plan_text};
+use crate::report::{plan_html, plan_json, plan_markdown, plan_text};
 
 /// Shows a saved plan.
 pub fn run(args: &ShowArgs, output: &Output) -> Outcome {
@@ -24,6 +24,7 @@ pub fn written(plan: &SavedPlan, format: PlanFormat, output: &Output) -> String 
         PlanFormat::Text => plan_text(plan, &output.text_options()),
         PlanFormat::Json => plan_json(plan),
         PlanFormat::Markdown => plan_markdown(plan),
+        PlanFormat::Html => plan_html(plan),
     }
 }
 
