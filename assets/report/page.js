@@ -74,6 +74,13 @@ function openAll(wanted) {
   refresh();
 }
 
+// A table without its schema, where no other has that name.
+function shortGroup(group) {
+  const short = group.name.slice(group.name.lastIndexOf(".") + 1);
+  const alike = DATA.groups.filter((other) => other.kind === "Rows" && other.name.endsWith("." + short));
+  return group.kind === "Rows" && alike.length === 1 ? short : group.name;
+}
+
 function navigation() {
   const counts = new Map();
   DATA.changes.forEach((change) => {
@@ -81,15 +88,15 @@ function navigation() {
     counts.set(kind, (counts.get(kind) || 0) + 1);
     counts.set(change.g, (counts.get(change.g) || 0) + 1);
   });
-  const item = (scope, label, count, style) =>
+  const item = (scope, label, count, style, short) =>
     el("li", {}, el("button", { type: "button", class: style, "data-scope": scope === null ? "all" : scope, title: label, onclick: () => setScope(scope) },
-      el("span", {}, label), el("span", { class: "count" }, number(count))));
+      el("span", {}, short || label), el("span", { class: "count" }, number(count))));
   const items = [item(null, "All changes", DATA.changes.length, "all")];
   let kind = null;
   DATA.groups.forEach((group, index) => {
     if (group.kind !== kind) items.push(item(group.kind, group.kind, counts.get(group.kind), "kind"));
     kind = group.kind;
-    if (group.name) items.push(item(index, group.name, counts.get(index), "one"));
+    if (group.name) items.push(item(index, group.name, counts.get(index), "one", shortGroup(group)));
   });
   return el("nav", { class: "side", "aria-label": "Resources" }, el("ul", {}, items));
 }
@@ -115,6 +122,24 @@ function filters() {
     el("div", { class: "chips", role: "group", "aria-label": "Actions" }, chips,
       el("span", { id: "status", role: "status" }),
       el("button", { type: "button", id: "reset", class: "plainly", hidden: true, onclick: reset }, "Show all")));
+}
+
+// A node of the graph leads to its changes.
+function linkGraph() {
+  for (const node of document.querySelectorAll("#graph [data-address]")) {
+    const change = DATA.changes.find((candidate) => candidate.n === node.dataset.address);
+    if (!change) continue;
+    const lead = () => {
+      reset();
+      view.actions.add(change.a);
+      show("changes");
+      setScope(change.g);
+    };
+    node.setAttribute("tabindex", "0");
+    node.setAttribute("role", "link");
+    node.addEventListener("click", lead);
+    node.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); event.stopPropagation(); lead(); } });
+  }
 }
 
 function start() {
@@ -144,6 +169,7 @@ function start() {
   window.addEventListener("resize", () => { view.measured.clear(); place(0); soon(); });
   window.addEventListener("beforeprint", printed);
   window.addEventListener("afterprint", () => { const copy = byId("printed"); if (copy) copy.remove(); });
+  linkGraph();
   setMode(view.mode);
   show("changes");
 }

@@ -137,6 +137,10 @@ pub enum GraphFormat {
     Dot,
     /// For Markdown that draws Mermaid.
     Mermaid,
+    /// A drawing for a browser.
+    Svg,
+    /// For machines, with a format_version.
+    Json,
 }
 
 /// Try Enact: a small charter in embedded stores, planned, applied and searched
@@ -252,9 +256,18 @@ pub struct SearchArgs {
 }
 
 /// Draw what depends on what
+///
+/// Changes that a reader sees as one (rows of a table, units that move the same way) are one node; --verbose draws them
+/// one by one. Where nothing changes, what the plan files declare is drawn.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = "Examples:\n  enact graph | dot -Tsvg > graph.svg\n  enact graph --format mermaid")]
+#[command(after_help = "Examples:
+  enact graph --format svg > graph.svg
+  enact graph --format svg --target vector_set.charter > set.svg
+  enact graph --format mermaid")]
 pub struct GraphArgs {
+    /// Draw this resource alone, with what it needs and what needs it
+    #[arg(long, value_name = "ADDRESS")]
+    pub target: Option<String>,
     /// How the graph is written
     #[arg(long, value_enum, default_value_t = GraphFormat::Dot)]
     pub format: GraphFormat,

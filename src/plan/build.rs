@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::baseline::baseline;
 use super::calls::{empty_calls, fill_cells};
+use super::links::links;
 use super::order::{graph_of, row_addresses};
 use super::saved::{EnvironmentPin, FORMAT_VERSION, Pins, SavedPlan, SelectionPin};
 use super::step::{CallsWork, Parameter, Phase, RowsWork, Step, UpdateWork, VectorMaker, VectorWork, Work};
@@ -95,6 +96,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
         changes: input.comparison.changes.clone(),
         findings,
         steps,
+        links: links(&input.comparison.changes, &graph),
         baseline: baseline(input, &selections),
         pins: pins(input, selections),
     };

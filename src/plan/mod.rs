@@ -6,6 +6,7 @@
 mod baseline;
 mod build;
 mod calls;
+mod links;
 mod moves;
 mod order;
 mod pretty;
@@ -17,6 +18,7 @@ mod summary;
 pub use baseline::{collection_ids_digest, managed_under, relevant_units};
 pub use build::{BuildInput, Built, build};
 pub use calls::call_columns;
+pub use links::{Group, Link, RowAction};
 pub use saved::{
     Baseline, CollectionBaseline, EnvironmentPin, FORMAT_MAJOR, FORMAT_VERSION, LoadError, Pins, RowBaseline,
     SavedPlan, SelectionPin,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::links::Link;
 use super::step::Step;
 use super::summary::Summary;
 use crate::diff::{Change, Finding};
@@ -42,6 +43,9 @@ pub struct SavedPlan {
     pub findings: Vec<Finding>,
     /// What will be done, in order.
     pub steps: Vec<Step>,
+    /// Which groups of changes need which, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
     /// What was observed.
     pub baseline: Baseline,
     /// What the steps stand on.

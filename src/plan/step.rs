@@ -44,6 +44,18 @@ pub enum Phase {
     Sweep,
 }
 
+impl Phase {
+    /// Its name, as people read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Stage => "stage",
+            Phase::Transaction => "transaction",
+            Phase::Settle => "settle",
+            Phase::Sweep => "sweep",
+        }
+    }
+}
+
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -31,6 +31,7 @@ impl PlanBuilder {
             changes: Vec::new(),
             findings: Vec::new(),
             steps: Vec::new(),
+            links: Vec::new(),
             baseline: Baseline::default(),
             pins: pins(),
         };

@@ -3,5 +3,6 @@
 mod builder;
 mod command_line;
 mod golden;
+mod html;
 mod properties;
 mod sizes;

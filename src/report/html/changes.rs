@@ -193,7 +193,8 @@ fn vector_set(plan: &SavedPlan, change: &Change, set: &VectorChange, lists: &mut
             n: escape::terminal(&unit.address),
             s: escape::terminal(&unit.title),
             w: lists.reasons(&reason),
-            x: !unit.delete.is_empty(),
+            // Where chunks remain, a point that goes is replaced.
+            x: unit.chunks.is_empty() && !unit.delete.is_empty(),
             detail: DetailData::Points(points),
             ..ChangeData::default()
         };

@@ -5,22 +5,6 @@ use sha2::{Digest, Sha256};
 
 use crate::report::escape;
 
-/// Writes a text for an element's content or a quoted attribute. What a reader could not see is spelled out.
-pub fn text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in escape::terminal(text).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 /// Spells out what a reader could not see, and keeps the line breaks.
 pub fn lines(text: &str) -> String {
     text.split('\n').map(escape::terminal).collect::<Vec<_>>().join("\n")

@@ -7,9 +7,11 @@ use crate::diff::Finding;
 use crate::plan::{Phase, SavedPlan, Step};
 use crate::report::action::Action;
 use crate::report::body::{Detail, Item, Section, sections, tally_text};
+use crate::report::escape::markup;
 use crate::report::line::Line;
 use crate::report::verdict::verdict;
 use crate::report::words;
+use crate::report::{GraphEdge, GraphView, SvgPlace, graph_svg, plan_view};
 
 const STYLE: &str = concat!(
     include_str!("../../../assets/report/theme.css"),
@@ -31,6 +33,9 @@ const LISTED: usize = 300;
 /// Steps that are listed; a plan has a step for a batch, not for a change.
 const STEPS: usize = 1_000;
 
+/// Edges that are told in words.
+const EDGES: usize = 500;
+
 /// Writes the page around its data.
 pub fn page(plan: &SavedPlan, data: &str) -> String {
     let policy = format!(
@@ -38,7 +43,7 @@ pub fn page(plan: &SavedPlan, data: &str) -> String {
         mark::policy_hash(STYLE),
         mark::policy_hash(SCRIPT)
     );
-    let name = mark::text(&plan.environment.name);
+    let name = markup(&plan.environment.name);
     let mut out = String::with_capacity(data.len() + STYLE.len() + SCRIPT.len() + 65_536);
     out.push_str("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     out.push_str(&format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n"));
@@ -53,6 +58,7 @@ pub fn page(plan: &SavedPlan, data: &str) -> String {
     out.push_str(&tabs(plan));
     out.push_str(&changes(plan));
     out.push_str(&steps(&plan.steps));
+    out.push_str(&graph(&plan_view(plan)));
     out.push_str(&inputs(plan));
     out.push_str("</main>\n");
     out.push_str(&footer(plan));
@@ -64,7 +70,7 @@ pub fn page(plan: &SavedPlan, data: &str) -> String {
 
 fn header(plan: &SavedPlan) -> String {
     let pin = &plan.environment;
-    let files: Vec<String> = plan.files.iter().map(|file| format!("<code>{}</code>", mark::text(&file.path))).collect();
+    let files: Vec<String> = plan.files.iter().map(|file| format!("<code>{}</code>", markup(&file.path))).collect();
     let from = match files.len() {
         0 => String::new(),
         1..=3 => format!(" from {}", files.join(", ")),
@@ -75,8 +81,8 @@ fn header(plan: &SavedPlan) -> String {
          <p class=\"mark\">Enact <span>plan</span></p><p class=\"env\">Environment <strong>{}</strong>, recorded as {}{from}</p>\
          <div class=\"tools\" id=\"tools\" hidden><button type=\"button\" id=\"theme\">Theme: auto</button>\
          <button type=\"button\" id=\"help\" aria-keyshortcuts=\"?\">Keys</button></div></div>\n{}</header>\n",
-        mark::text(&pin.name),
-        mark::text(&pin.actor),
+        markup(&pin.name),
+        markup(&pin.actor),
         verdict_block(plan, "h1"),
     )
 }
@@ -87,10 +93,10 @@ fn verdict_block(plan: &SavedPlan, first: &str) -> String {
     for (i, line) in verdict(plan).iter().enumerate() {
         match line.strip_prefix("Plan digest: ") {
             Some(digest) => {
-                out.push_str(&format!("<p class=\"digest\">Plan digest: <code>{}</code></p>", mark::text(digest)))
+                out.push_str(&format!("<p class=\"digest\">Plan digest: <code>{}</code></p>", markup(digest)))
             }
-            None if i == 0 => out.push_str(&format!("<{first}>{}</{first}>", mark::text(line))),
-            None => out.push_str(&format!("<p>{}</p>", mark::text(line))),
+            None if i == 0 => out.push_str(&format!("<{first}>{}</{first}>", markup(line))),
+            None => out.push_str(&format!("<p>{}</p>", markup(line))),
         }
     }
     out.push_str("</div>\n");
@@ -102,9 +108,9 @@ fn findings(findings: &[Finding]) -> String {
         return String::new();
     }
     let item = |finding: &Finding| {
-        let about = finding.address.as_ref().map(|a| format!("<code>{}</code> ", mark::text(a.as_str())));
-        let (code, about) = (mark::text(&finding.code), about.unwrap_or_default());
-        format!("<li><span class=\"code\">{code}</span><p>{about}{}</p></li>\n", mark::text(&finding.message))
+        let about = finding.address.as_ref().map(|a| format!("<code>{}</code> ", markup(a.as_str())));
+        let (code, about) = (markup(&finding.code), about.unwrap_or_default());
+        format!("<li><span class=\"code\">{code}</span><p>{about}{}</p></li>\n", markup(&finding.message))
     };
     let items: String = findings.iter().map(item).collect();
     format!(
@@ -123,9 +129,10 @@ fn tabs(plan: &SavedPlan) -> String {
         )
     };
     format!(
-        "<div class=\"tabs\" role=\"tablist\" aria-label=\"Parts of the plan\" id=\"tabs\" hidden>{}{}{}</div>\n",
+        "<div class=\"tabs\" role=\"tablist\" aria-label=\"Parts of the plan\" id=\"tabs\" hidden>{}{}{}{}</div>\n",
         tab("changes", "Changes", None),
         tab("steps", "Steps", Some(plan.steps.len())),
+        tab("graph", "Graph", None),
         tab("inputs", "Inputs", Some(plan.files.len()))
     )
 }
@@ -146,7 +153,7 @@ fn changes(plan: &SavedPlan) -> String {
         out.push_str("<p>Nothing changes.</p>\n");
     }
     if !left_out.is_empty() {
-        let counts = mark::text(&tally_text(&left_out));
+        let counts = markup(&tally_text(&left_out));
         out.push_str(&format!("<p class=\"more\"><strong>Left out where no script runs:</strong> {counts}.</p>\n"));
     }
     out.push_str("</noscript>\n</section>\n");
@@ -166,8 +173,8 @@ fn listed(section: &Section, room: &mut usize, left_out: &mut BTreeMap<(Action, 
     let items: String = section.items[..shown].iter().map(item).collect();
     format!(
         "<h3>{}: <span>{}</span></h3>\n<ul class=\"plain\">\n{items}</ul>\n",
-        mark::text(title.trim_end()),
-        mark::text(&tally_text(&section.tally()))
+        markup(title.trim_end()),
+        markup(&tally_text(&section.tally()))
     )
 }
 
@@ -177,9 +184,9 @@ fn item(item: &Item) -> String {
 }
 
 fn line(line: &Line) -> String {
-    let symbol = line.mark.map(|action| format!("<b>{}</b> ", mark::text(action.symbol())));
+    let symbol = line.mark.map(|action| format!("<b>{}</b> ", markup(action.symbol())));
     let depth = line.depth.min(3);
-    format!("<div class=\"d{depth}\">{}{}</div>", symbol.unwrap_or_default(), mark::text(&line.safe_text()))
+    format!("<div class=\"d{depth}\">{}{}</div>", symbol.unwrap_or_default(), markup(&line.safe_text()))
 }
 
 fn steps(steps: &[Step]) -> String {
@@ -222,24 +229,51 @@ fn phase_text(phase: Phase) -> (&'static str, &'static str) {
 }
 
 fn step(step: &Step) -> String {
-    let role = step.run_as.as_ref().map(|role| format!(" <span class=\"role\">as {}</span>", mark::text(role)));
+    let role = step.run_as.as_ref().map(|role| format!(" <span class=\"role\">as {}</span>", markup(role)));
     format!(
         "<li value=\"{}\"><span class=\"title\">{}</span>{}</li>\n",
         step.id,
-        mark::text(&step.title),
+        markup(&step.title),
         role.unwrap_or_default()
     )
+}
+
+fn graph(view: &GraphView) -> String {
+    let mut out = String::from(
+        "<section class=\"panel\" id=\"graph\" aria-labelledby=\"graph-title\">\n<h2 id=\"graph-title\">Graph</h2>\n",
+    );
+    if view.nodes.is_empty() {
+        return out + "<p>Nothing changes.</p>\n</section>\n";
+    }
+    out.push_str(
+        "<p class=\"legend\">What is done first stands on the left; an arrow goes to what needs it, and says why. What a \
+         dashed arrow comes from only has to be there in the end.</p>\n",
+    );
+    let drawing = graph_svg(view, SvgPlace::Page);
+    out.push_str(&format!(
+        "<div class=\"drawing\" tabindex=\"0\" role=\"region\" aria-label=\"The graph\">{drawing}</div>\n"
+    ));
+    let labels: BTreeMap<&str, &str> = view.nodes.iter().map(|n| (n.address.as_str(), n.label.as_str())).collect();
+    let label = |address: &str| markup(labels.get(address).copied().unwrap_or(address));
+    let edge = |edge: &GraphEdge| {
+        format!("<li>{} needs {}: {}</li>\n", label(&edge.from), label(&edge.to), markup(&edge.reason()))
+    };
+    let listed: String = view.edges.iter().take(EDGES).map(edge).collect();
+    if !listed.is_empty() {
+        out.push_str(&format!("<details><summary>The same in words</summary><ul>\n{listed}</ul></details>\n"));
+    }
+    out + "</section>\n"
 }
 
 fn inputs(plan: &SavedPlan) -> String {
     let pin = &plan.environment;
     let row = |name: &str, value: &str| format!("<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>\n");
-    let names = |all: &[String]| all.iter().map(|name| mark::text(name)).collect::<Vec<_>>().join(", ");
-    let mut rows = row("Environment", &mark::text(&pin.name));
-    rows.push_str(&row("Recorded as", &mark::text(&pin.actor)));
-    rows.push_str(&row("Made by", &mark::text(&plan.made_by)));
-    rows.push_str(&row("Format of the saved plan", &mark::text(&plan.format_version)));
-    rows.push_str(&row("Binding", &mark::text(plan.pins.binding.name.as_str())));
+    let names = |all: &[String]| all.iter().map(|name| markup(name)).collect::<Vec<_>>().join(", ");
+    let mut rows = row("Environment", &markup(&pin.name));
+    rows.push_str(&row("Recorded as", &markup(&pin.actor)));
+    rows.push_str(&row("Made by", &markup(&plan.made_by)));
+    rows.push_str(&row("Format of the saved plan", &markup(&plan.format_version)));
+    rows.push_str(&row("Binding", &markup(plan.pins.binding.name.as_str())));
     if !pin.allowed_collections.is_empty() {
         rows.push_str(&row("Collections that may be written", &names(&pin.allowed_collections)));
     }
@@ -248,10 +282,10 @@ fn inputs(plan: &SavedPlan) -> String {
     }
     for (name, embedder) in &plan.pins.embedders {
         let text = format!("{name}: {} {}, {} dimensions", embedder.kind, embedder.model, embedder.dimension);
-        rows.push_str(&row("Embedder", &mark::text(&text)));
+        rows.push_str(&row("Embedder", &markup(&text)));
     }
     let file = |file: &crate::model::SourceFile| {
-        let (path, plan, digest) = (mark::text(&file.path), mark::text(&file.plan), mark::text(file.digest.as_str()));
+        let (path, plan, digest) = (markup(&file.path), markup(&file.plan), markup(file.digest.as_str()));
         format!("<tr><td><code>{path}</code></td><td>{plan}</td><td><code>{digest}</code></td></tr>\n")
     };
     let files: String = plan.files.iter().map(file).collect();
@@ -267,7 +301,7 @@ fn footer(plan: &SavedPlan) -> String {
     format!(
         "<footer>\n{}<p class=\"made\">Made by {}. Nothing on this page is loaded from elsewhere.</p>\n</footer>\n",
         verdict_block(plan, "p"),
-        mark::text(&plan.made_by)
+        markup(&plan.made_by)
     )
 }
 
