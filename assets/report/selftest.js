@@ -60,6 +60,15 @@ function selftest() {
   seen.tabs = byId("changes").classList.contains("off") && !byId("steps").classList.contains("off");
   show("changes");
   Object.assign(seen, scrolled());
+  printed();
+  seen.printed = document.querySelectorAll("#printed .row").length;
+  byId("printed").remove();
+  const node = document.querySelector("#graph [data-address]");
+  if (node) {
+    node.dispatchEvent(new Event("click"));
+    seen.graphLeads = view.rows.some((row) => row.change !== undefined && DATA.changes[row.change].n === node.dataset.address);
+    reset();
+  }
   seen.wide = root.scrollWidth - root.clientWidth;
   seen.scripts = document.scripts.length;
   seen.foreign = text("img, iframe, object, embed, #app a, #app script, link").length;
