@@ -39,7 +39,9 @@ function fieldsView(fields, mode) {
   }
   for (const [name, rows] of fields) {
     rows.forEach((row, i) => {
-      box.append(el("div", { class: "name" + (i ? " again" : "") }, i ? "" : name), ...diffRow(row, mode));
+      const cells = [el("div", { class: "name" }, i ? "" : name), ...diffRow(row, mode)];
+      if (i === 0) for (const cell of cells) cell.classList.add("first");
+      box.append(...cells);
     });
   }
   return box;
@@ -49,7 +51,7 @@ function valuesView(values, tone) {
   const box = el("div", { class: "fields values " + tone });
   for (const [name, value] of values) {
     const word = typeof value !== "string";
-    box.append(el("div", { class: "name" }, name), el("div", { class: "cell" + (word ? " word" : "") }, word ? value[0] : value));
+    box.append(el("div", { class: "name first" }, name), el("div", { class: "cell first" + (word ? " word" : "") }, word ? value[0] : value));
   }
   return box;
 }
@@ -76,7 +78,7 @@ function linesView(lines) {
 function detail(change, mode) {
   const why = (change.w || []).map((place) => DATA.reasons[place]).join("; ");
   const box = el("div", { class: "detail" });
-  const about = el("div", { class: "about" });
+  const about = el("div", { class: "because" });
   if (why) about.append(el("span", {}, el("i", {}, "why "), why));
   if (change.at) about.append(el("span", {}, el("i", {}, "at "), el("code", {}, change.at)));
   if (shortName(change) !== change.n) about.append(el("span", {}, el("i", {}, "address "), el("code", {}, change.n)));

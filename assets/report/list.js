@@ -144,7 +144,7 @@ function rowNode(row, key) {
   const note = el("span", { class: "note" });
   if (typeof told === "string") note.append(told);
   else note.append(...(told[1] ? [told[1] + ": "] : []), el("del", {}, told[0][0]), el("span", { class: "arrow" }, " → "), el("ins", {}, told[0][1]));
-  return el("div", { ...props, class: "row change l" + row.level + (open ? " open" : ""), "aria-expanded": String(open) },
+  return el("div", { ...props, class: "row item l" + row.level + (open ? " open" : ""), "aria-expanded": String(open) },
     el("div", { class: "line" }, el("span", { class: "caret", "aria-hidden": "true" }), badge(change.a),
       el("code", { class: "what" }, shortName(change)), change.s ? el("span", { class: "title" }, change.s) : null, note),
     open ? detail(change, view.mode) : null);

@@ -171,7 +171,8 @@ function start() {
   window.addEventListener("afterprint", () => { const copy = byId("printed"); if (copy) copy.remove(); });
   linkGraph();
   setMode(view.mode);
-  show("changes");
+  const wanted = location.hash.slice(1);
+  show(PANELS.includes(wanted) ? wanted : "changes");
 }
 
 function clicked(event) {

@@ -108,7 +108,7 @@ fn findings(findings: &[Finding]) -> String {
         return String::new();
     }
     let item = |finding: &Finding| {
-        let about = finding.address.as_ref().map(|a| format!("<code>{}</code> ", markup(a.as_str())));
+        let about = finding.address.as_ref().map(|a| format!("<code>{}</code>: ", markup(a.as_str())));
         let (code, about) = (markup(&finding.code), about.unwrap_or_default());
         format!("<li><span class=\"code\">{code}</span><p>{about}{}</p></li>\n", markup(&finding.message))
     };
