@@ -173,6 +173,8 @@ function start() {
   setMode(view.mode);
   const wanted = location.hash.slice(1);
   show(PANELS.includes(wanted) ? wanted : "changes");
+  // The part is shown where it always is, not scrolled to.
+  if (PANELS.includes(wanted)) window.addEventListener("load", () => requestAnimationFrame(() => window.scrollTo(0, 0)));
 }
 
 function clicked(event) {
