@@ -4,7 +4,9 @@
 //!
 //! ```text
 //! Opened ─▶ Staging ─▶ Staged ─▶ Transacting ─▶ Decided ─▶ Settled ─▶ Swept ─▶ Closed(applied)
-//!              └────────┴────────────┴─▶ Undoing ─▶ Undone ─▶ Closed(undone)
+//!              │          ▲            │
+//!              │          └─ Restored ◀┤ (after a death, where points may have been written in place)
+//!              └──────────┴────────────┴─▶ Undoing ─▶ Restored ─▶ Undone ─▶ Closed(undone)
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +24,19 @@ pub enum Outcome {
     Applied,
     /// None of it is.
     Undone,
+    /// It was a rehearsal, and gone back.
+    Rehearsed,
+}
+
+impl Outcome {
+    /// The word in `enact.run.outcome`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Applied => "applied",
+            Outcome::Undone => "undone",
+            Outcome::Rehearsed => "rehearsed",
+        }
+    }
 }
 
 /// What the journal says.
@@ -31,10 +46,20 @@ pub struct RunState {
     pub collections: BTreeMap<String, String>,
     /// Sets that are staged.
     pub staged: BTreeSet<String>,
+    /// Live collections that change in place, by vector set.
+    pub in_place: BTreeMap<String, String>,
+    /// Whether points may have been written into live collections and not been put back.
+    pub written: bool,
+    /// How long a request may still take effect after its sender died, in milliseconds.
+    pub request_deadline_ms: u64,
+    /// Whether the run is a rehearsal, which never decides.
+    pub rehearsal: bool,
     /// Whether the decision is made.
     pub decided: bool,
     /// Whether the run goes back.
     pub undoing: bool,
+    /// Why it goes back.
+    pub why: Option<String>,
     /// Whether it has gone back.
     pub undone: bool,
     /// Sets whose alias is switched.
@@ -52,6 +77,8 @@ pub enum Effect {
     Stage(u32),
     /// Run the transaction.
     Transact,
+    /// Put points of live collections back as they were.
+    Restore,
     /// Remove everything staged.
     Undo,
     /// Settle the step with this id.
@@ -69,7 +96,17 @@ pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> RunState {
     let mut state = RunState::default();
     for entry in entries {
         match entry {
-            Entry::Opened { .. } | Entry::Transacting | Entry::Settling { .. } | Entry::Sweeping { .. } => {}
+            Entry::Opened { request_deadline_ms } => state.request_deadline_ms = *request_deadline_ms,
+            Entry::Settling { .. } | Entry::Sweeping { .. } => {}
+            Entry::Spooling { set, collection } => {
+                state.in_place.insert(set.clone(), collection.clone());
+            }
+            Entry::Spooled { set, .. } => {
+                state.staged.insert(set.clone());
+            }
+            Entry::Rehearsing => state.rehearsal = true,
+            Entry::Transacting => state.written = !state.in_place.is_empty(),
+            Entry::Restored => state.written = false,
             Entry::Staging { set, collection } => {
                 state.collections.insert(set.clone(), collection.clone());
             }
@@ -83,7 +120,10 @@ pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> RunState {
             Entry::Swept { collection } | Entry::Deferred { collection, .. } => {
                 state.swept.insert(collection.clone());
             }
-            Entry::Undoing { .. } => state.undoing = true,
+            Entry::Undoing { why } => {
+                state.undoing = true;
+                state.why = Some(why.clone());
+            }
             Entry::Undone => state.undone = true,
             Entry::Closed { outcome } => state.closed = Some(*outcome),
         }
@@ -100,7 +140,7 @@ pub fn next(plan: &SavedPlan, state: &RunState) -> Effect {
         return before_decision(plan, state);
     }
     for step in &plan.steps {
-        if let Work::SwitchAlias { set } = &step.work
+        if let Work::SwitchAlias { set } | Work::FinishCollection { set, .. } = &step.work
             && !state.settled.contains(set)
         {
             return Effect::Settle(step.id);
@@ -118,9 +158,12 @@ pub fn next(plan: &SavedPlan, state: &RunState) -> Effect {
 
 fn before_decision(plan: &SavedPlan, state: &RunState) -> Effect {
     if state.undone {
-        return Effect::Close(Outcome::Undone);
+        return Effect::Close(if state.rehearsal { Outcome::Rehearsed } else { Outcome::Undone });
     }
-    if state.undoing {
+    if state.written {
+        return Effect::Restore;
+    }
+    if state.undoing || state.rehearsal {
         return Effect::Undo;
     }
     for step in &plan.steps {

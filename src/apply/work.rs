@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::error::ApplyError;
-use super::run::{Event, Events};
+use super::event::{Event, Events};
+use super::stop::Stop;
 use crate::model::{Cell, StatusCheck, TableName};
 use crate::observe::{UnitFilter, read_units};
 use crate::plan::{
@@ -22,13 +23,18 @@ pub(super) struct Steps<'a> {
     pub plan: &'a SavedPlan,
     pub run: &'a str,
     pub events: &'a Events<'a>,
+    pub stop: &'a Stop,
     /// The transaction's time, as the database spells it.
     pub now: String,
+    /// A rehearsal refuses this unit, counted from 1.
+    pub refuse_at: Option<u64>,
+    /// Units that were moved so far.
+    pub moved: u64,
 }
 
 impl Steps<'_> {
     /// Does one step of the transaction.
-    pub async fn run_step(&self, tx: &mut dyn Tx, step: &Step) -> Result<(), ApplyError> {
+    pub async fn run_step(&mut self, tx: &mut dyn Tx, step: &Step) -> Result<(), ApplyError> {
         if let Some(role) = &step.run_as {
             tx.query(&Query::new(Sql::new("SET LOCAL ROLE ").ident(role))).await?;
         }
@@ -50,6 +56,7 @@ impl Steps<'_> {
             Work::StageVectors(_)
             | Work::WriteVectors { .. }
             | Work::SwitchAlias { .. }
+            | Work::FinishCollection { .. }
             | Work::DropCollection { .. } => panic!("BUG: step {} does not belong in the transaction", step.id),
         }
         if step.run_as.is_some() {
@@ -120,7 +127,12 @@ impl Steps<'_> {
         Ok(())
     }
 
-    async fn transitions(&self, tx: &mut dyn Tx, step: &Step, work: &TransitionsWork) -> Result<(), ApplyError> {
+    async fn transitions(&mut self, tx: &mut dyn Tx, step: &Step, work: &TransitionsWork) -> Result<(), ApplyError> {
+        let here = self.refuse_at.and_then(|at| usize::try_from(at.checked_sub(self.moved + 1)?).ok());
+        if let Some(index) = here.filter(|index| *index < work.units.len()) {
+            return self.refuse(tx, step, work, index).await;
+        }
+        self.moved += work.units.len() as u64;
         match &work.by {
             TransitionBy::Calls(calls) => self.calls(tx, step, calls, &work.units).await?,
             TransitionBy::Updates(update) => self.update(tx, step, update).await?,
@@ -144,6 +156,27 @@ impl Steps<'_> {
         Ok(())
     }
 
+    /// Moves the units before this one, and refuses it.
+    async fn refuse(
+        &self,
+        tx: &mut dyn Tx,
+        step: &Step,
+        work: &TransitionsWork,
+        index: usize,
+    ) -> Result<(), ApplyError> {
+        match &work.by {
+            TransitionBy::Calls(calls) => {
+                let before = CallsWork { calls: calls.calls[..index].to_vec(), ..calls.clone() };
+                self.calls(tx, step, &before, &work.units).await?;
+            }
+            TransitionBy::Updates(update) => {
+                let before = UpdateWork { rows: update.rows[..index].to_vec(), ..update.clone() };
+                self.update(tx, step, &before).await?;
+            }
+        }
+        Err(ApplyError::RefusedOnPurpose { unit: work.units[index].clone() })
+    }
+
     /// Calls a function once for each row of arguments, in order; `subjects` name the calls in a refusal.
     async fn calls(
         &self,
@@ -155,6 +188,7 @@ impl Steps<'_> {
         let sql = call_sql(work);
         let mut done = 0;
         for batch in work.calls.chunks(BATCH) {
+            self.stop.check()?;
             let queries: Vec<Query> = batch.iter().map(|cells| self.call(&sql, cells)).collect();
             let subject = |index: usize| match subjects.get(done + index) {
                 Some(subject) => format!("\"{subject}\""),

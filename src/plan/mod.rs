@@ -12,6 +12,7 @@ mod order;
 mod pretty;
 mod records;
 mod saved;
+mod sets;
 mod step;
 mod summary;
 

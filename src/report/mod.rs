@@ -20,6 +20,7 @@ pub mod layout;
 mod line;
 mod markdown;
 mod prose;
+mod rehearsal;
 mod runs;
 mod search;
 mod style;
@@ -36,6 +37,7 @@ pub use diagram::{GraphEdge, GraphNode, GraphView, graph_dot, graph_json, graph_
 pub use graph_view::{changes_view, declared_view, focused, folded, plan_view};
 pub use html::plan_html;
 pub use markdown::{COMMENT_CHARS, plan_markdown};
+pub use rehearsal::{rehearsal_json, rehearsal_text, rehearsal_verdict};
 pub use runs::{SetView, StatusView, history_json, history_text, lock_text, status_json, status_text};
 pub use search::{Hit, SearchView, search_json, search_text};
 pub use style::{Role, paint};
