@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::data::{ChangeData, DetailData, Lists, PointsData, Shown, tone};
+use super::data::{ChangeData, DetailData, LineData, Lists, PointsData, Shown, tone};
 use super::{fields, mark};
 use crate::diff::{Change, ChangeDetail, ChunkPlan, ChunkSource, Reason, RowChange, UnitPoints, VectorChange};
 use crate::model::{Cell, TableName};
@@ -49,7 +49,9 @@ pub fn gather(plan: &SavedPlan, lists: &mut Lists) {
 }
 
 fn rows(plan: &SavedPlan, lists: &mut Lists) {
-    let mut tables: BTreeMap<&TableName, Vec<(&Change, Option<&str>, &RowChange)>> = BTreeMap::new();
+    /// A change, what its row is called, and what happens to it.
+    type Row<'p> = (&'p Change, Option<&'p str>, &'p RowChange);
+    let mut tables: BTreeMap<&TableName, Vec<Row<'_>>> = BTreeMap::new();
     for change in &plan.changes {
         if let ChangeDetail::Row { table, key: _, kind, change: row } = &change.detail {
             tables.entry(table).or_default().push((change, kind.as_deref(), row));
@@ -157,7 +159,7 @@ fn headline(plan: &SavedPlan, change: &Change, lists: &mut Lists) {
     let title = lines.first().map(title_of).unwrap_or_default();
     let base = base(change, &title, lists);
     // The reasons stand in every change.
-    let rest = lines.iter().skip(1).filter(|line| !line.parts.first().is_some_and(|(_, text)| text == "why: "));
+    let rest = lines.iter().skip(1).filter(|line| line.parts.first().is_none_or(|(_, text)| text != "why: "));
     let detail = DetailData::Lines(rest.map(line_data).collect());
     lists.change(action, noun, ChangeData { x: destructive, detail, ..base });
 }
@@ -169,7 +171,7 @@ fn title_of(line: &Line) -> String {
     text.trim_start_matches([':', ' ']).to_owned()
 }
 
-fn line_data(line: &Line) -> (usize, &'static str, Vec<(&'static str, String)>) {
+fn line_data(line: &Line) -> LineData {
     let parts = line.parts.iter().map(|(role, text)| (tone(*role), escape::terminal(text)));
     (line.depth, line.mark.map_or("", Action::symbol), parts.collect())
 }

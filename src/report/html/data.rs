@@ -86,8 +86,11 @@ pub enum DetailData {
     /// The chunks and points of one unit.
     Points(PointsData),
     /// Lines of the other surfaces: depth, symbol, parts with their tone.
-    Lines(Vec<(usize, &'static str, Vec<(&'static str, String)>)>),
+    Lines(Vec<LineData>),
 }
+
+/// Depth, symbol, and the parts with their tones.
+pub type LineData = (usize, &'static str, Vec<(&'static str, String)>);
 
 impl Default for DetailData {
     fn default() -> DetailData {
@@ -116,10 +119,13 @@ pub struct PointsData {
     pub gone: Vec<String>,
 }
 
+/// Counts by action and noun.
+type Tally = BTreeMap<(Action, &'static str), u64>;
+
 /// What makes the lists of the page.
 pub struct Lists {
     reasons: BTreeMap<String, usize>,
-    groups: Vec<(&'static str, String, BTreeMap<(Action, &'static str), u64>)>,
+    groups: Vec<(&'static str, String, Tally)>,
     changes: Vec<ChangeData>,
     /// The longest value that is shown whole, in characters.
     pub value_chars: usize,
@@ -160,11 +166,8 @@ pub fn page_data(plan: &SavedPlan) -> PageData {
     for (reason, place) in lists.reasons {
         reasons[place] = reason;
     }
-    let group = |(kind, name, tally): (&'static str, String, BTreeMap<_, _>)| GroupData {
-        kind,
-        name,
-        tally: tally_text(&tally),
-    };
+    let group =
+        |(kind, name, tally): (&'static str, String, Tally)| GroupData { kind, name, tally: tally_text(&tally) };
     PageData {
         format_version: FORMAT_VERSION,
         digest: plan.digest.to_string(),
