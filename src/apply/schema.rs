@@ -8,13 +8,14 @@
 //! | `managed` | what earlier applies own, with what later plans need to know |
 //! | `before_image`, `staged_point` | points that an in-place write takes away, and those it brings |
 //! | `approval` | who approved which digest |
+//! | `managed_before` | what a run found owned of what it changed, so that it can be reverted |
 //!
-//! Version 2 keeps with each run what its preflight found.
+//! Version 2 keeps with each run what its preflight found, version 3 has `managed_before`.
 
 use crate::store::{Param, Query, Relational, Sql, StoreError, Tx, TxMode};
 
 /// The version that this Enact writes.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 const STATEMENTS: [&str; 9] = [
     "CREATE SCHEMA IF NOT EXISTS enact",
@@ -36,7 +37,16 @@ const STATEMENTS: [&str; 9] = [
 ];
 
 /// What each version adds to the one before, in order. Every statement adds and can be run again.
-const UPGRADES: [(i64, &[&str]); 1] = [(2, &["ALTER TABLE enact.run ADD COLUMN IF NOT EXISTS preflight jsonb"])];
+const UPGRADES: [(i64, &[&str]); 2] = [
+    (2, &["ALTER TABLE enact.run ADD COLUMN IF NOT EXISTS preflight jsonb"]),
+    (
+        3,
+        &[
+            "CREATE TABLE IF NOT EXISTS enact.managed_before (run_id text NOT NULL REFERENCES enact.run, address text NOT NULL, \
+           digest text NOT NULL, attributes jsonb NOT NULL, PRIMARY KEY (run_id, address))",
+        ],
+    ),
+];
 
 /// What an owner has to run where the role may not create a schema.
 pub fn init_sql() -> String {

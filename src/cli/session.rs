@@ -9,7 +9,7 @@ use super::reach::reach;
 use super::{Outcome, Output};
 use crate::diff::compare;
 use crate::embed::Makers;
-use crate::model::{Binding, Desired, Diagnostic, Diagnostics, Environment, Identities, Severity, VectorSpec};
+use crate::model::{Binding, Desired, Diagnostic, Diagnostics, Environment, Identities, Severity, Stores, VectorSpec};
 use crate::observe::{ObserveError, Request, observe};
 use crate::plan::{BuildInput, Built, build};
 use crate::preflight::{Needs, Places, Preflight, diagnostics};

@@ -84,6 +84,8 @@ pub const UNVERIFIABLE: Code = Code { id: "W049", summary: "what is there cannot
 /// The role may read the rows of the units and not lock them. They are read again as the last thing before the decision,
 /// which leaves a moment for others to change them: grant UPDATE on these tables to close it.
 pub const NOT_LOCKED: Code = Code { id: "W050", summary: "units can be read but not locked" };
+/// Something that a reverted run did stays: the plan says what, and why it cannot go back.
+pub const STAYS: Code = Code { id: "W051", summary: "something cannot go back" };
 /// The plan would change something that it also protects.
 pub const PROTECTED: Code = Code { id: "E080", summary: "the plan writes into something protected" };
 /// A gate has no row.

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cost::EmbeddingTerms;
+use super::links::Link;
 use super::step::Step;
 use super::summary::Summary;
 use crate::diff::{Change, Drift, Finding};
@@ -48,6 +49,9 @@ pub struct SavedPlan {
     pub drift: Vec<Drift>,
     /// What will be done, in order.
     pub steps: Vec<Step>,
+    /// Which groups of changes need which, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
     /// What was observed.
     pub baseline: Baseline,
     /// What the steps stand on.

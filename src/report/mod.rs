@@ -17,6 +17,8 @@ mod diagnostic;
 mod diagram;
 pub mod escape;
 mod graph_view;
+mod html;
+mod layers;
 pub mod layout;
 mod line;
 mod markdown;
@@ -28,6 +30,7 @@ mod runs;
 mod search;
 mod stream;
 mod style;
+mod svg;
 mod text;
 mod value;
 mod verdict;
@@ -36,8 +39,9 @@ pub mod words;
 
 pub use action::Action;
 pub use diagnostic::{Color, render_diagnostics};
-pub use diagram::{GraphEdge, GraphNode, GraphView, graph_dot, graph_mermaid};
-pub use graph_view::{changes_view, declared_view};
+pub use diagram::{GraphEdge, GraphNode, GraphView, graph_dot, graph_json, graph_mermaid};
+pub use graph_view::{changes_view, declared_view, focused, folded, plan_view};
+pub use html::plan_html;
 pub use markdown::{COMMENT_CHARS, plan_markdown};
 pub use preflight::{preflight_json, preflight_text, preflight_verdict};
 pub use rehearsal::{rehearsal_json, rehearsal_text, rehearsal_verdict};
@@ -49,6 +53,7 @@ pub use stream::{
     plan_messages, stream_schema,
 };
 pub use style::{Role, paint};
+pub use svg::{SvgPlace, graph_svg};
 pub use text::{TextOptions, UNWRAPPED, plan_text};
 pub use verdict::{counts, verdict};
 pub use verify::{verify_json, verify_text, verify_verdict};

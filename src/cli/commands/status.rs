@@ -1,7 +1,8 @@
 //! `enact status` and `enact history`: where the environment stands, and what was run in it.
 
 use crate::apply::{
-    ApplyError, LEASE_KEY, RunLine, RunRow, SCHEMA_VERSION, Standing, read_entries, read_history, read_probed, read_runs,
+    ApplyError, LEASE_KEY, RunLine, RunRow, SCHEMA_VERSION, Standing, read_entries, read_history, read_probed,
+    read_runs,
 };
 use crate::cli::args::{DataFormat, GlobalArgs, HistoryArgs, ReportFormat, StatusArgs};
 use crate::cli::commands::apply::failed;
