@@ -1,0 +1,206 @@
+//! Counts calls, says which of them has a fault, and keeps what the wrapped stores share.
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use enact::store::{Fault, StoreError};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::memory::Memory;
+use crate::schedule::{Call, Kind, Op, Schedule};
+
+/// What stands for the run's id where runs are compared.
+pub const RUN: &str = "<run>";
+
+/// How long a late request is on its way. Less than the request deadline that the plans of these tests have.
+pub const LATENESS: Duration = Duration::from_millis(8);
+
+/// Shared by the wrapped stores of one schedule.
+pub struct Injector {
+    state: Mutex<State>,
+    died: Notify,
+    late: Mutex<JoinSet<()>>,
+    /// Where the vectors are, if in memory: its content is part of the durable state.
+    memory: Option<Arc<Memory>>,
+}
+
+#[derive(Default)]
+struct State {
+    schedule: Schedule,
+    process: usize,
+    trace: Vec<Call>,
+    fired: usize,
+    run: Option<String>,
+    is_cut: bool,
+    holds_lease: bool,
+    /// What was committed in PostgreSQL, in order.
+    committed: Vec<String>,
+    /// Effects that were tried without the lease.
+    unleased: Vec<String>,
+    /// Texts whose vectors are in the store already, and were embedded again.
+    embedded: Vec<String>,
+}
+
+impl Injector {
+    pub fn new(memory: Option<Arc<Memory>>) -> Arc<Injector> {
+        let state = Mutex::new(State::default());
+        Arc::new(Injector { state, died: Notify::new(), late: Mutex::default(), memory })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Begins a schedule.
+    pub fn begin(&self, schedule: &Schedule) {
+        *self.state() = State { schedule: schedule.clone(), ..State::default() };
+    }
+
+    /// Begins a process on a connection of its own.
+    pub fn begin_process(&self) -> usize {
+        let mut state = self.state();
+        state.process += 1;
+        (state.is_cut, state.holds_lease) = (false, false);
+        state.process
+    }
+
+    /// Waits for requests that are still on their way.
+    pub async fn arrive(&self) {
+        let mut late = std::mem::take(&mut *self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        while late.join_next().await.is_some() {}
+    }
+
+    /// Sends a request on its way.
+    pub fn send(&self, request: impl Future<Output = ()> + Send + 'static) {
+        let mut late = self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        late.spawn(async move {
+            tokio::time::sleep(LATENESS).await;
+            request.await;
+        });
+    }
+
+    /// Every call so far.
+    pub fn trace(&self) -> Vec<Call> {
+        self.state().trace.clone()
+    }
+
+    /// How many faults have happened.
+    pub fn fired(&self) -> usize {
+        self.state().fired
+    }
+
+    /// Effects that were tried without the lease.
+    pub fn unleased(&self) -> Vec<String> {
+        self.state().unleased.clone()
+    }
+
+    /// Texts as they were sent to the embedder.
+    pub fn embedded(&self) -> Vec<String> {
+        self.state().embedded.clone()
+    }
+
+    pub fn note_embedded(&self, texts: &[String]) {
+        self.state().embedded.extend_from_slice(texts);
+    }
+
+    /// The id of the run, once it has one.
+    pub fn run(&self) -> Option<String> {
+        self.state().run.clone()
+    }
+
+    pub fn note_run(&self, run: &str) {
+        self.state().run = Some(run.to_owned());
+    }
+
+    /// Text with the run's id taken out.
+    pub fn plain(&self, text: &str) -> String {
+        match &self.state().run {
+            Some(run) => text.replace(run.as_str(), RUN),
+            None => text.to_owned(),
+        }
+    }
+
+    /// Ends when a fault kills the process.
+    pub async fn death(&self) {
+        self.died.notified().await;
+    }
+
+    /// The process is dead from here.
+    pub async fn die(&self) -> ! {
+        self.died.notify_one();
+        std::future::pending().await
+    }
+
+    /// The connection to PostgreSQL is lost, and with it lock and transaction.
+    pub fn cut(&self) {
+        let mut state = self.state();
+        (state.is_cut, state.holds_lease) = (true, false);
+    }
+
+    pub fn connected(&self) {
+        self.state().is_cut = false;
+    }
+
+    pub fn hold_lease(&self, holds: bool) {
+        self.state().holds_lease = holds;
+    }
+
+    pub fn commit(&self, statements: impl IntoIterator<Item = String>) {
+        let mut state = self.state();
+        state.committed.extend(statements);
+    }
+
+    /// Counts a call; answers with the part of its fault that the caller has to act on.
+    pub async fn enter(&self, op: Op, label: &str, has_effect: bool) -> Result<Option<Kind>, StoreError> {
+        let (fault, is_cut) = self.count(op, label, has_effect);
+        match fault {
+            Some(Kind::DeathBefore) => self.die().await,
+            _ if is_cut => Err(lost(Fault::Transient)),
+            Some(Kind::Refuse) => Err(StoreError::new(Fault::Refused, "refused by the schedule")),
+            Some(Kind::Fail) => Err(StoreError::new(Fault::Transient, "failed by the schedule")),
+            other => Ok(other),
+        }
+    }
+
+    fn count(&self, op: Op, label: &str, has_effect: bool) -> (Option<Kind>, bool) {
+        let label = self.plain(label);
+        let mut state = self.state();
+        let number = state.trace.len() + 1;
+        let postgres = !matches!(op, Op::Read | Op::Write { .. } | Op::Embed | Op::Reconnect);
+        let is_cut = postgres && state.is_cut;
+        if has_effect && !is_cut && !state.holds_lease {
+            let what = format!("call {number}: {label}");
+            state.unleased.push(what);
+        }
+        let call = Call { number, process: state.process, op, label, state: self.digest(&state), is_cut };
+        state.trace.push(call);
+        let fault = state.schedule.0.iter().find(|fault| fault.call == number).map(|fault| fault.kind);
+        state.fired += usize::from(fault.is_some());
+        (fault, is_cut)
+    }
+
+    fn digest(&self, state: &State) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (state.is_cut, state.holds_lease).hash(&mut hasher);
+        state.committed.hash(&mut hasher);
+        if let Some(memory) = &self.memory {
+            memory.digest(state.run.as_deref().unwrap_or(RUN)).hash(&mut hasher);
+        }
+        // What was embedded decides nothing that follows, but which texts it was is part of what is checked.
+        state.embedded.iter().collect::<BTreeSet<_>>().len().hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// A lost connection as PostgreSQL's client reports it.
+pub fn lost(fault: Fault) -> StoreError {
+    StoreError::new(fault, "the connection was lost by the schedule")
+}
+
+/// A request to the vector store that was never answered.
+pub fn in_doubt() -> StoreError {
+    StoreError::new(Fault::InDoubt, "left unanswered by the schedule")
+}

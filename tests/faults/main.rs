@@ -1,0 +1,109 @@
+//! Every fault at every call of an apply, then two: exactly before or exactly after, in both stores.
+//!
+//! ```text
+//! enact::apply::Runner ─▶ FaultyRelational ─▶ PostgreSQL, a private cluster
+//!                      ├▶ FaultyVectors    ─▶ a vector store in memory, or the local Qdrant server
+//!                      └▶ FaultyEmbedder   ─▶ the shipped model
+//! ```
+//!
+//! A world is made once; each schedule of faults (`schedule`) starts from it, runs the apply, then `resume` in new
+//! processes until one comes through, and compares both stores whole with before and after. What the processes said and
+//! what the books say has to agree, nothing may be left behind, and no effect may be tried without the lease. After the
+//! last fault one `resume` has to be enough.
+//!
+//! | variable | |
+//! | --- | --- |
+//! | `ENACT_FAULTS=all` | every schedule with two faults, not a sample (minutes) |
+//! | `ENACT_FAULTS=17:lost-reply,40:death-after` | this schedule alone, with its calls |
+//! | `ENACT_FAULTS_SEED=…` | the sample of an earlier run |
+//!
+//! `cargo test --test faults -- --nocapture` prints the numbers of schedules; they are also left in `target/tmp/faults/`.
+#![cfg(feature = "embedded")]
+
+#[path = "../support/postgres.rs"]
+mod postgres;
+
+mod cases;
+mod explore;
+mod injector;
+mod memory;
+mod photo;
+mod planner;
+mod relational;
+mod schedule;
+mod vectors;
+mod world;
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use cases::{Case, GOVERNED, PLAIN};
+use explore::{Counts, Reach, doubles, singles};
+use schedule::{Call, Kind};
+use world::{Vectors, World};
+
+/// The part of the time for two faults where nothing else is asked for.
+const SAMPLE: Duration = Duration::from_secs(30);
+
+/// The most stories of broken schedules that are printed.
+const STORIES: usize = 5;
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+fn kinds(call: &Call) -> Vec<Kind> {
+    call.kinds().iter().copied().filter(|kind| !matches!(kind, Kind::Late | Kind::DeathLate)).collect()
+}
+
+fn seed() -> u64 {
+    let given = std::env::var("ENACT_FAULTS_SEED").ok().and_then(|text| text.parse().ok());
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos().into());
+    given.unwrap_or_else(now)
+}
+
+/// Breaks a case; two faults only if asked for.
+async fn break_it(name: &str, case: &Case, vectors: Vectors, two: bool) {
+    let began = Instant::now();
+    let mut world = World::make(case, vectors).await;
+    let asked = std::env::var("ENACT_FAULTS").unwrap_or_default();
+    if !asked.is_empty() && asked != "all" {
+        let schedule = asked.parse().unwrap_or_else(|error| panic!("ENACT_FAULTS: {error}"));
+        world.learn_after().await;
+        let ended = world.run(&schedule).await;
+        eprintln!("{name}: {}", ended.story());
+        assert!(ended.problems.is_empty());
+        return;
+    }
+    let seed = seed();
+    let mut counts = Counts::default();
+    let firsts = singles(&mut world, kinds, &mut counts).await;
+    if two {
+        let reach = if asked == "all" { Reach::All } else { Reach::For(SAMPLE, seed) };
+        doubles(&mut world, &firsts, kinds, reach, &mut counts).await;
+    }
+    counts.took = began.elapsed();
+    let line = format!("{name}: {counts}; ENACT_FAULTS_SEED={seed}");
+    eprintln!("{line}");
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults");
+    std::fs::create_dir_all(&folder).expect("a folder for the counts");
+    std::fs::write(folder.join(format!("{name}.txt")), format!("{line}\n")).expect("the counts are written");
+    let stories = counts.stories.iter().take(STORIES).cloned().collect::<Vec<_>>().join("\n");
+    assert_eq!(counts.broken, 0, "{line}\n{stories}");
+    assert_eq!(counts.before + counts.after, counts.single + counts.double);
+}
+
+#[test]
+fn faults_in_a_governed_apply_leave_before_or_after() {
+    runtime().block_on(break_it("governed", &GOVERNED, Vectors::Memory, true));
+}
+
+#[test]
+fn faults_in_a_plain_apply_leave_before_or_after() {
+    runtime().block_on(break_it("plain", &PLAIN, Vectors::Memory, true));
+}
+
+#[test]
+fn faults_on_the_real_vector_server_leave_before_or_after() {
+    let directory = tempfile::tempdir().expect("a folder");
+    runtime().block_on(break_it("server", &GOVERNED, Vectors::Server(directory), false));
+}

@@ -1,0 +1,308 @@
+//! A world to break: real stores with faults around them, a plan, and what both stores look like before and after it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use enact::apply::{ApplyError, RunEnd, Runner, init};
+use enact::embed::{Embedder, Makers};
+use enact::local::qdrant::QdrantServer;
+use enact::plan::SavedPlan;
+use enact::store::VectorStore;
+use enact::store::postgres::{ConnectOptions, Postgres};
+use enact::store::qdrant::{Qdrant, QdrantOptions};
+use secrecy::SecretString;
+use tokio_postgres::Client;
+
+use crate::cases::{Case, kinds_of_work};
+use crate::injector::Injector;
+use crate::memory::Memory;
+use crate::photo::{Photo, Tables};
+use crate::planner::Planner;
+use crate::postgres::PrivateCluster;
+use crate::relational::FaultyRelational;
+use crate::schedule::{Call, Schedule};
+use crate::vectors::{FaultyEmbedder, FaultyVectors};
+
+/// Longer than any schedule takes; a schedule that takes longer hangs.
+const HANGS: Duration = Duration::from_secs(30);
+
+/// Processes of one schedule; more means that it does not converge.
+const MOST_PROCESSES: usize = 6;
+
+/// The vector store underneath.
+pub enum Vectors {
+    Memory,
+    /// The real server, with its data in this directory.
+    Server(tempfile::TempDir),
+}
+
+/// How one process ended.
+#[derive(Debug)]
+pub enum End {
+    Died,
+    Hangs,
+    Applied(Result<RunEnd, ApplyError>),
+    Resumed(Result<Option<RunEnd>, ApplyError>),
+}
+
+/// Which world a schedule ended in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Before,
+    After,
+    Mixture,
+}
+
+/// What a schedule did.
+#[derive(Debug)]
+pub struct Ended {
+    pub schedule: Schedule,
+    pub trace: Vec<Call>,
+    pub ends: Vec<End>,
+    pub verdict: Verdict,
+    /// What is wrong with it.
+    pub problems: Vec<String>,
+}
+
+impl Ended {
+    /// Everything to see what happened, the call numbers first.
+    pub fn story(&self) -> String {
+        let mut out = format!("ENACT_FAULTS={}\n", self.schedule);
+        for call in &self.trace {
+            let fault = self.schedule.0.iter().find(|fault| fault.call == call.number);
+            let fault = fault.map(|fault| format!("   <== {:?}", fault.kind)).unwrap_or_default();
+            out.push_str(&format!("  {call}{fault}\n"));
+        }
+        for (index, end) in self.ends.iter().enumerate() {
+            out.push_str(&format!("  process {} ended: {end:?}\n", index + 1));
+        }
+        out.push_str(&format!("  {:?}\n", self.verdict));
+        for problem in &self.problems {
+            out.push_str(&format!("  PROBLEM {problem}\n"));
+        }
+        out
+    }
+}
+
+pub struct World {
+    admin: Client,
+    store: FaultyRelational,
+    vectors: FaultyVectors,
+    underneath: Arc<dyn VectorStore>,
+    makers: Makers,
+    pub injector: Arc<Injector>,
+    pub plan: SavedPlan,
+    tables: Tables,
+    before: Photo,
+    after: Option<Photo>,
+    _server: Option<(QdrantServer, tempfile::TempDir)>,
+    _cluster: PrivateCluster,
+}
+
+async fn client(conninfo: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(conninfo, tokio_postgres::NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client
+}
+
+async fn start_server(directory: &Path) -> (QdrantServer, Arc<dyn VectorStore>) {
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let server = QdrantServer::start(directory, loopback).await.expect("the vector server");
+    let url = SecretString::from(server.url());
+    let options = QdrantOptions { url, api_key: None, timeout_ms: 20_000, ca: None };
+    (server, Arc::new(Qdrant::connect(&options).await.expect("a connection to it")))
+}
+
+impl World {
+    /// Makes the world of a case, applies its first plan, and plans its second.
+    pub async fn make(case: &Case, vectors: Vectors) -> World {
+        let cluster = PrivateCluster::start().expect("a private PostgreSQL");
+        cluster.create_database("kb").expect("a database");
+        let conninfo = cluster.conninfo("kb");
+        let admin = client(&conninfo).await;
+        admin.batch_execute(&(case.schema)()).await.expect("the schema loads");
+        admin.batch_execute(case.seed).await.expect("the seed loads");
+        let mut postgres = Postgres::connect(&ConnectOptions::new(SecretString::from(conninfo))).await.expect("a session");
+        init(&mut postgres).await.expect("the schema enact");
+        let (memory, underneath, server): (_, Arc<dyn VectorStore>, _) = match vectors {
+            Vectors::Memory => {
+                let memory = Arc::new(Memory::default());
+                (Some(Arc::clone(&memory)), memory, None)
+            }
+            Vectors::Server(directory) => {
+                let (server, store) = start_server(directory.path()).await;
+                (None, store, Some((server, directory)))
+            }
+        };
+        let planner = Planner::new(case.binding);
+        let first = planner.plan(&mut postgres, underneath.as_ref(), case.first).await;
+        let mut runner = Runner {
+            store: &mut postgres,
+            vectors: underneath.as_ref(),
+            makers: &planner.makers,
+            events: &|_| {},
+            runner: "first".to_owned(),
+        };
+        let applied = runner.apply(&first, Duration::ZERO).await;
+        assert!(matches!(applied, Ok(RunEnd::Applied { .. })), "{applied:?}");
+        admin.batch_execute(case.between).await.expect("what happens in between");
+        let plan = planner.plan(&mut postgres, underneath.as_ref(), case.second).await;
+        assert_eq!(kinds_of_work(&plan), case.work, "the kinds of work of the plan");
+        let injector = Injector::new(memory);
+        let wrap = |inner: &Arc<dyn Embedder>| -> Arc<dyn Embedder> {
+            Arc::new(FaultyEmbedder { inner: Arc::clone(inner), injector: Arc::clone(&injector) })
+        };
+        let embedders = planner.makers.embedders.iter().map(|(name, inner)| (name.clone(), wrap(inner))).collect();
+        let tables = Tables::save(&admin).await.expect("copies of the tables");
+        let before = tables.photo(&admin, underneath.as_ref(), None).await.expect("a photo");
+        World {
+            store: FaultyRelational::new(postgres, Arc::clone(&injector)),
+            vectors: FaultyVectors::new(Arc::clone(&underneath), Arc::clone(&injector)),
+            makers: Makers { embedders },
+            admin,
+            underneath,
+            injector,
+            plan,
+            tables,
+            before,
+            after: None,
+            _server: server,
+            _cluster: cluster,
+        }
+    }
+
+    /// Applies without faults, and keeps what both stores look like afterwards.
+    pub async fn learn_after(&mut self) -> Ended {
+        let first = self.run(&Schedule::default()).await;
+        let run = self.injector.run();
+        let after = self.tables.photo(&self.admin, self.underneath.as_ref(), run.as_deref()).await.expect("a photo");
+        assert!(after.difference(&self.before).is_some(), "the plan changes nothing");
+        self.after = Some(after);
+        assert!(matches!(first.ends[0], End::Applied(Ok(RunEnd::Applied { .. }))), "{}", first.story());
+        first
+    }
+
+    /// Runs one schedule from the world before: the apply, and resumes until one comes through.
+    pub async fn run(&mut self, schedule: &Schedule) -> Ended {
+        self.put_back().await;
+        self.injector.begin(schedule);
+        let mut problems = Vec::new();
+        let mut ends = Vec::new();
+        loop {
+            let fired = self.injector.fired();
+            let end = self.process(ends.is_empty()).await;
+            let is_through = matches!(
+                end,
+                End::Resumed(Ok(None | Some(RunEnd::Applied { .. } | RunEnd::Undone { .. })))
+            );
+            let is_faultless = self.injector.fired() == fired;
+            let is_resume = matches!(end, End::Resumed(_));
+            let hangs = matches!(end, End::Hangs);
+            ends.push(end);
+            if is_through {
+                break;
+            }
+            if hangs || (is_resume && is_faultless) || ends.len() == MOST_PROCESSES {
+                problems.push("a resume without a fault does not converge".to_owned());
+                break;
+            }
+        }
+        self.injector.arrive().await;
+        let mut ended =
+            Ended { schedule: schedule.clone(), trace: self.injector.trace(), ends, verdict: Verdict::Mixture, problems };
+        self.judge(&mut ended).await;
+        ended
+    }
+
+    /// Runs one process to its end or its death.
+    async fn process(&mut self, is_first: bool) -> End {
+        self.store.end_session().await.expect("the end of a session");
+        self.injector.begin_process();
+        let injector = Arc::clone(&self.injector);
+        let mut runner = Runner {
+            store: &mut self.store,
+            vectors: &self.vectors,
+            makers: &self.makers,
+            events: &|_| {},
+            runner: "test".to_owned(),
+        };
+        let work = async {
+            if is_first {
+                End::Applied(runner.apply(&self.plan, Duration::ZERO).await)
+            } else {
+                End::Resumed(runner.resume(Duration::ZERO).await)
+            }
+        };
+        tokio::select! {
+            biased;
+            () = injector.death() => End::Died,
+            end = work => end,
+            () = tokio::time::sleep(HANGS) => End::Hangs,
+        }
+    }
+
+    async fn put_back(&self) {
+        self.tables.put_back(&self.admin).await.expect("the rows are put back");
+        self.before.vectors.put_back(self.underneath.as_ref()).await.expect("the points are put back");
+    }
+
+    /// Compares both stores with before and after, and with what the processes said.
+    async fn judge(&self, ended: &mut Ended) {
+        let run = self.injector.run();
+        let now = self.tables.photo(&self.admin, self.underneath.as_ref(), run.as_deref()).await.expect("a photo");
+        let from_before = self.before.difference(&now);
+        let from_after = self.after.as_ref().and_then(|after| after.difference(&now));
+        ended.verdict = match (&from_before, &from_after) {
+            (None, _) => Verdict::Before,
+            (Some(_), None) => Verdict::After,
+            (Some(_), Some(_)) => Verdict::Mixture,
+        };
+        if let (Some(from_before), Some(from_after)) = (from_before, from_after) {
+            ended.problems.push(format!("a mixture\n  from before:\n    {from_before}\n  from after:\n    {from_after}"));
+        }
+        for (index, end) in ended.ends.iter().enumerate() {
+            if let Some(said) = said(end)
+                && ended.verdict != said
+            {
+                ended.problems.push(format!("process {} said {said:?}", index + 1));
+            }
+        }
+        let recorded = self.recorded().await;
+        let agrees = match ended.verdict {
+            Verdict::Before => recorded.iter().all(|outcome| outcome == "undone"),
+            Verdict::After => recorded == ["applied"],
+            Verdict::Mixture => true,
+        };
+        if !agrees {
+            ended.problems.push(format!("{:?}, and the books say {recorded:?}", ended.verdict));
+        }
+        let left = self.admin.query_one("SELECT count(*) FROM enact.staged_point", &[]).await.expect("a count");
+        if left.get::<_, i64>(0) > 0 {
+            ended.problems.push("staged points were left behind".to_owned());
+        }
+        for what in self.injector.unleased() {
+            ended.problems.push(format!("an effect without the lease: {what}"));
+        }
+    }
+
+    /// Outcomes of the runs of this schedule.
+    async fn recorded(&self) -> Vec<String> {
+        let query = "SELECT coalesce(outcome, 'unfinished') FROM enact.run \
+                     WHERE run_id NOT IN (SELECT run_id FROM saved.\"enact.run\")";
+        let rows = self.admin.query(query, &[]).await.expect("the runs");
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+}
+
+/// What a process said of the world, if it said anything.
+fn said(end: &End) -> Option<Verdict> {
+    match end {
+        End::Applied(Ok(end)) | End::Resumed(Ok(Some(end))) => Some(match end {
+            RunEnd::Applied { .. } | RunEnd::NotSettled { .. } => Verdict::After,
+            RunEnd::Undone { .. } => Verdict::Before,
+        }),
+        End::Died | End::Hangs | End::Applied(Err(_)) | End::Resumed(Err(_) | Ok(None)) => None,
+    }
+}
