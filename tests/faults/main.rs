@@ -24,6 +24,7 @@
 mod postgres;
 
 mod cases;
+mod conformance;
 mod explore;
 mod injector;
 mod memory;
@@ -106,4 +107,10 @@ fn faults_in_a_plain_apply_leave_before_or_after() {
 fn faults_on_the_real_vector_server_leave_before_or_after() {
     let directory = tempfile::tempdir().expect("a folder");
     runtime().block_on(break_it("server", &GOVERNED, Vectors::Server(directory), false));
+}
+
+#[test]
+fn the_vector_store_in_memory_answers_as_the_server_does() {
+    let directory = tempfile::tempdir().expect("a folder");
+    runtime().block_on(conformance::compare(directory.path()));
 }

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use enact::model::{CollectionFacts, PointId, VectorParams};
+use enact::model::{CollectionFacts, PointId, VectorParams, canonical_json};
 use enact::store::{
     CollectionSpec, Fault, NamedVector, Point, PointPage, Scored, SearchQuery, ServerFacts, StoreError, VectorStore,
     WithVectors,
@@ -67,7 +67,7 @@ impl Memory {
             for (id, point) in points {
                 id.to_string().hash(&mut hasher);
                 point.vectors.keys().collect::<Vec<_>>().hash(&mut hasher);
-                format!("{:?}", point.payload).hash(&mut hasher);
+                canonical_json(&point.payload).hash(&mut hasher);
             }
         }
         hasher.finish()

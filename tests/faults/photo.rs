@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use enact::model::CollectionFacts;
+use enact::model::{CollectionFacts, canonical_json};
 use enact::store::{CollectionSpec, Point, StoreError, VectorStore, WithVectors};
 use tokio_postgres::Client;
 
@@ -86,7 +86,12 @@ impl VectorPhoto {
         let aliases = self.aliases.iter().map(|(alias, name)| format!("alias {alias} -> {name}"));
         let collections = self.collections.iter().flat_map(|(name, (facts, points))| {
             let head = format!("collection {facts:?}");
-            std::iter::once(head).chain(points.iter().map(move |point| format!("{name}: {point:?}")))
+            // A server gives the keys of a payload in any order.
+            let line = move |point: &Point| {
+                let Point { id, vectors, payload } = point;
+                format!("{name}: {id} {} {vectors:?}", canonical_json(payload))
+            };
+            std::iter::once(head).chain(points.iter().map(line))
         });
         let run = self.run.as_deref().unwrap_or(RUN);
         aliases.chain(collections).map(|line| line.replace(run, RUN)).collect()

@@ -107,7 +107,7 @@ async fn client(conninfo: &str) -> Client {
     client
 }
 
-async fn start_server(directory: &Path) -> (QdrantServer, Arc<dyn VectorStore>) {
+pub async fn start_server(directory: &Path) -> (QdrantServer, Arc<dyn VectorStore>) {
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = QdrantServer::start(directory, loopback).await.expect("the vector server");
     let url = SecretString::from(server.url());
