@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use crate::schedule::{Call, Kind, Schedule};
+use crate::schedule::{Call, Kind, Op, Schedule};
 use crate::world::{Ended, Verdict, World};
 
 /// How far to go.
@@ -72,13 +72,36 @@ pub async fn singles(world: &mut World, kinds: impl Fn(&Call) -> Vec<Kind>, coun
     let mut out = Vec::new();
     for call in calls {
         for kind in kinds(call) {
-            let ended = world.run(&Schedule::default().and(call.number, kind)).await;
+            let mut ended = world.run(&Schedule::default().and(call.number, kind)).await;
+            if ended.embedded > base.embedded && !may_embed_again(call, kind) {
+                ended.problems.push(format!("{} texts were embedded, {} at most", ended.embedded, base.embedded));
+            }
             counts.single += 1;
             counts.add(&ended);
             out.push(ended);
         }
     }
     out
+}
+
+/// A text is embedded a second time only where its vector was lost before it was written.
+fn may_embed_again(call: &Call, kind: Kind) -> bool {
+    let is_lost = !matches!(kind, Kind::LostReply | Kind::Repeat | Kind::DeathAfter);
+    call.op == Op::Embed || (call.label.starts_with("ensure_points ") && is_lost)
+}
+
+/// Cuts the journal of an apply that died before a call, for every call, by every number of entries that may be lost.
+pub async fn cuts(world: &mut World, counts: &mut Counts) {
+    let base = world.learn_after().await;
+    for call in base.trace.iter().filter(|call| call.process == 1) {
+        let schedule = Schedule::default().and(call.number, Kind::DeathBefore);
+        for entries in 1.. {
+            let Some(ended) = world.run_and_cut(&schedule, entries).await else { break };
+            counts.single += 1;
+            counts.add(&ended);
+        }
+    }
+    counts.calls = base.trace.len();
 }
 
 /// Runs schedules with two faults, after what single ones did.

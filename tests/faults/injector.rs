@@ -1,6 +1,5 @@
 //! Counts calls, says which of them has a fault, and keeps what the wrapped stores share.
 
-use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -40,8 +39,8 @@ struct State {
     committed: Vec<String>,
     /// Effects that were tried without the lease.
     unleased: Vec<String>,
-    /// Texts whose vectors are in the store already, and were embedded again.
-    embedded: Vec<String>,
+    /// How many texts were embedded.
+    embedded: usize,
 }
 
 impl Injector {
@@ -97,13 +96,13 @@ impl Injector {
         self.state().unleased.clone()
     }
 
-    /// Texts as they were sent to the embedder.
-    pub fn embedded(&self) -> Vec<String> {
-        self.state().embedded.clone()
+    /// How many texts were embedded.
+    pub fn embedded(&self) -> usize {
+        self.state().embedded
     }
 
-    pub fn note_embedded(&self, texts: &[String]) {
-        self.state().embedded.extend_from_slice(texts);
+    pub fn note_embedded(&self, texts: usize) {
+        self.state().embedded += texts;
     }
 
     /// The id of the run, once it has one.
@@ -189,8 +188,6 @@ impl Injector {
         if let Some(memory) = &self.memory {
             memory.digest(state.run.as_deref().unwrap_or(RUN)).hash(&mut hasher);
         }
-        // What was embedded decides nothing that follows, but which texts it was is part of what is checked.
-        state.embedded.iter().collect::<BTreeSet<_>>().len().hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -62,6 +62,32 @@ impl Photo {
         found.extend(two.iter().filter(|line| !one.contains(line)).map(|line| format!("+ {}", short(line))));
         (!found.is_empty()).then(|| found.join("\n    "))
     }
+
+    /// What readers see: the governed tables but Enact's own, and the points behind each alias.
+    fn seen(&self, set: Option<&str>) -> Vec<String> {
+        let tables = self.tables.iter().filter(|(table, _)| set.is_none() && !table.starts_with("enact."));
+        let mut out: Vec<String> = tables.map(|(table, digest)| format!("{table} {digest}")).collect();
+        let collection = set.and_then(|set| self.vectors.aliases.get(set)).and_then(|own| self.vectors.collections.get(own));
+        out.extend(collection.into_iter().flat_map(|(_, points)| points).map(point_line));
+        out
+    }
+
+    /// Whether a reader sees before or after in PostgreSQL, and, behind the alias of each of these sets, before or after;
+    /// the new points only once PostgreSQL is there.
+    pub fn is_whole_for_readers(&self, before: &Photo, after: &Photo, sets: &[String]) -> bool {
+        let is_after = self.seen(None) == after.seen(None);
+        let in_postgres = is_after || self.seen(None) == before.seen(None);
+        in_postgres
+            && sets.iter().all(|set| {
+                let seen = self.seen(Some(set));
+                seen == before.seen(Some(set)) || (is_after && seen == after.seen(Some(set)))
+            })
+    }
+}
+
+fn point_line(point: &Point) -> String {
+    // A server gives the keys of a payload in any order.
+    format!("{} {} {:?}", point.id, canonical_json(&point.payload), point.vectors)
 }
 
 fn short(line: &str) -> String {
@@ -86,12 +112,7 @@ impl VectorPhoto {
         let aliases = self.aliases.iter().map(|(alias, name)| format!("alias {alias} -> {name}"));
         let collections = self.collections.iter().flat_map(|(name, (facts, points))| {
             let head = format!("collection {facts:?}");
-            // A server gives the keys of a payload in any order.
-            let line = move |point: &Point| {
-                let Point { id, vectors, payload } = point;
-                format!("{name}: {id} {} {vectors:?}", canonical_json(payload))
-            };
-            std::iter::once(head).chain(points.iter().map(line))
+            std::iter::once(head).chain(points.iter().map(move |point| format!("{name}: {}", point_line(point))))
         });
         let run = self.run.as_deref().unwrap_or(RUN);
         aliases.chain(collections).map(|line| line.replace(run, RUN)).collect()

@@ -258,7 +258,7 @@ impl Embedder for FaultyEmbedder {
             Err(_) => return Err(EmbedError::Timeout { endpoint, timeout_ms: 0 }),
         };
         let answer = self.inner.embed(texts).await;
-        self.injector.note_embedded(texts);
+        self.injector.note_embedded(texts.len());
         if fault == Some(Kind::DeathAfter) {
             self.injector.die().await;
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use enact::apply::{ApplyError, RunEnd, Runner, init};
 use enact::embed::{Embedder, Makers};
 use enact::local::qdrant::QdrantServer;
-use enact::plan::SavedPlan;
+use enact::plan::{SavedPlan, Work};
 use enact::store::VectorStore;
 use enact::store::postgres::{ConnectOptions, Postgres};
 use enact::store::qdrant::{Qdrant, QdrantOptions};
@@ -30,6 +30,20 @@ const HANGS: Duration = Duration::from_secs(30);
 
 /// Processes of one schedule; more means that it does not converge.
 const MOST_PROCESSES: usize = 6;
+
+/// Entries whose loss has to be harmless, because what they stand for can be done again: not the decision, which is in
+/// the transaction itself, nor the word that a run goes back, nor the intent to write in place.
+const LOSABLE: [&str; 9] =
+    ["staging", "staged", "transacting", "settling", "settled", "sweeping", "swept", "deferred", "undone"];
+
+/// Removes the last entries of the unfinished run, as many as asked, up to one that cannot be lost.
+const CUT: &str = "WITH entries AS (SELECT j.run_id, j.seq, \
+      CASE jsonb_typeof(j.entry) WHEN 'string' THEN j.entry #>> '{}' ELSE (SELECT jsonb_object_keys(j.entry)) END AS kind, \
+      row_number() OVER (ORDER BY j.seq DESC) AS place \
+    FROM enact.journal j JOIN enact.run r USING (run_id) WHERE r.closed_at IS NULL), \
+  kept AS (SELECT coalesce(min(place), 0) AS place FROM entries WHERE NOT kind = ANY ($2)) \
+  DELETE FROM enact.journal j USING entries e, kept k \
+  WHERE j.run_id = e.run_id AND j.seq = e.seq AND e.place <= $1 AND e.place < k.place RETURNING 1";
 
 /// The vector store underneath.
 pub enum Vectors {
@@ -62,6 +76,8 @@ pub struct Ended {
     pub trace: Vec<Call>,
     pub ends: Vec<End>,
     pub verdict: Verdict,
+    /// How many texts were embedded.
+    pub embedded: usize,
     /// What is wrong with it.
     pub problems: Vec<String>,
 }
@@ -97,6 +113,8 @@ pub struct World {
     tables: Tables,
     before: Photo,
     after: Option<Photo>,
+    /// Sets that change by a switch of their alias.
+    switched: Vec<String>,
     _server: Option<(QdrantServer, tempfile::TempDir)>,
     _cluster: PrivateCluster,
 }
@@ -150,6 +168,11 @@ impl World {
         admin.batch_execute(case.between).await.expect("what happens in between");
         let plan = planner.plan(&mut postgres, underneath.as_ref(), case.second).await;
         assert_eq!(kinds_of_work(&plan), case.work, "the kinds of work of the plan");
+        let switched = plan.steps.iter().filter_map(|step| match &step.work {
+            Work::SwitchAlias { set } => Some(set.clone()),
+            _ => None,
+        });
+        let switched = switched.collect();
         let injector = Injector::new(memory);
         let wrap = |inner: &Arc<dyn Embedder>| -> Arc<dyn Embedder> {
             Arc::new(FaultyEmbedder { inner: Arc::clone(inner), injector: Arc::clone(&injector) })
@@ -168,6 +191,7 @@ impl World {
             tables,
             before,
             after: None,
+            switched,
             _server: server,
             _cluster: cluster,
         }
@@ -176,8 +200,7 @@ impl World {
     /// Applies without faults, and keeps what both stores look like afterwards.
     pub async fn learn_after(&mut self) -> Ended {
         let first = self.run(&Schedule::default()).await;
-        let run = self.injector.run();
-        let after = self.tables.photo(&self.admin, self.underneath.as_ref(), run.as_deref()).await.expect("a photo");
+        let after = self.photo().await;
         assert!(after.difference(&self.before).is_some(), "the plan changes nothing");
         self.after = Some(after);
         assert!(matches!(first.ends[0], End::Applied(Ok(RunEnd::Applied { .. }))), "{}", first.story());
@@ -188,30 +211,63 @@ impl World {
     pub async fn run(&mut self, schedule: &Schedule) -> Ended {
         self.put_back().await;
         self.injector.begin(schedule);
+        let first = self.process(true).await;
+        self.finish(schedule, first).await
+    }
+
+    /// The same, but the apply's last journal entries are lost before the first resume, as many as this. `None` when
+    /// so many cannot be lost.
+    pub async fn run_and_cut(&mut self, schedule: &Schedule, entries: i64) -> Option<Ended> {
+        self.put_back().await;
+        self.injector.begin(schedule);
+        let first = self.process(true).await;
+        let cut = self.admin.query(CUT, &[&entries, &LOSABLE.as_slice()]).await.expect("the journal is cut");
+        if i64::try_from(cut.len()) != Ok(entries) {
+            return None;
+        }
+        Some(self.finish(schedule, first).await)
+    }
+
+    /// Applies without faults, then lets somebody change something, then judges.
+    pub async fn run_and_tamper(&mut self, script: &str) -> Ended {
+        let mut ended = self.run(&Schedule::default()).await;
+        self.admin.batch_execute(script).await.expect("the script runs");
+        self.judge(&mut ended).await;
+        ended
+    }
+
+    /// Resumes after the first process until a resume comes through, and judges.
+    async fn finish(&mut self, schedule: &Schedule, first: End) -> Ended {
         let mut problems = Vec::new();
-        let mut ends = Vec::new();
-        loop {
+        self.look(&first, &mut problems).await;
+        let mut ends = vec![first];
+        while problems.is_empty() {
             let fired = self.injector.fired();
-            let end = self.process(ends.is_empty()).await;
+            let end = self.process(false).await;
+            self.look(&end, &mut problems).await;
             let is_through = matches!(
                 end,
                 End::Resumed(Ok(None | Some(RunEnd::Applied { .. } | RunEnd::Undone { .. })))
             );
             let is_faultless = self.injector.fired() == fired;
-            let is_resume = matches!(end, End::Resumed(_));
-            let hangs = matches!(end, End::Hangs);
             ends.push(end);
             if is_through {
                 break;
             }
-            if hangs || (is_resume && is_faultless) || ends.len() == MOST_PROCESSES {
+            if is_faultless || ends.len() == MOST_PROCESSES {
                 problems.push("a resume without a fault does not converge".to_owned());
                 break;
             }
         }
         self.injector.arrive().await;
-        let mut ended =
-            Ended { schedule: schedule.clone(), trace: self.injector.trace(), ends, verdict: Verdict::Mixture, problems };
+        let mut ended = Ended {
+            schedule: schedule.clone(),
+            trace: self.injector.trace(),
+            ends,
+            verdict: Verdict::Mixture,
+            embedded: self.injector.embedded(),
+            problems,
+        };
         self.judge(&mut ended).await;
         ended
     }
@@ -248,10 +304,26 @@ impl World {
         self.before.vectors.put_back(self.underneath.as_ref()).await.expect("the points are put back");
     }
 
+    /// Looks as a reader would, at what a process left behind.
+    async fn look(&self, end: &End, problems: &mut Vec<String>) {
+        let Some(after) = &self.after else { return };
+        let now = match end {
+            End::Hangs => return problems.push("a process hangs".to_owned()),
+            End::Died | End::Applied(_) | End::Resumed(_) => self.photo().await,
+        };
+        if !now.is_whole_for_readers(&self.before, after, &self.switched) {
+            problems.push(format!("readers see a mixture:\n    {}", self.before.difference(&now).unwrap_or_default()));
+        }
+    }
+
+    async fn photo(&self) -> Photo {
+        let run = self.injector.run();
+        self.tables.photo(&self.admin, self.underneath.as_ref(), run.as_deref()).await.expect("a photo")
+    }
+
     /// Compares both stores with before and after, and with what the processes said.
     async fn judge(&self, ended: &mut Ended) {
-        let run = self.injector.run();
-        let now = self.tables.photo(&self.admin, self.underneath.as_ref(), run.as_deref()).await.expect("a photo");
+        let now = self.photo().await;
         let from_before = self.before.difference(&now);
         let from_after = self.after.as_ref().and_then(|after| after.difference(&now));
         ended.verdict = match (&from_before, &from_after) {
