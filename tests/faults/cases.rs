@@ -43,6 +43,12 @@ vector_sets:
     vectors: { dense: { embedder: default, distance: cosine }, text: { sparse: bm25, language: english } }
     payload: [canonical_address, title]
     payload_indexes: { canonical_address: keyword }
+  live:
+    units: { lifecycle: enacted }
+    chunk_policy: short
+    vectors: { dense: { embedder: default, distance: cosine } }
+    payload: [canonical_address, title]
+    payload_indexes: { canonical_address: keyword }
 "#,
     between: "SELECT fn_iu_amend('one/a', 'About one/a', 'Another body of one/a', 'somebody'); \
               SELECT fn_iu_retire('one/b', 'somebody', (SELECT review_decision_id FROM cutter_governance.review_decision)); \
@@ -72,11 +78,19 @@ vector_sets:
     chunk_policy: short
     vectors: { dense: { embedder: default, distance: cosine } }
     payload: [title]
+  live:
+    units: { lifecycle: enacted }
+    chunk_policy: short
+    vectors: { dense: { embedder: default, distance: cosine } }
+    payload: [canonical_address, title]
+    payload_indexes: { title: keyword }
+    rollout: in_place
 "#,
     work: &[
         "calls",
         "delete_rows",
         "drop_collection",
+        "finish_collection",
         "insert_rows",
         "open_gate",
         "record_managed",
@@ -84,9 +98,11 @@ vector_sets:
         "refresh",
         "shut_gate",
         "stage_vectors: new collection",
+        "stage_vectors: spool",
         "switch_alias",
         "transitions by calls",
         "update_rows",
+        "write_vectors",
     ],
 };
 
@@ -110,15 +126,15 @@ units: { b: { where: { address: b } } }
 promotions: { b: { units: b, to: published, review: { decision: approve, reviewer: editors, rationale: read, at: "2026-05-25T00:00:00Z" } } }
 chunk_policies: { whole: { splitter: text, max_chars: 200, empty_body: skip } }
 vector_sets:
-  texts: { units: { lifecycle: published }, chunk_policy: whole, vectors: { dense: {} }, payload: [title] }
+  texts: { units: { lifecycle: published }, chunk_policy: whole, vectors: { dense: {} }, payload: [title], rollout: in_place }
 "#,
     work: &[
-        "drop_collection",
+        "finish_collection",
         "record_managed",
         "record_managed: forget",
-        "stage_vectors: new collection",
-        "switch_alias",
+        "stage_vectors: spool",
         "transitions by updates",
+        "write_vectors",
     ],
 };
 
@@ -144,6 +160,7 @@ pub fn kinds_of_work(plan: &SavedPlan) -> Vec<&'static str> {
             Work::RecordManaged { forget, .. } if !forget.is_empty() => vec!["record_managed", "record_managed: forget"],
             Work::RecordManaged { .. } => vec!["record_managed"],
             Work::WriteVectors { .. } => vec!["write_vectors"],
+            Work::FinishCollection { .. } => vec!["finish_collection"],
             Work::SwitchAlias { .. } => vec!["switch_alias"],
             Work::DropCollection { .. } => vec!["drop_collection"],
         })

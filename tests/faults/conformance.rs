@@ -67,6 +67,11 @@ async fn script(store: &dyn VectorStore) -> Vec<String> {
         out.push(done(store.ensure_payload_index("a", "n", "integer").await));
         out.push(state(store).await);
     }
+    for _twice in 0..2 {
+        out.push(done(store.ensure_payload_index_absent("a", "n").await));
+        out.push(state(store).await);
+    }
+    out.push(done(store.ensure_payload_index_absent("nowhere", "n").await));
     out.push(done(store.ensure_collection(&spec("x", 2, &[])).await));
     out.push(done(store.ensure_points("a", &[point(1, "another")]).await));
     out.push(format!("{:?}", store.point_ids("x", None, 2).await.map_err(|error| error.fault)));

@@ -87,7 +87,7 @@ pub async fn singles(world: &mut World, kinds: impl Fn(&Call) -> Vec<Kind>, coun
 /// A text is embedded a second time only where its vector was lost before it was written.
 fn may_embed_again(call: &Call, kind: Kind) -> bool {
     let is_lost = !matches!(kind, Kind::LostReply | Kind::Repeat | Kind::DeathAfter);
-    call.op == Op::Embed || (call.label.starts_with("ensure_points ") && is_lost)
+    call.op == Op::Embed || (is_lost && ["ensure_points ", "INSERT INTO enact.staged_point "].iter().any(|at| call.label.starts_with(at)))
 }
 
 /// Cuts the journal of an apply that died before a call, for every call, by every number of entries that may be lost.

@@ -14,8 +14,11 @@ use crate::schedule::{Call, Kind, Op, Schedule};
 /// What stands for the run's id where runs are compared.
 pub const RUN: &str = "<run>";
 
-/// How long a late request is on its way. Less than the request deadline that the plans of these tests have.
-pub const LATENESS: Duration = Duration::from_millis(8);
+/// The request deadline in the journals of these tests.
+pub const DEADLINE_MS: u64 = 40;
+
+/// How long a late request is on its way: less than the deadline, and longer than anything that does not wait for it.
+const LATENESS: Duration = Duration::from_millis(25);
 
 /// Shared by the wrapped stores of one schedule.
 pub struct Injector {

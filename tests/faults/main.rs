@@ -53,7 +53,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 fn kinds(call: &Call) -> Vec<Kind> {
-    call.kinds().iter().copied().filter(|kind| !matches!(kind, Kind::Late | Kind::DeathLate)).collect()
+    call.kinds().to_vec()
 }
 
 fn seed() -> u64 {

@@ -215,4 +215,11 @@ impl VectorStore for Memory {
         self.lock().find_mut(collection)?.spec.payload_indexes.insert(field.to_owned(), kind.to_owned());
         Ok(())
     }
+
+    async fn ensure_payload_index_absent(&self, collection: &str, field: &str) -> Result<(), StoreError> {
+        if let Ok(found) = self.lock().find_mut(collection) {
+            found.spec.payload_indexes.remove(field);
+        }
+        Ok(())
+    }
 }

@@ -5,9 +5,10 @@
 //! collections with shape and metadata, aliases, points with payload and vectors.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use enact::model::{CollectionFacts, canonical_json};
-use enact::store::{CollectionSpec, Point, StoreError, VectorStore, WithVectors};
+use enact::store::{CollectionSpec, NamedVector, Point, StoreError, VectorStore, WithVectors};
 use tokio_postgres::Client;
 
 use crate::injector::RUN;
@@ -85,9 +86,19 @@ impl Photo {
     }
 }
 
+/// A point whole, its vectors as a digest of their bits. A server gives the keys of a payload in any order.
 fn point_line(point: &Point) -> String {
-    // A server gives the keys of a payload in any order.
-    format!("{} {} {:?}", point.id, canonical_json(&point.payload), point.vectors)
+    let mut hasher = DefaultHasher::new();
+    for (name, vector) in &point.vectors {
+        name.hash(&mut hasher);
+        let (indices, values) = match vector {
+            NamedVector::Dense(values) => (&[][..], values),
+            NamedVector::Sparse(sparse) => (&sparse.indices[..], &sparse.values),
+        };
+        indices.hash(&mut hasher);
+        values.iter().for_each(|value| value.to_bits().hash(&mut hasher));
+    }
+    format!("{} {} {:016x}", point.id, canonical_json(&point.payload), hasher.finish())
 }
 
 fn short(line: &str) -> String {

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use enact::store::postgres::Postgres;
 use enact::store::{Fault, LockHolder, Param, Query, Record, Relational, Sql, StoreError, Tx, TxMode};
 
-use crate::injector::{Injector, lost};
+use crate::injector::{DEADLINE_MS, Injector, lost};
 use crate::schedule::{Kind, Op};
 
 pub struct FaultyRelational {
@@ -155,7 +155,7 @@ impl Tx for FaultyTx<'_> {
         }
         let label = label(query);
         let fault = self.enter(&label).await?;
-        let answer = self.open()?.query(query).await;
+        let answer = self.open()?.query(&with_short_deadline(query)).await;
         if answer.is_ok() && writes(query) {
             self.written.push(self.injector.plain(&label));
         }
@@ -210,6 +210,19 @@ impl Tx for FaultyTx<'_> {
         }
         answer
     }
+}
+
+/// The journal's request deadline, which is in whole seconds in a plan, made a short one.
+fn with_short_deadline(query: &Query) -> Query {
+    let mut query = query.clone();
+    for param in &mut query.params {
+        if let Param::Json(entry) = param
+            && let Some(deadline) = entry.pointer_mut("/opened/request_deadline_ms")
+        {
+            *deadline = DEADLINE_MS.into();
+        }
+    }
+    query
 }
 
 fn failed_before() -> StoreError {

@@ -32,6 +32,7 @@ enum Write {
     Alias(String, String),
     AliasAbsent(String),
     PayloadIndex(String, String, String),
+    PayloadIndexAbsent(String, String),
 }
 
 impl Write {
@@ -45,6 +46,7 @@ impl Write {
             Write::Alias(alias, name) => store.ensure_alias(alias, name).await,
             Write::AliasAbsent(alias) => store.ensure_alias_absent(alias).await,
             Write::PayloadIndex(name, field, kind) => store.ensure_payload_index(name, field, kind).await,
+            Write::PayloadIndexAbsent(name, field) => store.ensure_payload_index_absent(name, field).await,
         }
     }
 
@@ -66,7 +68,8 @@ impl Write {
             | Write::PointsAbsent(..)
             | Write::Alias(..)
             | Write::AliasAbsent(_)
-            | Write::PayloadIndex(..) => None,
+            | Write::PayloadIndex(..)
+            | Write::PayloadIndexAbsent(..) => None,
         }
     }
 
@@ -82,6 +85,7 @@ impl Write {
             Write::Alias(alias, name) => format!("ensure_alias {alias} {name}"),
             Write::AliasAbsent(alias) => format!("ensure_alias_absent {alias}"),
             Write::PayloadIndex(name, field, kind) => format!("ensure_payload_index {name} {field} {kind}"),
+            Write::PayloadIndexAbsent(name, field) => format!("ensure_payload_index_absent {name} {field}"),
         }
     }
 }
@@ -225,6 +229,10 @@ impl VectorStore for FaultyVectors {
 
     async fn ensure_payload_index(&self, collection: &str, field: &str, kind: &str) -> Result<(), StoreError> {
         self.write(Write::PayloadIndex(collection.to_owned(), field.to_owned(), kind.to_owned())).await
+    }
+
+    async fn ensure_payload_index_absent(&self, collection: &str, field: &str) -> Result<(), StoreError> {
+        self.write(Write::PayloadIndexAbsent(collection.to_owned(), field.to_owned())).await
     }
 }
 

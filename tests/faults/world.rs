@@ -45,6 +45,10 @@ const CUT: &str = "WITH entries AS (SELECT j.run_id, j.seq, \
   DELETE FROM enact.journal j USING entries e, kept k \
   WHERE j.run_id = e.run_id AND j.seq = e.seq AND e.place <= $1 AND e.place < k.place RETURNING 1";
 
+/// Points that an ended run has no use for: a run that was applied keeps its before-images for a revert.
+const LEFT_BEHIND: &str = "SELECT (SELECT count(*) FROM enact.staged_point), (SELECT count(*) FROM enact.before_image \
+    WHERE run_id NOT IN (SELECT run_id FROM saved.\"enact.run\"))";
+
 /// The vector store underneath.
 pub enum Vectors {
     Memory,
@@ -156,13 +160,8 @@ impl World {
         };
         let planner = Planner::new(case.binding);
         let first = planner.plan(&mut postgres, underneath.as_ref(), case.first).await;
-        let mut runner = Runner {
-            store: &mut postgres,
-            vectors: underneath.as_ref(),
-            makers: &planner.makers,
-            events: &|_| {},
-            runner: "first".to_owned(),
-        };
+        let mut runner =
+            Runner::new(&mut postgres, underneath.as_ref(), &planner.makers, &|_| {}, "first".to_owned());
         let applied = runner.apply(&first, Duration::ZERO).await;
         assert!(matches!(applied, Ok(RunEnd::Applied { .. })), "{applied:?}");
         admin.batch_execute(case.between).await.expect("what happens in between");
@@ -277,13 +276,8 @@ impl World {
         self.store.end_session().await.expect("the end of a session");
         self.injector.begin_process();
         let injector = Arc::clone(&self.injector);
-        let mut runner = Runner {
-            store: &mut self.store,
-            vectors: &self.vectors,
-            makers: &self.makers,
-            events: &|_| {},
-            runner: "test".to_owned(),
-        };
+        let mut runner =
+            Runner::new(&mut self.store, &self.vectors, &self.makers, &|_| {}, "test".to_owned());
         let work = async {
             if is_first {
                 End::Applied(runner.apply(&self.plan, Duration::ZERO).await)
@@ -350,9 +344,10 @@ impl World {
         if !agrees {
             ended.problems.push(format!("{:?}, and the books say {recorded:?}", ended.verdict));
         }
-        let left = self.admin.query_one("SELECT count(*) FROM enact.staged_point", &[]).await.expect("a count");
-        if left.get::<_, i64>(0) > 0 {
-            ended.problems.push("staged points were left behind".to_owned());
+        let left = self.admin.query_one(LEFT_BEHIND, &[]).await.expect("counts");
+        let (staged, images): (i64, i64) = (left.get(0), left.get(1));
+        if staged > 0 || (images > 0 && ended.verdict == Verdict::Before) {
+            ended.problems.push(format!("{staged} staged points and {images} before-images were left behind"));
         }
         for what in self.injector.unleased() {
             ended.problems.push(format!("an effect without the lease: {what}"));
