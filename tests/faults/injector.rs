@@ -1,12 +1,12 @@
 //! Counts calls, says which of them has a fault, and keeps what the wrapped stores share.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use enact::store::{Fault, StoreError};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 
 use crate::memory::Memory;
 use crate::schedule::{Call, Kind, Op, Schedule};
@@ -15,16 +15,16 @@ use crate::schedule::{Call, Kind, Op, Schedule};
 pub const RUN: &str = "<run>";
 
 /// The request deadline in the journals of these tests.
-pub const DEADLINE_MS: u64 = 40;
+pub const DEADLINE_MS: u64 = 20;
 
-/// How long a late request is on its way: less than the deadline, and longer than anything that does not wait for it.
-const LATENESS: Duration = Duration::from_millis(25);
+/// A request that is on its way, and since when.
+type Late = (Instant, Pin<Box<dyn Future<Output = ()> + Send>>);
 
 /// Shared by the wrapped stores of one schedule.
 pub struct Injector {
     state: Mutex<State>,
     died: Notify,
-    late: Mutex<JoinSet<()>>,
+    late: Mutex<Vec<Late>>,
     /// Where the vectors are, if in memory: its content is part of the durable state.
     memory: Option<Arc<Memory>>,
 }
@@ -38,6 +38,7 @@ struct State {
     run: Option<String>,
     is_cut: bool,
     holds_lease: bool,
+    has_waited: bool,
     /// What was committed in PostgreSQL, in order.
     committed: Vec<String>,
     /// Effects that were tried without the lease.
@@ -53,7 +54,7 @@ impl Injector {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.state)
     }
 
     /// Begins a schedule.
@@ -69,19 +70,31 @@ impl Injector {
         state.process
     }
 
-    /// Waits for requests that are still on their way.
-    pub async fn arrive(&self) {
-        let mut late = std::mem::take(&mut *self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
-        while late.join_next().await.is_some() {}
+    /// Sends a request on its way. It arrives as late as it can: when the runner waits for the deadline, or when that is
+    /// over, or at the end.
+    pub fn send(&self, request: impl Future<Output = ()> + Send + 'static) {
+        lock(&self.late).push((Instant::now(), Box::pin(request)));
     }
 
-    /// Sends a request on its way.
-    pub fn send(&self, request: impl Future<Output = ()> + Send + 'static) {
-        let mut late = self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        late.spawn(async move {
-            tokio::time::sleep(LATENESS).await;
+    /// The runner waits for the deadline of requests.
+    pub fn note_waiting(&self) {
+        self.state().has_waited = true;
+    }
+
+    /// Everything that is still on its way arrives.
+    pub async fn arrive(&self) {
+        let late = std::mem::take(&mut *lock(&self.late));
+        for (_, request) in late {
             request.await;
-        });
+        }
+    }
+
+    async fn arrive_if_due(&self) {
+        let deadline = Duration::from_millis(DEADLINE_MS);
+        let is_over = lock(&self.late).iter().any(|(since, _)| since.elapsed() >= deadline);
+        if std::mem::take(&mut self.state().has_waited) || is_over {
+            self.arrive().await;
+        }
     }
 
     /// Every call so far.
@@ -157,6 +170,7 @@ impl Injector {
 
     /// Counts a call; answers with the part of its fault that the caller has to act on.
     pub async fn enter(&self, op: Op, label: &str, has_effect: bool) -> Result<Option<Kind>, StoreError> {
+        self.arrive_if_due().await;
         let (fault, is_cut) = self.count(op, label, has_effect);
         match fault {
             Some(Kind::DeathBefore) => self.die().await,
@@ -193,6 +207,10 @@ impl Injector {
         }
         hasher.finish()
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// A lost connection as PostgreSQL's client reports it.

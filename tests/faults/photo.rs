@@ -102,7 +102,7 @@ fn point_line(point: &Point) -> String {
 }
 
 fn short(line: &str) -> String {
-    line.chars().take(300).collect()
+    line.chars().take(120).collect()
 }
 
 impl VectorPhoto {
@@ -214,13 +214,6 @@ impl Tables {
         let mut vectors = VectorPhoto::take(vectors).await?;
         vectors.run = run.map(str::to_owned);
         Ok(Photo { tables, vectors })
-    }
-
-    /// The rows of a table, without their unrepeatable columns.
-    pub async fn rows(&self, client: &Client, table: &str) -> Vec<String> {
-        let query = format!("SELECT (to_jsonb(t) - {})::text FROM {table} t ORDER BY 1", unrepeatable(table));
-        let rows = client.query(&query, &[]).await.unwrap_or_default();
-        rows.iter().map(|row| row.get(0)).collect()
     }
 
     /// Puts the rows of every table back that is not what it was.

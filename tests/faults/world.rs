@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use enact::apply::{ApplyError, RunEnd, Runner, init};
+use enact::apply::{ApplyError, Event, RunEnd, Runner, init};
 use enact::embed::{Embedder, Makers};
 use enact::local::qdrant::QdrantServer;
 use enact::plan::{SavedPlan, Work};
@@ -276,8 +276,12 @@ impl World {
         self.store.end_session().await.expect("the end of a session");
         self.injector.begin_process();
         let injector = Arc::clone(&self.injector);
-        let mut runner =
-            Runner::new(&mut self.store, &self.vectors, &self.makers, &|_| {}, "test".to_owned());
+        let events = |event| {
+            if matches!(event, Event::Waiting { .. }) {
+                injector.note_waiting();
+            }
+        };
+        let mut runner = Runner::new(&mut self.store, &self.vectors, &self.makers, &events, "test".to_owned());
         let work = async {
             if is_first {
                 End::Applied(runner.apply(&self.plan, Duration::ZERO).await)
@@ -303,7 +307,9 @@ impl World {
         let Some(after) = &self.after else { return };
         let now = match end {
             End::Hangs => return problems.push("a process hangs".to_owned()),
-            End::Died | End::Applied(_) | End::Resumed(_) => self.photo().await,
+            End::Died | End::Applied(Err(_)) | End::Resumed(Err(_)) => self.photo().await,
+            // What a process says is compared with the end.
+            End::Applied(Ok(_)) | End::Resumed(Ok(_)) => return,
         };
         if !now.is_whole_for_readers(&self.before, after, &self.switched) {
             problems.push(format!("readers see a mixture:\n    {}", self.before.difference(&now).unwrap_or_default()));
