@@ -30,6 +30,7 @@ mod injector;
 mod memory;
 mod photo;
 mod planner;
+mod properties;
 mod relational;
 mod schedule;
 mod vectors;
@@ -43,7 +44,7 @@ use schedule::{Call, Kind, Op};
 use world::{Vectors, Verdict, World};
 
 /// The part of the time for two faults where nothing else is asked for.
-const SAMPLE: Duration = Duration::from_secs(30);
+const SAMPLE: Duration = Duration::from_secs(15);
 
 /// The most stories of broken schedules that are printed.
 const STORIES: usize = 5;
@@ -147,4 +148,9 @@ fn a_mixture_is_seen() {
 fn the_vector_store_in_memory_answers_as_the_server_does() {
     let directory = tempfile::tempdir().expect("a folder");
     runtime().block_on(conformance::compare(directory.path()));
+}
+
+#[test]
+fn what_is_applied_is_planned_as_nothing_whatever_the_input() {
+    properties::check(&runtime());
 }

@@ -123,7 +123,7 @@ pub struct World {
     _cluster: PrivateCluster,
 }
 
-async fn client(conninfo: &str) -> Client {
+pub async fn client(conninfo: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(conninfo, tokio_postgres::NoTls).await.expect("a connection");
     tokio::spawn(connection);
     client
