@@ -39,6 +39,8 @@ struct State {
     is_cut: bool,
     holds_lease: bool,
     has_waited: bool,
+    /// What a commit writes that is on its way.
+    late_commit: Option<Vec<String>>,
     /// What was committed in PostgreSQL, in order.
     committed: Vec<String>,
     /// Effects that were tried without the lease.
@@ -74,6 +76,20 @@ impl Injector {
     /// over, or at the end.
     pub fn send(&self, request: impl Future<Output = ()> + Send + 'static) {
         lock(&self.late).push((Instant::now(), Box::pin(request)));
+    }
+
+    /// A commit is on its way.
+    pub fn send_commit(&self, written: Vec<String>) {
+        self.state().late_commit = Some(written);
+    }
+
+    /// The commit that was on its way, if there was one, is done now.
+    pub fn take_late_commit(&self) -> bool {
+        let mut state = self.state();
+        let late = state.late_commit.take();
+        let is_late = late.is_some();
+        state.committed.extend(late.into_iter().flatten());
+        is_late
     }
 
     /// The runner waits for the deadline of requests.

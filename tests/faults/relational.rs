@@ -13,6 +13,11 @@ use enact::store::{Fault, LockHolder, Param, Query, Record, Relational, Sql, Sto
 use crate::injector::{DEADLINE_MS, Injector, lost};
 use crate::schedule::{Kind, Op};
 
+/// A commit on its way: the transaction lives on without its session, with its locks.
+const SEND_COMMIT: &str = "PREPARE TRANSACTION 'late'";
+/// It arrives.
+pub const COMMIT_LATE: &str = "COMMIT PREPARED 'late'";
+
 pub struct FaultyRelational {
     inner: Postgres,
     injector: Arc<Injector>,
@@ -48,6 +53,10 @@ impl FaultyRelational {
             return Err(lost(Fault::InDoubt));
         }
         let answer = match name {
+            // The old session ends its commit and then itself; the lock was still its own a moment ago.
+            "try_lock" if self.injector.take_late_commit() => {
+                self.inner.query(&Query::new(Sql::new(COMMIT_LATE))).await.map(|_| false)
+            }
             "try_lock" => self.inner.try_lock(key).await,
             _ => self.inner.unlock(key).await.map(|()| false),
         };
@@ -181,10 +190,20 @@ impl Tx for FaultyTx<'_> {
     async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
         let has_effect = !self.written.is_empty();
         let fault = self.injector.enter(Op::Commit, "commit", has_effect).await?;
-        let inner = self.inner.take().ok_or_else(failed_before)?;
+        let mut inner = self.inner.take().ok_or_else(failed_before)?;
         if fault == Some(Kind::LostRequest) {
             drop(inner);
             self.injector.cut();
+            return Err(lost(Fault::InDoubt));
+        }
+        if let Some(kind @ (Kind::Late | Kind::DeathLate)) = fault {
+            inner.query(&Query::new(Sql::new(SEND_COMMIT))).await?;
+            drop(inner);
+            self.injector.send_commit(std::mem::take(&mut self.written));
+            self.injector.cut();
+            if kind == Kind::DeathLate {
+                self.injector.die().await;
+            }
             return Err(lost(Fault::InDoubt));
         }
         let answer = inner.commit().await;

@@ -16,7 +16,8 @@
 //! | `death-before`, `death-half`, `death-after`, `death-late` | nothing, half, all, all but later | is dead |
 //!
 //! A statement inside a transaction that loses its connection is taken back whole, so there a lost request and a lost
-//! reply are one. A commit's is in doubt, and both outcomes are tried.
+//! reply are one. A commit's is in doubt, and both outcomes are tried. A late commit is done by the old session while a
+//! new one asks for the lease, which it gets only afterwards.
 
 use std::fmt;
 use std::str::FromStr;
@@ -149,7 +150,8 @@ impl Call {
         match self.op {
             Op::Alone => &[Refuse, Fail, LostRequest, LostReply, Repeat, DeathBefore, DeathAfter],
             Op::InTransaction => &[Refuse, Fail, LostRequest, DeathBefore, DeathAfter],
-            Op::Commit | Op::Lock => &[Refuse, Fail, LostRequest, LostReply, DeathBefore, DeathAfter],
+            Op::Commit => &[Refuse, Fail, LostRequest, LostReply, Late, DeathBefore, DeathAfter, DeathLate],
+            Op::Lock => &[Refuse, Fail, LostRequest, LostReply, DeathBefore, DeathAfter],
             Op::Reconnect => &[Fail, DeathBefore, DeathAfter],
             Op::Read => &[Refuse, Fail, DeathBefore],
             Op::Write { has_half: false } => {

@@ -21,7 +21,7 @@ use crate::memory::Memory;
 use crate::photo::{Photo, Tables};
 use crate::planner::Planner;
 use crate::postgres::PrivateCluster;
-use crate::relational::FaultyRelational;
+use crate::relational::{COMMIT_LATE, FaultyRelational};
 use crate::schedule::{Call, Schedule};
 use crate::vectors::{FaultyEmbedder, FaultyVectors};
 
@@ -140,9 +140,13 @@ pub async fn start_server(directory: &Path) -> (QdrantServer, Arc<dyn VectorStor
 impl World {
     /// Makes the world of a case, applies its first plan, and plans its second.
     pub async fn make(case: &Case, vectors: Vectors) -> World {
-        let cluster = PrivateCluster::start().expect("a private PostgreSQL");
+        let mut cluster = PrivateCluster::start().expect("a private PostgreSQL");
         cluster.create_database("kb").expect("a database");
         let conninfo = cluster.conninfo("kb");
+        let setting = "ALTER SYSTEM SET max_prepared_transactions = 1";
+        client(&conninfo).await.batch_execute(setting).await.expect("late commits are allowed");
+        cluster.stop().expect("a stop");
+        cluster.restart().expect("a start");
         let admin = client(&conninfo).await;
         admin.batch_execute(&(case.schema)()).await.expect("the schema loads");
         admin.batch_execute(case.seed).await.expect("the seed loads");
@@ -249,16 +253,21 @@ impl World {
                 End::Resumed(Ok(None | Some(RunEnd::Applied { .. } | RunEnd::Undone { .. })))
             );
             let is_faultless = self.injector.fired() == fired;
+            // The session of the dead process may still hold the lease.
+            let was_locked = matches!(end, End::Resumed(Err(ApplyError::Locked(_))));
             ends.push(end);
             if is_through {
                 break;
             }
-            if is_faultless || ends.len() == MOST_PROCESSES {
+            if (is_faultless && !was_locked) || ends.len() == MOST_PROCESSES {
                 problems.push("a resume without a fault does not converge".to_owned());
                 break;
             }
         }
         self.injector.arrive().await;
+        if self.injector.take_late_commit() {
+            self.admin.batch_execute(COMMIT_LATE).await.expect("the late commit");
+        }
         let mut ended = Ended {
             schedule: schedule.clone(),
             trace: self.injector.trace(),
