@@ -8,14 +8,15 @@ use super::event::{Event, Events};
 use super::in_place::InPlace;
 use super::journal::{self, Entry};
 use super::machine::{Effect, RunState};
-use super::recheck::{recheck, recheck_unlocked, recheck_vectors};
+use super::recheck::{Rechecked, recheck, recheck_unlocked, recheck_vectors};
 use super::run::Runner;
 use super::stage::Staging;
+use super::stop::Stop;
 use super::work::Steps;
 use crate::diff::{ChunkSource, GENERATION_KEY};
 use crate::model::PointId;
 use crate::plan::{Phase, SavedPlan, Step, VectorWork, Work};
-use crate::store::{Query, Sql, StoreError, TxMode, VectorStore};
+use crate::store::{Query, Sql, StoreError, Tx, TxMode, VectorStore};
 
 impl Runner<'_> {
     pub(super) async fn effect(
@@ -93,16 +94,8 @@ impl Runner<'_> {
     /// Everything up to the commit; the inner result is the commit's own.
     async fn transaction(&mut self, plan: &SavedPlan, run: &str) -> Result<Result<(), StoreError>, ApplyError> {
         let mut tx = self.store.begin(TxMode::ReadWrite).await?;
-        let rechecked = recheck(tx.as_mut(), plan).await?;
-        let now = tx.query(&Query::new(Sql::new("SELECT now()::text"))).await?;
-        let now = now.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned();
-        let steps = Steps { plan, run, events: self.events, stop: &self.stop, now };
-        for step in plan.steps.iter().filter(|step| is_relational(step)) {
-            self.stop.check()?;
-            steps.run_step(tx.as_mut(), step).await?;
-        }
-        tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL IMMEDIATE"))).await?;
-        recheck_unlocked(tx.as_mut(), plan, &rechecked).await?;
+        let relational = RelationalPart { plan, run, events: self.events, stop: &self.stop, refuse_at: None };
+        let rechecked = relational.run(tx.as_mut()).await?;
         recheck_vectors(self.vectors, plan).await?;
         let in_place: Vec<&Step> = plan.steps.iter().filter(|step| writes_in_place(step)).collect();
         for step in &in_place {
@@ -222,6 +215,33 @@ impl Runner<'_> {
             self.drop_collection(&run, &collection).await?;
         }
         Ok(())
+    }
+}
+
+/// What the transaction does in PostgreSQL, up to the points of live collections and the decision.
+pub(super) struct RelationalPart<'a> {
+    pub plan: &'a SavedPlan,
+    pub run: &'a str,
+    pub events: &'a Events<'a>,
+    pub stop: &'a Stop,
+    /// The unit that is refused, counted from 1 in the order in which units are moved.
+    pub refuse_at: Option<u64>,
+}
+
+impl RelationalPart<'_> {
+    pub async fn run(&self, tx: &mut dyn Tx) -> Result<Rechecked, ApplyError> {
+        let Self { plan, run, events, stop, refuse_at } = *self;
+        let rechecked = recheck(tx, plan).await?;
+        let now = tx.query(&Query::new(Sql::new("SELECT now()::text"))).await?;
+        let now = now.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned();
+        let mut steps = Steps { plan, run, events, stop, now, refuse_at, moved: 0 };
+        for step in plan.steps.iter().filter(|step| is_relational(step)) {
+            stop.check()?;
+            steps.run_step(tx, step).await?;
+        }
+        tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL IMMEDIATE"))).await?;
+        recheck_unlocked(tx, plan, &rechecked).await?;
+        Ok(rechecked)
     }
 }
 
