@@ -157,7 +157,9 @@ pub fn kinds_of_work(plan: &SavedPlan) -> Vec<&'static str> {
             Work::Refresh { .. } => vec!["refresh"],
             Work::OpenGate(_) => vec!["open_gate"],
             Work::ShutGate(_) => vec!["shut_gate"],
-            Work::RecordManaged { forget, .. } if !forget.is_empty() => vec!["record_managed", "record_managed: forget"],
+            Work::RecordManaged { forget, .. } if !forget.is_empty() => {
+                vec!["record_managed", "record_managed: forget"]
+            }
             Work::RecordManaged { .. } => vec!["record_managed"],
             Work::WriteVectors { .. } => vec!["write_vectors"],
             Work::FinishCollection { .. } => vec!["finish_collection"],

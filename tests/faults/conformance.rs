@@ -50,7 +50,8 @@ async fn script(store: &dyn VectorStore) -> Vec<String> {
     let points: Vec<Point> = (1..=5).map(|id| point(id, "one")).collect();
     let ids: Vec<PointId> = points.iter().map(|point| point.id.clone()).collect();
     let metadata = BTreeMap::from([("more".to_owned(), "texts".to_owned())]);
-    let done = |result: Result<(), StoreError>| result.map_or_else(|error| format!("{:?}", error.fault), |()| String::new());
+    let done =
+        |result: Result<(), StoreError>| result.map_or_else(|error| format!("{:?}", error.fault), |()| String::new());
     out.push(done(store.ensure_points("a", &points).await));
     out.push(done(store.ensure_points_absent("a", &ids).await));
     out.push(done(store.ensure_alias("x", "a").await));

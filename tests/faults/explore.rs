@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use crate::schedule::{Call, Kind, Op, Schedule};
-use crate::world::{Ended, Verdict, World};
+use crate::world::{End, Ended, Verdict, World};
 
 /// How far to go.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +87,25 @@ pub async fn singles(world: &mut World, kinds: impl Fn(&Call) -> Vec<Kind>, coun
 /// A text is embedded a second time only where its vector was lost before it was written.
 fn may_embed_again(call: &Call, kind: Kind) -> bool {
     let is_lost = !matches!(kind, Kind::LostReply | Kind::Repeat | Kind::DeathAfter);
-    call.op == Op::Embed || (is_lost && ["ensure_points ", "INSERT INTO enact.staged_point "].iter().any(|at| call.label.starts_with(at)))
+    call.op == Op::Embed
+        || (is_lost
+            && ["ensure_points ", "INSERT INTO enact.staged_point "].iter().any(|at| call.label.starts_with(at)))
+}
+
+/// Runs every schedule with one fault in a rehearsal, which leaves nothing whatever happens.
+pub async fn rehearsals(world: &mut World, counts: &mut Counts) {
+    world.learn_after().await;
+    world.rehearses = true;
+    let base = world.run(&Schedule::default()).await;
+    assert!(matches!(base.ends[0], End::Rehearsed(Ok(_))) && base.problems.is_empty(), "{}", base.story());
+    for call in base.trace.iter().filter(|call| call.process == 1) {
+        counts.calls += 1;
+        for kind in call.kinds() {
+            let ended = world.run(&Schedule::default().and(call.number, *kind)).await;
+            counts.single += 1;
+            counts.add(&ended);
+        }
+    }
 }
 
 /// Cuts the journal of an apply that died before a call, for every call, by every number of entries that may be lost.

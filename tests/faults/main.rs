@@ -39,7 +39,7 @@ mod world;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cases::{Case, GOVERNED, PLAIN};
-use explore::{Counts, Reach, cuts, doubles, singles};
+use explore::{Counts, Reach, cuts, doubles, rehearsals, singles};
 use schedule::{Call, Kind, Op};
 use world::{Vectors, Verdict, World};
 
@@ -132,13 +132,27 @@ fn a_journal_cut_anywhere_resumes_to_before_or_after() {
 }
 
 #[test]
+fn faults_in_a_rehearsal_leave_before() {
+    runtime().block_on(async {
+        let began = Instant::now();
+        let mut world = World::make(&PLAIN, Vectors::Memory).await;
+        let mut counts = Counts::default();
+        rehearsals(&mut world, &mut counts).await;
+        counts.took = began.elapsed();
+        show("rehearsal", &counts, "");
+        assert_eq!(counts.after, 0);
+    });
+}
+
+#[test]
 fn a_mixture_is_seen() {
     runtime().block_on(async {
         let mut world = World::make(&PLAIN, Vectors::Memory).await;
         world.learn_after().await;
         let half_done = "UPDATE documents SET status = 'draft' WHERE slug = 'b'";
         assert_eq!(world.run_and_tamper(half_done).await.verdict, Verdict::Mixture);
-        let left_behind = "INSERT INTO enact.managed SELECT address || 'x', digest, attributes, run_id FROM enact.managed LIMIT 1";
+        let left_behind =
+            "INSERT INTO enact.managed SELECT address || 'x', digest, attributes, run_id FROM enact.managed LIMIT 1";
         assert_eq!(world.run_and_tamper(left_behind).await.verdict, Verdict::Mixture);
         assert_eq!(world.run_and_tamper("SELECT 1").await.verdict, Verdict::After);
     });

@@ -68,7 +68,8 @@ impl Photo {
     fn seen(&self, set: Option<&str>) -> Vec<String> {
         let tables = self.tables.iter().filter(|(table, _)| set.is_none() && !table.starts_with("enact."));
         let mut out: Vec<String> = tables.map(|(table, digest)| format!("{table} {digest}")).collect();
-        let collection = set.and_then(|set| self.vectors.aliases.get(set)).and_then(|own| self.vectors.collections.get(own));
+        let collection =
+            set.and_then(|set| self.vectors.aliases.get(set)).and_then(|own| self.vectors.collections.get(own));
         out.extend(collection.into_iter().flat_map(|(_, points)| points).map(point_line));
         out
     }
@@ -188,7 +189,8 @@ impl Tables {
         client.batch_execute(&format!("CREATE SCHEMA saved; {copies} ANALYZE")).await?;
         let query = names.iter().map(|name| digest_query(name)).collect::<Vec<_>>().join(" UNION ALL ");
         let mut tables = Tables { names, saved: BTreeMap::new(), query };
-        tables.saved = tables.digests(client, None).await?.into_iter().map(|(name, (_, whole))| (name, whole)).collect();
+        tables.saved =
+            tables.digests(client, None).await?.into_iter().map(|(name, (_, whole))| (name, whole)).collect();
         Ok(tables)
     }
 
@@ -222,7 +224,9 @@ impl Tables {
         let moved = self.names.iter().filter(|name| now[*name].1 != self.saved[*name]);
         let script: String = moved
             .map(|name| {
-                format!("DELETE FROM {name}; INSERT INTO {name} OVERRIDING SYSTEM VALUE SELECT * FROM saved.\"{name}\";")
+                format!(
+                    "DELETE FROM {name}; INSERT INTO {name} OVERRIDING SYSTEM VALUE SELECT * FROM saved.\"{name}\";"
+                )
             })
             .collect();
         // Triggers and foreign keys sleep meanwhile.

@@ -62,8 +62,12 @@ fn inputs() -> impl Strategy<Value = Input> {
     let text = || "[a-zA-Z0-9đàéü.,'\"$\\\\ \n]{0,90}";
     let status = prop_oneof![Just("draft"), Just("published"), Just("archived")];
     let document = (status, "[a-zé ]{0,12}", text(), proptest::option::of(text()), any::<bool>()).prop_map(
-        |(status, title, body, edit, is_archived_later)| {
-            Document { status, title: format!("About {title}"), body, edit, is_archived_later }
+        |(status, title, body, edit, is_archived_later)| Document {
+            status,
+            title: format!("About {title}"),
+            body,
+            edit,
+            is_archived_later,
         },
     );
     let wanted = || proptest::option::of(proptest::option::of(text()));
@@ -110,7 +114,7 @@ impl Input {
             (format!("set{index}"), value)
         });
         let policy = json!({ "splitter": "text", "max_chars": self.largest_chunk, "text": "{title}\n\n{chunk}",
-            "empty_body": if self.order % 2 == 0 { "title" } else { "skip" } });
+            "empty_body": if self.order.is_multiple_of(2) { "title" } else { "skip" } });
         let mut plan = json!({ "chunk_policies": { "small": policy }, "vector_sets": sets.collect::<Map<_, _>>() });
         if !rows.is_empty() {
             plan["rows"] = json!({ "public.note": rows });
@@ -284,9 +288,9 @@ fn ordered(plan: &SavedPlan) -> Result<(), TestCaseError> {
 pub fn check(runtime: &tokio::runtime::Runtime) {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
     let config = Config { cases: asked.unwrap_or(24), failure_persistence: None, ..Config::default() };
-    let bench = std::cell::RefCell::new(runtime.block_on(Bench::make()));
+    let bench = tokio::sync::Mutex::new(runtime.block_on(Bench::make()));
     let result = TestRunner::new(config)
-        .run(&inputs(), |input| runtime.block_on(async { bench.borrow_mut().check(&input).await }));
+        .run(&inputs(), |input| runtime.block_on(async { bench.lock().await.check(&input).await }));
     if let Err(error) = result {
         panic!("{error}");
     }

@@ -158,7 +158,17 @@ impl Call {
                 &[Refuse, Fail, LostRequest, LostReply, Late, Repeat, DeathBefore, DeathAfter, DeathLate]
             }
             Op::Write { has_half: true } => &[
-                Refuse, Fail, LostRequest, LostReply, Half, Late, Repeat, DeathBefore, DeathHalf, DeathAfter, DeathLate,
+                Refuse,
+                Fail,
+                LostRequest,
+                LostReply,
+                Half,
+                Late,
+                Repeat,
+                DeathBefore,
+                DeathHalf,
+                DeathAfter,
+                DeathLate,
             ],
             Op::Embed => &[Refuse, Fail, DeathBefore, DeathAfter],
         }

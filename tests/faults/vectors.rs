@@ -107,8 +107,7 @@ impl FaultyVectors {
 
     async fn write(&self, write: Write) -> Result<(), StoreError> {
         let half = write.half();
-        let fault =
-            self.injector.enter(Op::Write { has_half: half.is_some() }, &write.label(), true).await?;
+        let fault = self.injector.enter(Op::Write { has_half: half.is_some() }, &write.label(), true).await?;
         let store = self.inner.as_ref();
         match fault {
             Some(Kind::LostRequest) => Err(in_doubt()),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use enact::apply::{ApplyError, Event, RunEnd, Runner, init};
+use enact::apply::{ApplyError, Event, Refusals, Rehearsal, RunEnd, Runner, init};
 use enact::embed::{Embedder, Makers};
 use enact::local::qdrant::QdrantServer;
 use enact::plan::{SavedPlan, Work};
@@ -62,6 +62,7 @@ pub enum End {
     Died,
     Hangs,
     Applied(Result<RunEnd, ApplyError>),
+    Rehearsed(Result<Rehearsal, ApplyError>),
     Resumed(Result<Option<RunEnd>, ApplyError>),
 }
 
@@ -114,6 +115,8 @@ pub struct World {
     makers: Makers,
     pub injector: Arc<Injector>,
     pub plan: SavedPlan,
+    /// Whether the first process rehearses the plan instead of applying it.
+    pub rehearses: bool,
     tables: Tables,
     before: Photo,
     after: Option<Photo>,
@@ -150,7 +153,8 @@ impl World {
         let admin = client(&conninfo).await;
         admin.batch_execute(&(case.schema)()).await.expect("the schema loads");
         admin.batch_execute(case.seed).await.expect("the seed loads");
-        let mut postgres = Postgres::connect(&ConnectOptions::new(SecretString::from(conninfo))).await.expect("a session");
+        let mut postgres =
+            Postgres::connect(&ConnectOptions::new(SecretString::from(conninfo))).await.expect("a session");
         init(&mut postgres).await.expect("the schema enact");
         let (memory, underneath, server): (_, Arc<dyn VectorStore>, _) = match vectors {
             Vectors::Memory => {
@@ -164,8 +168,7 @@ impl World {
         };
         let planner = Planner::new(case.binding);
         let first = planner.plan(&mut postgres, underneath.as_ref(), case.first).await;
-        let mut runner =
-            Runner::new(&mut postgres, underneath.as_ref(), &planner.makers, &|_| {}, "first".to_owned());
+        let mut runner = Runner::new(&mut postgres, underneath.as_ref(), &planner.makers, &|_| {}, "first".to_owned());
         let applied = runner.apply(&first, Duration::ZERO).await;
         assert!(matches!(applied, Ok(RunEnd::Applied { .. })), "{applied:?}");
         admin.batch_execute(case.between).await.expect("what happens in between");
@@ -191,6 +194,7 @@ impl World {
             underneath,
             injector,
             plan,
+            rehearses: false,
             tables,
             before,
             after: None,
@@ -248,10 +252,8 @@ impl World {
             let fired = self.injector.fired();
             let end = self.process(false).await;
             self.look(&end, &mut problems).await;
-            let is_through = matches!(
-                end,
-                End::Resumed(Ok(None | Some(RunEnd::Applied { .. } | RunEnd::Undone { .. })))
-            );
+            let is_through =
+                matches!(end, End::Resumed(Ok(None | Some(RunEnd::Applied { .. } | RunEnd::Undone { .. }))));
             let is_faultless = self.injector.fired() == fired;
             // The session of the dead process may still hold the lease.
             let was_locked = matches!(end, End::Resumed(Err(ApplyError::Locked(_))));
@@ -292,10 +294,10 @@ impl World {
         };
         let mut runner = Runner::new(&mut self.store, &self.vectors, &self.makers, &events, "test".to_owned());
         let work = async {
-            if is_first {
-                End::Applied(runner.apply(&self.plan, Duration::ZERO).await)
-            } else {
-                End::Resumed(runner.resume(Duration::ZERO).await)
+            match (is_first, self.rehearses) {
+                (true, false) => End::Applied(runner.apply(&self.plan, Duration::ZERO).await),
+                (true, true) => End::Rehearsed(runner.rehearse(&self.plan, Refusals::None, Duration::ZERO).await),
+                (false, _) => End::Resumed(runner.resume(Duration::ZERO).await),
             }
         };
         tokio::select! {
@@ -316,9 +318,9 @@ impl World {
         let Some(after) = &self.after else { return };
         let now = match end {
             End::Hangs => return problems.push("a process hangs".to_owned()),
-            End::Died | End::Applied(Err(_)) | End::Resumed(Err(_)) => self.photo().await,
+            End::Died | End::Applied(Err(_)) | End::Rehearsed(Err(_)) | End::Resumed(Err(_)) => self.photo().await,
             // What a process says is compared with the end.
-            End::Applied(Ok(_)) | End::Resumed(Ok(_)) => return,
+            End::Applied(Ok(_)) | End::Rehearsed(Ok(_)) | End::Resumed(Ok(_)) => return,
         };
         if !now.is_whole_for_readers(&self.before, after, &self.switched) {
             problems.push(format!("readers see a mixture:\n    {}", self.before.difference(&now).unwrap_or_default()));
@@ -341,7 +343,9 @@ impl World {
             (Some(_), Some(_)) => Verdict::Mixture,
         };
         if let (Some(from_before), Some(from_after)) = (from_before, from_after) {
-            ended.problems.push(format!("a mixture\n  from before:\n    {from_before}\n  from after:\n    {from_after}"));
+            ended
+                .problems
+                .push(format!("a mixture\n  from before:\n    {from_before}\n  from after:\n    {from_after}"));
         }
         for (index, end) in ended.ends.iter().enumerate() {
             if let Some(said) = said(end)
@@ -352,6 +356,8 @@ impl World {
         }
         let recorded = self.recorded().await;
         let agrees = match ended.verdict {
+            Verdict::Before if self.rehearses => recorded.iter().all(|outcome| outcome == "rehearsed"),
+            Verdict::After if self.rehearses => false,
             Verdict::Before => recorded.iter().all(|outcome| outcome == "undone"),
             Verdict::After => recorded == ["applied"],
             Verdict::Mixture => true,
@@ -385,6 +391,9 @@ fn said(end: &End) -> Option<Verdict> {
             RunEnd::Applied { .. } | RunEnd::NotSettled { .. } => Verdict::After,
             RunEnd::Undone { .. } => Verdict::Before,
         }),
-        End::Died | End::Hangs | End::Applied(Err(_)) | End::Resumed(Err(_) | Ok(None)) => None,
+        End::Rehearsed(Ok(_)) => Some(Verdict::Before),
+        End::Died | End::Hangs | End::Applied(Err(_)) | End::Rehearsed(Err(_)) | End::Resumed(Err(_) | Ok(None)) => {
+            None
+        }
     }
 }
