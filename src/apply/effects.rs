@@ -31,6 +31,9 @@ impl Runner<'_> {
             Effect::Transact => self.transact(plan, run).await,
             Effect::Restore => self.restore(run, state).await,
             Effect::Undo => {
+                if !state.collections.is_empty() {
+                    self.wait_out(state).await;
+                }
                 for collection in state.collections.values() {
                     self.vectors.ensure_collection_absent(collection).await?;
                 }
@@ -41,7 +44,12 @@ impl Runner<'_> {
                 self.settle(run, step_of(plan, *step), state).await
             }
             Effect::Sweep(step) => self.sweep(plan, run, step_of(plan, *step)).await,
-            Effect::Close(outcome) => journal::close_run(self.store, run, *outcome).await,
+            Effect::Close(outcome) => {
+                if !state.collections.is_empty() || !state.in_place.is_empty() {
+                    self.wait_out(state).await;
+                }
+                journal::close_run(self.store, run, *outcome).await
+            }
             Effect::Nothing(_) => Ok(()),
         }
     }
@@ -116,15 +124,19 @@ impl Runner<'_> {
         Ok(tx.commit().await)
     }
 
-    /// Puts points back, once no request of a dead or lost sender can take effect any more.
-    async fn restore(&mut self, run: &str, state: &RunState) -> Result<(), ApplyError> {
-        if let Some(since) = self.in_flight_since {
-            let left = Duration::from_millis(state.request_deadline_ms).saturating_sub(since.elapsed());
-            if !left.is_zero() {
-                (self.events)(Event::Waiting { seconds: left.as_millis().div_ceil(1_000) as u64 });
-                tokio::time::sleep(left).await;
-            }
+    /// Waits until no request of a dead or lost sender can take effect any more. What comes after it is not overtaken: neither
+    /// what is put back or removed, nor what the next run does.
+    async fn wait_out(&mut self, state: &RunState) {
+        let Some(since) = self.in_flight_since.take() else { return };
+        let left = Duration::from_millis(state.request_deadline_ms).saturating_sub(since.elapsed());
+        if !left.is_zero() {
+            (self.events)(Event::Waiting { seconds: left.as_millis().div_ceil(1_000) as u64 });
+            tokio::time::sleep(left).await;
         }
+    }
+
+    async fn restore(&mut self, run: &str, state: &RunState) -> Result<(), ApplyError> {
+        self.wait_out(state).await;
         for (set, collection) in &state.in_place {
             let (vectors, events) = (self.vectors, self.events);
             InPlace { run, set, collection, vectors, events }.restore(self.store).await?;
@@ -202,9 +214,9 @@ impl Runner<'_> {
 
     async fn drop_collection(&mut self, run: &str, collection: &str) -> Result<(), ApplyError> {
         self.append(run, Entry::Sweeping { collection: collection.to_owned() }).await?;
+        // A run that was reverted made it live again: whoever replaces it next removes it.
         if self.vectors.aliases().await?.values().any(|live| live == collection) {
-            let why = format!("collection \"{collection}\" is live again");
-            return Err(ApplyError::Refused { step: "remove the old collection".to_owned(), why });
+            return self.append(run, Entry::Swept { collection: collection.to_owned() }).await;
         }
         self.vectors.ensure_collection_absent(collection).await?;
         self.append(run, Entry::Swept { collection: collection.to_owned() }).await
