@@ -108,10 +108,14 @@ pub async fn rehearsals(world: &mut World, counts: &mut Counts) {
     }
 }
 
-/// Cuts the journal of an apply that died before a call, for every call, by every number of entries that may be lost.
+/// Cuts the journal of an apply that died, in every state that it can die in, by every number of entries that may be lost.
 pub async fn cuts(world: &mut World, counts: &mut Counts) {
     let base = world.learn_after().await;
+    let mut states = BTreeSet::new();
     for call in base.trace.iter().filter(|call| call.process == 1) {
+        if !states.insert(call.state) {
+            continue;
+        }
         let schedule = Schedule::default().and(call.number, Kind::DeathBefore);
         for entries in 1.. {
             let Some(ended) = world.run_and_cut(&schedule, entries).await else { break };
@@ -119,7 +123,7 @@ pub async fn cuts(world: &mut World, counts: &mut Counts) {
             counts.add(&ended);
         }
     }
-    counts.calls = base.trace.len();
+    counts.calls = base.trace.iter().filter(|call| call.process == 1).count();
 }
 
 /// Runs schedules with two faults, after what single ones did.
