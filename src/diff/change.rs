@@ -235,6 +235,13 @@ pub struct ChunkPlan {
     pub source: ChunkSource,
 }
 
+impl ChunkPlan {
+    /// Whether its text is embedded.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.source, ChunkSource::Embed { .. })
+    }
+}
+
 /// Where a point's vectors come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

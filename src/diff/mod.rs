@@ -11,11 +11,13 @@
 mod change;
 pub mod codes;
 mod compare;
+mod drift;
 mod expand;
 mod functions;
 mod ids;
 mod ledger;
 mod resolve;
+mod risks;
 mod rollout;
 mod rows;
 mod scope;
@@ -27,10 +29,12 @@ pub use change::{
     RowChange, UnitPoints, VectorChange,
 };
 pub use compare::{Comparison, compare};
+pub use drift::{Drift, DriftKind, SomeUnits};
 pub use functions::check_functions;
 pub use ids::{derive_id, set_hash};
 pub use ledger::ledger_key;
 pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, ResolvedRow, RowValue, resolve};
+pub use risks::counted;
 pub use rollout::{IN_PLACE_PERCENT, IN_PLACE_POINTS};
 pub use rows::{check_rows, reference_targets};
 pub use scope::{APPLY_TIME, unit_value};

@@ -167,8 +167,8 @@ pub(super) struct SetView<'a> {
     recipe: &'a Recipe,
     pub(super) observed: &'a Observed,
     overlay: &'a BTreeMap<String, String>,
-    record: Option<SetRecord>,
-    trusted: bool,
+    pub(super) record: Option<SetRecord>,
+    pub(super) trusted: bool,
     live: &'a BTreeSet<PointId>,
 }
 
@@ -184,7 +184,7 @@ pub fn with_state(unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> UnitF
 static NO_POINTS: BTreeSet<PointId> = BTreeSet::new();
 
 impl<'a> SetView<'a> {
-    fn new(
+    pub(super) fn new(
         set: &'a str,
         recipe: &'a Recipe,
         observed: &'a Observed,
@@ -241,16 +241,22 @@ impl<'a> SetView<'a> {
         (self.trusted && there && digest == self.input(unit)).then_some(owned)
     }
 
-    fn reason(&self, unit: &UnitFacts) -> Reason {
+    /// Whether chunk policy, embedders and payload fields are those of the last apply.
+    pub(super) fn same_recipe(&self) -> bool {
+        let managed = self.observed.managed.get(&Address::vector_set(self.set));
+        managed.is_some_and(|managed| managed.digest == self.recipe.whole)
+    }
+
+    fn reason(&self, unit: &UnitFacts, chunks: &[ChunkPlan]) -> Reason {
         let Some((digest, owned)) = self.owned(&unit.id) else { return Reason::UnitJoins };
         let missing = owned.chunks.iter().filter(|chunk| !self.live.contains(&chunk.id)).count() as u64;
         if !self.trusted {
             Reason::EpochChanged
         } else if missing > 0 {
             Reason::PointsMissing(missing)
-        } else if self.record.as_ref().is_some_and(|record| record.embedders != self.recipe.embedders) {
+        } else if !self.same_recipe() {
             Reason::RecipeChanged
-        } else if digest != self.input(unit) {
+        } else if digest != self.input(unit) && chunks.iter().any(ChunkPlan::is_embedded) {
             Reason::ContentChanged
         } else {
             Reason::PayloadChanged
@@ -381,12 +387,13 @@ impl SetDiff<'_> {
         let rows: Vec<(PointId, String)> = chunks.iter().map(|c| (c.id.clone(), c.sha256.clone())).collect();
         self.ledger_rows(unit, &rows);
         let delete = self.gone(owned.as_ref(), &chunks);
+        let reason = self.view.reason(unit, &chunks);
         self.units.push(UnitPoints {
             unit: unit.id.clone(),
             address: unit.address.clone(),
             title: unit.title.clone(),
             input: Some(self.view.input(unit)),
-            reason: self.view.reason(unit),
+            reason,
             chunks,
             delete,
         });

@@ -6,6 +6,8 @@
 mod baseline;
 mod build;
 mod calls;
+mod cost;
+mod lint;
 mod moves;
 mod order;
 mod pretty;
@@ -18,6 +20,8 @@ mod summary;
 pub use baseline::{collection_ids_digest, managed_under, relevant_units};
 pub use build::{BuildInput, Built, build};
 pub use calls::call_columns;
+pub use cost::{EmbeddingCost, EmbeddingTerms, embedding_costs};
+pub use lint::LONG_LOCK;
 pub use saved::{
     Baseline, CollectionBaseline, EnvironmentPin, FORMAT_MAJOR, FORMAT_VERSION, LoadError, Pins, RowBaseline,
     SavedPlan, SelectionPin,

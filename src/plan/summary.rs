@@ -21,6 +21,9 @@ pub struct Summary {
     pub vectors: VectorCounts,
     /// Resources that are forgotten.
     pub forget: u64,
+    /// Rows that are as declared.
+    #[serde(default)]
+    pub same_rows: u64,
 }
 
 /// Lifecycle moves.

@@ -30,6 +30,23 @@ pub(super) struct Detail {
     pub value_chars: usize,
 }
 
+/// Changes of one kind that are built one by one where not all are: more than a comment holds.
+const MOST_BUILT: usize = 1_500;
+/// Changes of one kind, beside deletions, that a terminal shows one by one.
+const LISTED: usize = 50;
+
+impl Detail {
+    /// How many deletions of one kind are built one by one.
+    pub fn deletions(self) -> usize {
+        if self.unfold { usize::MAX } else { self.destructive.min(MOST_BUILT) }
+    }
+
+    /// How many other changes of one kind are built one by one.
+    pub fn listed(self) -> usize {
+        if self.unfold { usize::MAX } else { self.destructive.clamp(LISTED, MOST_BUILT) }
+    }
+}
+
 /// One kind of thing.
 #[derive(Debug)]
 pub(super) struct Section {

@@ -8,6 +8,8 @@
 
 mod action;
 mod body;
+mod body_chunks;
+mod body_drift;
 mod body_rows;
 mod body_vectors;
 mod diagnostic;
@@ -37,7 +39,7 @@ pub use rehearsal::{rehearsal_json, rehearsal_text, rehearsal_verdict};
 pub use runs::{SetView, StatusView, history_json, history_text, lock_text, status_json, status_text};
 pub use search::{Hit, SearchView, search_json, search_text};
 pub use style::{Role, paint};
-pub use text::{TextOptions, plan_text};
+pub use text::{TextOptions, UNWRAPPED, plan_text};
 pub use verdict::{counts, verdict};
 pub use verify::{verify_json, verify_text, verify_verdict};
 

@@ -73,7 +73,7 @@ pub fn reason(reason: &Reason) -> String {
         Reason::UnitLeaves => "the unit leaves the selection".to_owned(),
         Reason::ContentChanged => "the content changed".to_owned(),
         Reason::PayloadChanged => "values of the text or the payload changed".to_owned(),
-        Reason::RecipeChanged => "the chunk policy or an embedder changed".to_owned(),
+        Reason::RecipeChanged => "the chunk policy, an embedder or the payload's fields changed".to_owned(),
         Reason::PointsMissing(1) => "1 point is missing that should exist".to_owned(),
         Reason::PointsMissing(points) => format!("{} points are missing that should exist", number(*points)),
         Reason::ShapeChanged(how) => format!("the collection's shape changes: {how}"),

@@ -30,6 +30,7 @@ impl PlanBuilder {
             files: vec![file("plans/charter.yaml")],
             changes: Vec::new(),
             findings: Vec::new(),
+            drift: Vec::new(),
             steps: Vec::new(),
             baseline: Baseline::default(),
             pins: pins(),
@@ -181,6 +182,7 @@ fn pins() -> Pins {
         overlay: BTreeMap::new(),
         chunk_policies: BTreeMap::new(),
         embedders: BTreeMap::from([("default".to_owned(), pin)]),
+        embedding: BTreeMap::new(),
     }
 }
 
