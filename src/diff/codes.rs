@@ -1,4 +1,5 @@
-//! Codes of what only the live stores can show: `E040` to `E069`, warnings `W040` to `W059`.
+//! Codes of what only the live stores can show: `E040` to `E069`, warnings `W040` to `W059`; of guards and gates `E080` to
+//! `E089`, `W060` to `W069`.
 
 use crate::model::Code;
 
@@ -50,6 +51,8 @@ pub const UNKNOWN_EMBEDDER: Code = Code { id: "E063", summary: "unknown embedder
 pub const APPEND_ONLY: Code = Code { id: "E065", summary: "the table does not allow this change" };
 /// An embedder cannot be used.
 pub const EMBEDDER: Code = Code { id: "E066", summary: "an embedder cannot be used" };
+/// An expression of the binding does not fit the tables.
+pub const EXPRESSION: Code = Code { id: "E067", summary: "an expression of the binding cannot be read" };
 /// A promotion was recorded and more units match now. A recorded decision covers exactly its set: write another
 /// promotion for the rest, or narrow the selection.
 pub const MORE_UNITS: Code = Code { id: "W040", summary: "more units match a promotion that was recorded" };
@@ -81,3 +84,25 @@ pub const UNVERIFIABLE: Code = Code { id: "W049", summary: "what is there cannot
 /// The role may read the rows of the units and not lock them. They are read again as the last thing before the decision,
 /// which leaves a moment for others to change them: grant UPDATE on these tables to close it.
 pub const NOT_LOCKED: Code = Code { id: "W050", summary: "units can be read but not locked" };
+/// The plan would change something that it also protects.
+pub const PROTECTED: Code = Code { id: "E080", summary: "the plan writes into something protected" };
+/// A gate has no row.
+pub const UNKNOWN_GATE: Code = Code { id: "E081", summary: "unknown gate" };
+/// The database refuses a query of a check or a protection.
+pub const QUERY: Code = Code { id: "E082", summary: "a query cannot be run" };
+/// A check does not hold when planned.
+pub const CHECK_FAILED: Code = Code { id: "E083", summary: "a check does not hold" };
+/// A protected collection is not there.
+pub const UNKNOWN_COLLECTION: Code = Code { id: "E084", summary: "unknown collection" };
+/// A retention does not agree with its table or its policy.
+pub const RETENTION: Code = Code { id: "E085", summary: "retention that does not fit its table" };
+/// A check that only warns does not hold.
+pub const CHECK_WARNING: Code = Code { id: "W060", summary: "a check does not hold, and only warns" };
+/// Something protected is another than the last apply left.
+pub const PROTECTION_MOVED: Code = Code { id: "W061", summary: "something protected moved since the last apply" };
+/// A retention's gate is not opened by this plan.
+pub const RETENTION_WAITS: Code = Code { id: "W062", summary: "a retention is not enabled yet" };
+/// A retention's gate stands open without its pair or before its day.
+pub const RETENTION_OPEN: Code = Code { id: "W063", summary: "a retention's gate is open without its pair" };
+/// A declared value means neither open nor shut.
+pub const GATE_VALUE: Code = Code { id: "W064", summary: "a gate's value is neither open nor shut" };

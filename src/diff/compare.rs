@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::change::{Change, ChangeDetail, Finding, Reason};
 use super::codes;
 use super::drift::{self, Drift};
+use super::guards::guard_changes;
 use super::resolve::{Resolved, some_of};
 use super::risks::risks;
 use super::rows::compare_rows;
@@ -46,6 +47,7 @@ pub fn compare(
     lifecycle_changes(resolved, observed, &mut out);
     refresh_changes(binding, resolved, observed, &mut out);
     vector_changes(&VectorsInput { desired, binding, environment, resolved, observed, recipes }, &mut out, &mut errors);
+    guard_changes(desired, binding, observed, &mut out, &mut errors);
     forgotten(desired, observed, &mut out);
     out.findings.extend(risks(&out.changes, environment));
     out.findings.sort();
@@ -198,6 +200,8 @@ fn forgotten(desired: &Desired, observed: &Observed, out: &mut Comparison) {
         .keys()
         .map(|name| Address::promotion(name))
         .chain(desired.vector_sets.keys().map(|name| Address::vector_set(name)))
+        .chain(desired.checks.keys().map(|name| Address::check(name)))
+        .chain(desired.protect.keys().map(|name| Address::protect(name)))
         .collect();
     for address in observed.managed.keys().filter(|address| !address.as_str().contains('[')) {
         if !declared.contains(address) {

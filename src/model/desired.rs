@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::canonical::Digest;
 use super::chunk_policy::ChunkPolicy;
 use super::diagnostic::{Place, Spot};
+use super::guard::{CheckResource, GateResource, Protection, Retention};
 use super::name::TableName;
 use super::selection::{Selection, UnitsRef};
 
@@ -26,6 +27,14 @@ pub struct Desired {
     pub chunk_policies: BTreeMap<String, Spot<ChunkPolicy>>,
     /// Vector sets by name.
     pub vector_sets: BTreeMap<String, VectorSet>,
+    /// Protections by name.
+    pub protect: BTreeMap<String, Protection>,
+    /// Checks by name.
+    pub checks: BTreeMap<String, CheckResource>,
+    /// Gates by their own name.
+    pub gates: BTreeMap<String, GateResource>,
+    /// Retentions by name.
+    pub retention: BTreeMap<String, Retention>,
 }
 
 /// One plan file.

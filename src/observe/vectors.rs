@@ -6,7 +6,7 @@ use crate::model::{CollectionFacts, Ledger, LedgerRow, PointId};
 use crate::store::{Query, Sql, StoreError, Tx, VectorStore};
 
 /// Ids in one page.
-const PAGE: u32 = 10_000;
+pub const PAGE: u32 = 10_000;
 
 /// What was read of the vector store.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::baseline::baseline;
 use super::calls::{empty_calls, fill_cells};
 use super::cost::EmbeddingTerms;
+use super::guards::guards;
 use super::lint::lint;
 use super::order::{graph_of, row_addresses};
 use super::saved::{EnvironmentPin, FORMAT_VERSION, Pins, SavedPlan, SelectionPin};
@@ -75,6 +76,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
     builder.refreshes();
     builder.ledgers();
     builder.deletes();
+    builder.gates();
     builder.managed();
     builder.write_in_place();
     builder.settle_and_sweep();
@@ -94,7 +96,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
             same_rows: input.comparison.same_rows,
             ..Summary::of(&input.comparison.changes, input.comparison.kept)
         },
-        environment: environment_pin(input.environment),
+        environment: environment_pin(input),
         files: input.desired.files.clone(),
         changes: input.comparison.changes.clone(),
         findings,
@@ -102,15 +104,18 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
         steps,
         baseline: baseline(input, &selections),
         pins: pins(input, selections),
+        guards: guards(input),
     };
     plan.digest = plan.content_digest();
     Ok(Built { plan, graph })
 }
 
-fn environment_pin(environment: &Environment) -> EnvironmentPin {
+fn environment_pin(input: &BuildInput<'_>) -> EnvironmentPin {
+    let environment = input.environment;
     EnvironmentPin {
         name: environment.name.clone(),
         actor: environment.actor.clone(),
+        connected_as: input.observed.session_role.clone(),
         sweep_grace_seconds: environment.sweep_grace_seconds,
         request_deadline_seconds: environment.request_deadline_seconds,
         allowed_collections: environment.allowed_collections.clone(),

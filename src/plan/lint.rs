@@ -43,7 +43,11 @@ fn long_lock(input: &BuildInput<'_>) -> Option<Finding> {
             ChangeDetail::Row { .. } => rows += 1,
             ChangeDetail::Lifecycle { .. } => units += 1,
             ChangeDetail::VectorSet(set) => rows += set.ledger.len() as u64,
-            ChangeDetail::Promotion { .. } | ChangeDetail::Refresh { .. } | ChangeDetail::Forget => {}
+            ChangeDetail::Gate { .. } | ChangeDetail::Retention { .. } => rows += 1,
+            ChangeDetail::Promotion { .. }
+            | ChangeDetail::Refresh { .. }
+            | ChangeDetail::Guard { .. }
+            | ChangeDetail::Forget => {}
         }
     }
     let message = format!(

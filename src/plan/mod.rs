@@ -8,6 +8,7 @@ mod build;
 mod calls;
 mod cost;
 mod lint;
+mod guards;
 mod moves;
 mod order;
 mod pretty;
@@ -27,7 +28,7 @@ pub use saved::{
     SavedPlan, SelectionPin,
 };
 pub use step::{
-    CallsWork, GateWork, ManagedWrite, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy, TransitionsWork,
-    UpdateWork, VectorMaker, VectorWork, Work,
+    CallsWork, GateWork, ManagedWrite, PairedWork, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy,
+    TransitionsWork, UpdateWork, VectorMaker, VectorWork, Work,
 };
 pub use summary::{LifecycleCounts, Summary, VectorCounts};

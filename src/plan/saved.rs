@@ -12,8 +12,8 @@ use super::step::Step;
 use super::summary::Summary;
 use crate::diff::{Change, Drift, Finding};
 use crate::model::{
-    Address, Binding, ChunkPolicy, Digest, EmbedderIdentity, ReferenceTarget, RowKey, Selection, SourceFile, TableName,
-    canonical_json, digest_of,
+    Address, Binding, ChunkPolicy, Digest, EmbedderIdentity, Guards, ReferenceTarget, RowKey, Selection, SourceFile,
+    TableName, canonical_json, digest_of,
 };
 
 /// The major version of the format.
@@ -50,6 +50,9 @@ pub struct SavedPlan {
     pub baseline: Baseline,
     /// What the steps stand on.
     pub pins: Pins,
+    /// What must stay as it is and what must hold, judged last before the decision.
+    #[serde(default, skip_serializing_if = "Guards::is_empty")]
+    pub guards: Guards,
 }
 
 /// The environment a plan is for.
@@ -59,6 +62,9 @@ pub struct EnvironmentPin {
     pub name: String,
     /// Who is recorded as having made the change.
     pub actor: String,
+    /// The database role that planned: what no step gives to another role runs as the connection's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected_as: Option<String>,
     /// Seconds that an old collection stays after a switch.
     pub sweep_grace_seconds: u64,
     /// Seconds that a request to the vector store may still take effect after its sender died.

@@ -11,7 +11,7 @@ use crate::diff::{Change, ChangeDetail, ChunkSource, RowChange};
 pub struct Summary {
     /// Rows to add.
     pub add: u64,
-    /// Rows to change.
+    /// Rows and gates to change.
     pub change: u64,
     /// Rows to destroy.
     pub destroy: u64,
@@ -87,7 +87,8 @@ impl Summary {
                 }
             }
             ChangeDetail::Forget => self.forget += 1,
-            ChangeDetail::Promotion { .. } | ChangeDetail::Refresh { .. } => {}
+            ChangeDetail::Gate { .. } | ChangeDetail::Retention { .. } => self.change += 1,
+            ChangeDetail::Promotion { .. } | ChangeDetail::Refresh { .. } | ChangeDetail::Guard { .. } => {}
         }
     }
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::action::Action;
 use super::line::Line;
 use super::style::Role;
-use super::{body_rows, body_vectors, words};
+use super::{body_guards, body_rows, body_vectors, words};
 use crate::diff::{Change, ChangeDetail, Reason};
 use crate::plan::SavedPlan;
 
@@ -91,13 +91,16 @@ pub(super) fn tally_text(tally: &BTreeMap<(Action, &'static str), u64>) -> Strin
     parts.join(", ")
 }
 
-/// All sections of a plan, in the order of the groups: rows by table, lifecycle, refreshes, vector sets, the forgotten.
+/// All sections of a plan, in the order of the groups: rows by table, lifecycle, refreshes, vector sets, gates,
+/// guards, the forgotten.
 pub(super) fn sections(plan: &SavedPlan, detail: Detail) -> Vec<Section> {
     let mut sections = body_rows::sections(&plan.changes, detail);
     let section = |title: &'static str, items: Vec<Item>| Section { title, name: String::new(), items };
     sections.push(section("Lifecycle", lifecycle(&plan.changes, detail)));
     sections.push(section("Refreshes", refreshes(&plan.changes)));
     sections.extend(body_vectors::sections(plan, detail));
+    sections.push(section("Gates", body_guards::gates(&plan.changes)));
+    sections.push(section("Guards", body_guards::guards(&plan.changes)));
     sections.push(section("No longer managed", forgotten(&plan.changes)));
     sections.retain(|section| !section.items.is_empty());
     sections

@@ -73,7 +73,9 @@ fn environment(plan: &SavedPlan, sections: &[Section]) -> Vec<Line> {
     let files = some_names(plan.files.iter().map(|file| file.path.as_str()));
     let from = if files.is_empty() { String::new() } else { format!(" From {files}.") };
     let pin = &plan.environment;
-    let mut lines = vec![Line::new(0).plain(format!("Environment {}, recorded as {}.{from}", pin.name, pin.actor))];
+    let role = pin.connected_as.as_ref().map(|role| format!(", connected as {role}")).unwrap_or_default();
+    let words = format!("Environment {}, recorded as {}{role}.{from}", pin.name, pin.actor);
+    let mut lines = vec![Line::new(0).plain(words)];
     lines.extend(legend(sections));
     lines
 }
@@ -136,14 +138,20 @@ pub(super) fn roles(plan: &SavedPlan) -> Vec<Line> {
         return Vec::new();
     }
     let mut roles: BTreeMap<Option<&str>, Vec<&str>> = BTreeMap::new();
-    for step in plan.steps.iter().filter(|step| step.phase == Phase::Transaction) {
-        roles.entry(step.run_as.as_deref()).or_default().push(&step.title);
+    let mut vectors: Vec<&str> = Vec::new();
+    for step in &plan.steps {
+        match step.phase {
+            Phase::Transaction => roles.entry(step.run_as.as_deref()).or_default().push(&step.title),
+            Phase::Stage | Phase::Settle | Phase::Sweep => vectors.push(&step.title),
+        }
     }
-    let line = |(role, titles): (Option<&str>, Vec<&str>)| {
-        let role = role.unwrap_or("the connection's own role");
-        Line::new(1).part(Role::Strong, role).plain(": ").plain(titles.join("; "))
-    };
-    titled("Runs as:", roles.into_iter().map(line).collect())
+    let line = |role: &str, titles: &[&str]| Line::new(1).part(Role::Strong, role).plain(": ").plain(titles.join("; "));
+    let mut lines: Vec<Line> =
+        roles.iter().map(|(role, titles)| line(role.unwrap_or("the connection's own role"), titles)).collect();
+    if !vectors.is_empty() {
+        lines.push(line("the connection to Qdrant", &vectors));
+    }
+    titled("Runs as:", lines)
 }
 
 fn steps(plan: &SavedPlan) -> Vec<Line> {

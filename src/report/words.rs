@@ -78,6 +78,7 @@ pub fn reason(reason: &Reason) -> String {
         Reason::PointsMissing(points) => format!("{} points are missing that should exist", number(*points)),
         Reason::ShapeChanged(how) => format!("the collection's shape changes: {how}"),
         Reason::EpochChanged => "the database is not the one that the set was written under".to_owned(),
+        Reason::Moved => "it moved since the last apply".to_owned(),
         Reason::NoLongerDeclared => "no longer in the plan files".to_owned(),
     }
 }

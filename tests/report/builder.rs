@@ -34,6 +34,7 @@ impl PlanBuilder {
             steps: Vec::new(),
             baseline: Baseline::default(),
             pins: pins(),
+            guards: enact::model::Guards::default(),
         };
         PlanBuilder { plan, kept: 0 }
     }
@@ -162,6 +163,7 @@ pub fn environment(name: &str) -> EnvironmentPin {
     EnvironmentPin {
         name: name.to_owned(),
         actor: "lan".to_owned(),
+        connected_as: None,
         sweep_grace_seconds: 0,
         request_deadline_seconds: 0,
         allowed_collections: Vec::new(),
