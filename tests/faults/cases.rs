@@ -157,6 +157,8 @@ pub fn kinds_of_work(plan: &SavedPlan) -> Vec<&'static str> {
             Work::Refresh { .. } => vec!["refresh"],
             Work::OpenGate(_) => vec!["open_gate"],
             Work::ShutGate(_) => vec!["shut_gate"],
+            Work::SetGate(_) => vec!["set_gate"],
+            Work::OpenPaired(_) => vec!["open_paired"],
             Work::RecordManaged { forget, .. } if !forget.is_empty() => {
                 vec!["record_managed", "record_managed: forget"]
             }

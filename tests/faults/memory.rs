@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use enact::model::{CollectionFacts, PointId, VectorParams, canonical_json};
 use enact::store::{
-    CollectionSpec, Fault, NamedVector, Point, PointPage, Scored, SearchQuery, ServerFacts, StoreError, VectorStore,
-    WithVectors,
+    CollectionSpec, Fault, KeyFacts, NamedVector, Point, PointPage, Scored, SearchQuery, ServerFacts, StoreError,
+    VectorStore, WithVectors,
 };
 
 #[derive(Default)]
@@ -99,7 +99,7 @@ fn shown(point: &Point, with: WithVectors) -> Point {
 #[async_trait]
 impl VectorStore for Memory {
     async fn server(&self) -> Result<ServerFacts, StoreError> {
-        Ok(ServerFacts { version: "1.18.0".to_owned() })
+        Ok(ServerFacts { version: "1.18.0".to_owned(), url: "memory".to_owned(), key: KeyFacts::None })
     }
 
     async fn collections(&self) -> Result<Vec<String>, StoreError> {
@@ -115,6 +115,7 @@ impl VectorStore for Memory {
             points: points.len() as u64,
             shards: 1,
             strict: false,
+            limits: Default::default(),
             metadata: spec.metadata.clone(),
         }))
     }
