@@ -17,8 +17,10 @@
 #[path = "../support/postgres.rs"]
 mod postgres;
 
+mod cuts;
 mod gate;
 mod process;
+mod proxy;
 mod random;
 mod rounds;
 mod scene;

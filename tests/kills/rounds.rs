@@ -45,7 +45,7 @@ const VICTIMS: [Victim; 6] =
     [Victim::Enact, Victim::EnactTwice, Victim::Session, Victim::Backend, Victim::Postmaster, Victim::Vectors];
 
 /// How many rounds; `None` where as many as fit are enough.
-fn rounds_asked() -> Option<u64> {
+pub fn rounds_asked() -> Option<u64> {
     std::env::var("ENACT_KILL_ROUNDS").ok().map(|text| text.parse().expect("ENACT_KILL_ROUNDS is a number"))
 }
 
@@ -118,7 +118,7 @@ fn kill_at(scene: &mut Scene, rollout: Rollout, refuse: bool, entry: usize, boun
 }
 
 /// An exit of `apply` that did not end by a signal has a code that the help text names.
-fn documented(ended: &Ended, told: &str) {
+pub fn documented(ended: &Ended, told: &str) {
     assert!(matches!(ended.code, Some(0 | 1 | 4 | 5 | 6 | 7)), "{told}: apply exited {:?}\n{}", ended.code, ended.text);
 }
 

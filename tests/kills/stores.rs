@@ -59,6 +59,13 @@ impl Stores {
         self.cluster.conninfo(LIVE)
     }
 
+    /// The socket that PostgreSQL listens on.
+    pub fn socket(&self) -> PathBuf {
+        let conninfo = self.conninfo();
+        let folder = conninfo.split_whitespace().find_map(|word| word.strip_prefix("host=")).expect("a folder");
+        Path::new(folder).join(".s.PGSQL.5432")
+    }
+
     /// How to reach the vector server.
     pub fn url(&self) -> String {
         format!("http://{}", self.vectors.address())
@@ -206,11 +213,6 @@ impl Stores {
         let path: PathBuf = self.project().join(name);
         std::fs::write(&path, text).expect("a project file");
         path
-    }
-
-    /// A folder beside the project.
-    pub fn beside(&self, name: &str) -> PathBuf {
-        Path::join(self.folder.path(), name)
     }
 }
 
