@@ -19,6 +19,7 @@ mod postgres;
 
 mod cuts;
 mod gate;
+mod paused;
 mod process;
 mod proxy;
 mod random;
@@ -26,4 +27,5 @@ mod rounds;
 mod scene;
 mod state;
 mod stores;
+mod together;
 mod vectors;

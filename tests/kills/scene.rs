@@ -59,7 +59,8 @@ pub struct Scene {
     pub paths: BTreeMap<Rollout, Path>,
 }
 
-fn plan_file(documents: &[&str], rollout: Rollout) -> String {
+/// The text of a plan file that enacts these documents.
+pub fn plan_file(documents: &[&str], rollout: Rollout) -> String {
     let mut text = String::from("enact: v1\nplan: kills\npromotions:\n");
     for document in documents {
         text.push_str(&format!(
