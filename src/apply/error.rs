@@ -52,6 +52,20 @@ pub enum ApplyError {
         /// Why looking failed.
         why: String,
     },
+    /// The session no longer holds the lease.
+    #[error("the lease was lost: another runner may be at work")]
+    LeaseLost,
+    /// The user asked to stop.
+    #[error("it was interrupted")]
+    Interrupted,
+    /// The run was interrupted, and a later run has to find out how far it came.
+    #[error("run {run} could neither be finished nor undone: {why}")]
+    Unfinished {
+        /// The run.
+        run: String,
+        /// Why.
+        why: String,
+    },
     /// The plan was made for another environment or database.
     #[error("{0}")]
     WrongTarget(String),

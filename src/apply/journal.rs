@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::ApplyError;
+use super::lease;
 use super::machine::Outcome;
-use crate::store::{Param, Query, Relational, Sql, StoreError, Tx};
+use crate::store::{Param, Query, Record, Relational, Sql, StoreError, Tx};
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +30,26 @@ pub enum Entry {
         /// How many points it holds.
         points: u64,
     },
-    /// The transaction is about to begin.
+    /// Points of a set that changes in place are about to be kept.
+    Spooling {
+        /// The set.
+        set: String,
+        /// The live collection.
+        collection: String,
+    },
+    /// They are kept: those that the run brings, and those that it takes away.
+    Spooled {
+        /// The set.
+        set: String,
+        /// How many it brings.
+        points: u64,
+        /// How many it overwrites or deletes.
+        before: u64,
+    },
+    /// The transaction is about to begin. Points may be written into live collections from here on.
     Transacting,
+    /// Points of live collections are as they were before the transaction.
+    Restored,
     /// Written in the transaction itself: the decision.
     Decided,
     /// An alias is about to be switched.
@@ -101,36 +120,49 @@ pub(super) async fn open_run(
     run: &RunRow,
     plan: &str,
     opened: &Entry,
-) -> Result<(), StoreError> {
+) -> Result<(), ApplyError> {
     let mut tx = store.begin(crate::store::TxMode::ReadWrite).await?;
     let sql =
         "INSERT INTO enact.run (run_id, plan_digest, environment, actor, runner, plan) VALUES ($1, $2, $3, $4, $5, $6)";
     let texts = [&run.run, &run.plan_digest, &run.environment, &run.actor, &run.runner];
     let query = texts.into_iter().fold(Query::new(Sql::new(sql)), |query, text| query.bind(Param::Text(text.clone())));
     tx.query(&query.bind(Param::Text(plan.to_owned()))).await?;
-    tx.query(&append_query(&run.run, opened)).await?;
-    tx.commit().await
+    append_in(tx.as_mut(), &run.run, opened).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Appends durably, in a transaction of its own.
-pub(super) async fn append(store: &mut dyn Relational, run: &str, entry: &Entry) -> Result<(), StoreError> {
-    store.query(&append_query(run, entry)).await.map(|_| ())
+///
+/// # Errors
+/// [`ApplyError::LeaseLost`] when the session does not hold the lease: only its holder may write about a run.
+pub(super) async fn append(store: &mut dyn Relational, run: &str, entry: &Entry) -> Result<(), ApplyError> {
+    appended(&store.query(&append_query(run, entry)).await?)
 }
 
 /// Appends inside a transaction.
-pub(super) async fn append_in(tx: &mut dyn Tx, run: &str, entry: &Entry) -> Result<(), StoreError> {
-    tx.query(&append_query(run, entry)).await.map(|_| ())
+///
+/// # Errors
+/// As [`append`].
+pub(super) async fn append_in(tx: &mut dyn Tx, run: &str, entry: &Entry) -> Result<(), ApplyError> {
+    appended(&tx.query(&append_query(run, entry)).await?)
+}
+
+fn appended(records: &[Record]) -> Result<(), ApplyError> {
+    if records.is_empty() { Err(ApplyError::LeaseLost) } else { Ok(()) }
 }
 
 fn append_query(run: &str, entry: &Entry) -> Query {
-    let sql = "INSERT INTO enact.journal (run_id, seq, entry) \
-               SELECT $1, coalesce(max(seq), 0) + 1, $2 FROM enact.journal WHERE run_id = $1";
+    let sql = Sql::new(
+        "INSERT INTO enact.journal (run_id, seq, entry) \
+         SELECT $1, coalesce(max(seq), 0) + 1, $2 FROM enact.journal WHERE run_id = $1 HAVING ",
+    );
     let Ok(entry) = serde_json::to_value(entry) else { panic!("BUG: a journal entry does not serialise") };
-    Query::new(Sql::new(sql)).bind(Param::Text(run.to_owned())).bind(Param::Json(entry))
+    let sql = sql.text(lease::HELD).text(" RETURNING seq");
+    Query::new(sql).bind(Param::Text(run.to_owned())).bind(Param::Json(entry)).bind(Param::Int(lease::LEASE_KEY))
 }
 
 /// Closes a run and writes its last entry.
-pub(super) async fn close_run(store: &mut dyn Relational, run: &str, outcome: Outcome) -> Result<(), StoreError> {
+pub(super) async fn close_run(store: &mut dyn Relational, run: &str, outcome: Outcome) -> Result<(), ApplyError> {
     let mut tx = store.begin(crate::store::TxMode::ReadWrite).await?;
     append_in(tx.as_mut(), run, &Entry::Closed { outcome }).await?;
     let text = match outcome {
@@ -142,7 +174,12 @@ pub(super) async fn close_run(store: &mut dyn Relational, run: &str, outcome: Ou
     tx.query(&query).await?;
     let sweep = Query::new(Sql::new("DELETE FROM enact.staged_point WHERE run_id = $1"));
     tx.query(&sweep.bind(Param::Text(run.to_owned()))).await?;
-    tx.commit().await
+    if outcome == Outcome::Undone {
+        // What was put back needs no image; an applied run can be reverted with it.
+        let images = Query::new(Sql::new("DELETE FROM enact.before_image WHERE run_id = $1"));
+        tx.query(&images.bind(Param::Text(run.to_owned()))).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// Reads a run's journal, in order.
@@ -183,6 +220,20 @@ pub async fn read_runs(store: &mut dyn Relational, limit: i64) -> Result<Vec<Run
         }
     });
     Ok(rows.collect())
+}
+
+/// The run that applied the plan with this digest.
+pub(super) async fn applied_run(store: &mut dyn Relational, digest: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT run_id FROM enact.run WHERE plan_digest = $1 AND outcome = 'applied' LIMIT 1";
+    let records = store.query(&Query::new(Sql::new(sql)).bind(Param::Text(digest.to_owned()))).await?;
+    Ok(records.first().and_then(|record| record.text(0)).map(str::to_owned))
+}
+
+/// The newest run that is not closed.
+pub(super) async fn unfinished_run(store: &mut dyn Relational) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT run_id FROM enact.run WHERE closed_at IS NULL ORDER BY opened_at DESC, run_id DESC LIMIT 1";
+    let records = store.query(&Query::new(Sql::new(sql))).await?;
+    Ok(records.first().and_then(|record| record.text(0)).map(str::to_owned))
 }
 
 /// The saved plan of a run.

@@ -10,6 +10,10 @@ use crate::store::{Param, Query, Relational, Sql, StoreError};
 /// The key of the lock: the first eight bytes of `blake3("enact lease")`.
 pub const LEASE_KEY: i64 = 0x656e_6163_745f_6c65;
 
+/// Whether this session holds the lock `$3`, as a condition.
+pub(super) const HELD: &str = "EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+     AND l.pid = pg_catalog.pg_backend_pid() AND (l.classid::bigint << 32) | l.objid::bigint = $3)";
+
 /// How often a waiting runner looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
@@ -33,6 +37,16 @@ impl Lease {
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
+    }
+
+    /// Whether this session holds it. An error means that the session is gone, and the lease with it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn held(store: &mut dyn Relational) -> Result<bool, StoreError> {
+        let sql = Sql::new("SELECT $1::text IS NULL AND $2::text IS NULL AND ").text(HELD);
+        let query = Query::new(sql).bind(Param::Null).bind(Param::Null).bind(Param::Int(LEASE_KEY));
+        Ok(store.query(&query).await?.first().is_some_and(|record| record.is_true(0)))
     }
 
     /// Gives it back.

@@ -4,7 +4,9 @@
 //!
 //! ```text
 //! Opened ─▶ Staging ─▶ Staged ─▶ Transacting ─▶ Decided ─▶ Settled ─▶ Swept ─▶ Closed(applied)
-//!              └────────┴────────────┴─▶ Undoing ─▶ Undone ─▶ Closed(undone)
+//!              │          ▲            │
+//!              │          └─ Restored ◀┤ (after a death, where points may have been written in place)
+//!              └──────────┴────────────┴─▶ Undoing ─▶ Restored ─▶ Undone ─▶ Closed(undone)
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +33,12 @@ pub struct RunState {
     pub collections: BTreeMap<String, String>,
     /// Sets that are staged.
     pub staged: BTreeSet<String>,
+    /// Live collections that change in place, by vector set.
+    pub in_place: BTreeMap<String, String>,
+    /// Whether points may have been written into live collections and not been put back.
+    pub written: bool,
+    /// How long a request may still take effect after its sender died, in milliseconds.
+    pub request_deadline_ms: u64,
     /// Whether the decision is made.
     pub decided: bool,
     /// Whether the run goes back.
@@ -52,6 +60,8 @@ pub enum Effect {
     Stage(u32),
     /// Run the transaction.
     Transact,
+    /// Put points of live collections back as they were.
+    Restore,
     /// Remove everything staged.
     Undo,
     /// Settle the step with this id.
@@ -69,7 +79,16 @@ pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> RunState {
     let mut state = RunState::default();
     for entry in entries {
         match entry {
-            Entry::Opened { .. } | Entry::Transacting | Entry::Settling { .. } | Entry::Sweeping { .. } => {}
+            Entry::Opened { request_deadline_ms } => state.request_deadline_ms = *request_deadline_ms,
+            Entry::Settling { .. } | Entry::Sweeping { .. } => {}
+            Entry::Spooling { set, collection } => {
+                state.in_place.insert(set.clone(), collection.clone());
+            }
+            Entry::Spooled { set, .. } => {
+                state.staged.insert(set.clone());
+            }
+            Entry::Transacting => state.written = !state.in_place.is_empty(),
+            Entry::Restored => state.written = false,
             Entry::Staging { set, collection } => {
                 state.collections.insert(set.clone(), collection.clone());
             }
@@ -100,7 +119,7 @@ pub fn next(plan: &SavedPlan, state: &RunState) -> Effect {
         return before_decision(plan, state);
     }
     for step in &plan.steps {
-        if let Work::SwitchAlias { set } = &step.work
+        if let Work::SwitchAlias { set } | Work::FinishCollection { set, .. } = &step.work
             && !state.settled.contains(set)
         {
             return Effect::Settle(step.id);
@@ -119,6 +138,9 @@ pub fn next(plan: &SavedPlan, state: &RunState) -> Effect {
 fn before_decision(plan: &SavedPlan, state: &RunState) -> Effect {
     if state.undone {
         return Effect::Close(Outcome::Undone);
+    }
+    if state.written {
+        return Effect::Restore;
     }
     if state.undoing {
         return Effect::Undo;

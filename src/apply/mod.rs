@@ -4,32 +4,42 @@
 //! machine   next(plan, fold(journal)): the one place that decides what comes next. Pure.
 //! journal   what has been intended and done, in PostgreSQL
 //! lease     one runner at a time, by a session advisory lock
-//! stage     fills new collections that nobody sees yet
+//! stage     makes points that nobody sees yet, in new collections or kept in PostgreSQL (`spool`, `image`)
 //! recheck   locks what the plan read and compares it with the baseline
 //! work      the steps inside the transaction
-//! run       does what the machine says
+//! in_place  writes points into live collections while it is open, and puts back what was there
+//! run       does what the machine says: `effects`, `event`, `stop`
 //! standing  where an unfinished run stands, in words. Pure.
 //! ```
 //!
 //! PostgreSQL's commit is the decision. Before it, a failure anywhere goes back to exactly the state before: the transaction
-//! is rolled back and staged collections are removed. After it, only forward: aliases are switched, old collections go.
+//! is rolled back, staged collections are removed and points that were written in place are put back. After it, only
+//! forward: aliases are switched, old collections go.
 //! Every effect has a durable intent before it and can be repeated.
 
+mod effects;
 mod error;
+mod event;
+mod image;
+mod in_place;
 mod journal;
 mod lease;
 mod machine;
 mod recheck;
 mod run;
 mod schema;
+mod spool;
 mod stage;
 mod standing;
+mod stop;
 mod work;
 
 pub use error::ApplyError;
+pub use event::{Event, Events};
 pub use journal::{Entry, RunRow, read_entries, read_runs};
 pub use lease::{LEASE_KEY, Lease};
 pub use machine::{Effect, Outcome, RunState, fold, next};
-pub use run::{Event, Events, RunEnd, Runner};
+pub use run::{RunEnd, Runner};
 pub use schema::{SCHEMA_VERSION, init, init_sql};
 pub use standing::Standing;
+pub use stop::Stop;

@@ -1,83 +1,25 @@
 //! Does what the machine says, until the run is closed or cannot go on.
+//!
+//! After a failure the journal is read again before anything else happens, on a new connection where the old one is gone:
+//! only the journal knows whether the run has decided. A new connection takes the lease anew, which also proves that the
+//! old session, and any commit of it that was under way, has ended.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::error::ApplyError;
+use super::event::{Event, Events};
 use super::journal::{self, Entry, RunRow};
 use super::lease::Lease;
 use super::machine::{Effect, Outcome, RunState, fold, next};
-use super::recheck::{recheck, recheck_unlocked, recheck_vectors};
-use super::stage::Staging;
-use super::work::Steps;
+use super::stop::Stop;
 use crate::embed::Makers;
-use crate::plan::{Phase, SavedPlan, Step, VectorWork, Work};
-use crate::store::{Fault, Query, Relational, Sql, StoreError, TxMode, VectorStore};
+use crate::plan::SavedPlan;
+use crate::store::{Fault, Relational, VectorStore};
 
-/// The longest that a request may still be on its way after its sender died.
-const REQUEST_DEADLINE_MS: u64 = 60_000;
-
-/// What happens during a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// The run is open.
-    Opened {
-        /// Its id.
-        run: String,
-    },
-    /// A phase begins.
-    Phase(Phase),
-    /// Points were copied into the new collection.
-    Copied {
-        /// The set.
-        set: String,
-        /// How many so far.
-        done: usize,
-        /// Of how many.
-        of: usize,
-    },
-    /// Chunks were embedded and written.
-    Embedded {
-        /// The set.
-        set: String,
-        /// How many so far.
-        done: usize,
-        /// Of how many.
-        of: usize,
-    },
-    /// Functions were called.
-    Called {
-        /// The step.
-        step: u32,
-        /// Its title.
-        title: String,
-        /// How many so far.
-        done: usize,
-        /// Of how many.
-        of: usize,
-    },
-    /// A step is done.
-    StepDone {
-        /// The step.
-        step: u32,
-        /// Its title.
-        title: String,
-    },
-    /// The decision is made: from here only forward.
-    Decided,
-    /// The run goes back.
-    Undoing {
-        /// Why.
-        why: String,
-    },
-    /// An unfinished run is finished first.
-    Recovering {
-        /// Its id.
-        run: String,
-    },
-}
-
-/// Who hears of events.
-pub type Events<'a> = dyn Fn(Event) + Send + Sync + 'a;
+/// How long a lost connection is tried again.
+const RECONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// The pause between two tries.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
 
 /// How a run ended.
 #[derive(Debug)]
@@ -115,26 +57,41 @@ pub struct Runner<'a> {
     pub events: &'a Events<'a>,
     /// Who runs it: user, host and pid.
     pub runner: String,
+    /// The wish to stop.
+    pub stop: Stop,
+    /// Since when a request of a dead or lost sender may be under way.
+    pub(super) in_flight_since: Option<Instant>,
 }
 
-impl Runner<'_> {
+impl<'a> Runner<'a> {
+    /// A runner over two stores.
+    pub fn new(
+        store: &'a mut dyn Relational,
+        vectors: &'a dyn VectorStore,
+        makers: &'a Makers,
+        events: &'a Events<'a>,
+        runner: String,
+    ) -> Runner<'a> {
+        Runner { store, vectors, makers, events, runner, stop: Stop::default(), in_flight_since: None }
+    }
+
     /// Applies a saved plan. An unfinished run is finished first.
     ///
     /// # Errors
-    /// When the run could not begin, or could not go back; nothing of the plan is true then, and `resume` goes on.
+    /// When the run could not begin, or could neither be finished nor undone: nothing of the plan is decided then, or it
+    /// is in doubt whether it is, and `resume` goes on.
     pub async fn apply(&mut self, plan: &SavedPlan, patience: Duration) -> Result<RunEnd, ApplyError> {
         let lease = Lease::take(self.store, patience).await?;
         let end = self.apply_leased(plan).await;
-        let released = lease.release(self.store).await;
-        let end = end?;
-        released.or_else(|error| if error.fault == Fault::Refused { Err(error) } else { Ok(()) })?;
-        Ok(end)
+        // The lease ends with the connection at the latest.
+        let _ = lease.release(self.store).await;
+        end
     }
 
     /// Finishes the unfinished run, if there is one.
     ///
     /// # Errors
-    /// When it could not be read, or could not go back.
+    /// When it could not be read, or could neither be finished nor undone.
     pub async fn resume(&mut self, patience: Duration) -> Result<Option<RunEnd>, ApplyError> {
         let lease = Lease::take(self.store, patience).await?;
         let end = self.recover().await;
@@ -150,13 +107,15 @@ impl Runner<'_> {
             return Ok(end);
         }
         self.sweep_due().await?;
-        let before = journal::read_runs(self.store, 10_000).await?;
-        let same = before
-            .iter()
-            .find(|run| run.plan_digest == plan.digest.as_str() && run.outcome.as_deref() == Some("applied"));
-        if let Some(run) = same {
-            return Err(ApplyError::AppliedBefore { run: run.run.clone() });
+        if let Some(run) = journal::applied_run(self.store, plan.digest.as_str()).await? {
+            return Err(ApplyError::AppliedBefore { run });
         }
+        let run = self.open(plan).await?;
+        self.drive(plan, &run).await
+    }
+
+    /// Opens a run of a plan and gives its id.
+    pub(super) async fn open(&mut self, plan: &SavedPlan) -> Result<String, ApplyError> {
         let run = RunRow {
             run: uuid::Uuid::now_v7().hyphenated().to_string(),
             plan_digest: plan.digest.to_string(),
@@ -167,183 +126,150 @@ impl Runner<'_> {
             closed_at: None,
             outcome: None,
         };
-        let opened = Entry::Opened { request_deadline_ms: REQUEST_DEADLINE_MS };
-        journal::open_run(self.store, &run, &plan.to_text(), &opened).await?;
+        let request_deadline_ms = plan.environment.request_deadline_seconds.saturating_mul(1_000);
+        journal::open_run(self.store, &run, &plan.to_text(), &Entry::Opened { request_deadline_ms }).await?;
         (self.events)(Event::Opened { run: run.run.clone() });
-        self.drive(plan, &run.run, RunState::default()).await
+        Ok(run.run)
     }
 
-    /// Finishes the newest run that is not closed.
-    async fn recover(&mut self) -> Result<Option<RunEnd>, ApplyError> {
-        let runs = journal::read_runs(self.store, 10_000).await?;
-        let Some(run) = runs.into_iter().find(|run| run.closed_at.is_none()) else { return Ok(None) };
-        (self.events)(Event::Recovering { run: run.run.clone() });
-        let entries = journal::read_entries(self.store, &run.run).await?;
-        let text = journal::read_plan_text(self.store, &run.run).await?.unwrap_or_default();
+    /// Finishes the run that is not closed, if there is one.
+    pub(super) async fn recover(&mut self) -> Result<Option<RunEnd>, ApplyError> {
+        let Some(run) = journal::unfinished_run(self.store).await? else { return Ok(None) };
+        (self.events)(Event::Recovering { run: run.clone() });
+        let text = journal::read_plan_text(self.store, &run).await?.unwrap_or_default();
         let plan = SavedPlan::from_text(&text)
-            .map_err(|error| ApplyError::Journal { run: run.run.clone(), why: error.to_string() })?;
-        self.drive(&plan, &run.run, fold(&entries)).await.map(Some)
+            .map_err(|error| ApplyError::Journal { run: run.clone(), why: error.to_string() })?;
+        // The lease proves that its runner's session is gone, not that nothing which it sent is still under way.
+        self.in_flight_since = Some(Instant::now());
+        self.drive(&plan, &run).await.map(Some)
     }
 
-    async fn drive(&mut self, plan: &SavedPlan, run: &str, mut state: RunState) -> Result<RunEnd, ApplyError> {
+    pub(super) async fn drive(&mut self, plan: &SavedPlan, run: &str) -> Result<RunEnd, ApplyError> {
         let mut failed: Option<ApplyError> = None;
+        let mut state = self.state(run).await?;
         loop {
             let effect = next(plan, &state);
             if let Effect::Nothing(outcome) = effect {
                 return Ok(ended(run, outcome, failed));
             }
-            match self.effect(plan, run, &effect, &state).await {
-                Ok(()) => {}
-                Err(error @ ApplyError::InDoubt { .. }) => return Err(error),
-                Err(error) if state.decided => return Ok(RunEnd::NotSettled { run: run.to_owned(), why: error }),
-                Err(error) if state.undoing => return Err(error),
-                Err(error) => {
-                    let why = error.to_string();
-                    (self.events)(Event::Undoing { why: why.clone() });
-                    self.append(run, Entry::Undoing { why }).await?;
-                    failed = Some(error);
-                }
+            let done = self.guarded(plan, run, &effect, &state).await;
+            let Err(error) = done else {
+                state = self.state(run).await.map_err(|why| unfinished(run, &why))?;
+                continue;
+            };
+            if matches!(error, ApplyError::LeaseLost) {
+                return Err(unfinished(run, &error));
             }
-            state = fold(&journal::read_entries(self.store, run).await?);
+            let found = self.look(run).await;
+            state = match (found, state) {
+                (_, before) if before.decided => return Ok(RunEnd::NotSettled { run: run.to_owned(), why: error }),
+                (_, before) if before.undoing => return Err(unfinished(run, &error)),
+                (Ok(now), _) => now,
+                (Err(why), _) => return Err(cannot_look(run, &effect, &error, &why)),
+            };
+            if state.decided {
+                (self.events)(Event::Decided);
+            } else if state.closed.is_none() && !state.undoing {
+                self.go_back(run, &error).await?;
+                failed = Some(error);
+                state = self.state(run).await.map_err(|why| unfinished(run, &why))?;
+            }
         }
     }
 
-    async fn effect(
+    /// Does one effect, unless somebody asked to stop and the run can still go back.
+    async fn guarded(
         &mut self,
         plan: &SavedPlan,
         run: &str,
         effect: &Effect,
         state: &RunState,
     ) -> Result<(), ApplyError> {
-        match effect {
-            Effect::Stage(step) => self.stage(plan, run, step_of(plan, *step)).await,
-            Effect::Transact => self.transact(plan, run).await,
-            Effect::Undo => {
-                for collection in state.collections.values() {
-                    self.vectors.ensure_collection_absent(collection).await?;
+        if !state.decided && !state.undoing {
+            self.stop.check()?;
+        }
+        self.effect(plan, run, effect, state).await
+    }
+
+    async fn go_back(&mut self, run: &str, error: &ApplyError) -> Result<(), ApplyError> {
+        if may_be_in_flight(error) {
+            self.in_flight_since = Some(Instant::now());
+        }
+        let why = error.to_string();
+        (self.events)(Event::Undoing { why: why.clone() });
+        self.append(run, Entry::Undoing { why }).await.map_err(|why| unfinished(run, &why))
+    }
+
+    pub(super) async fn state(&mut self, run: &str) -> Result<RunState, ApplyError> {
+        Ok(fold(&journal::read_entries(self.store, run).await?))
+    }
+
+    /// Reads where the run stands, on a new connection where the old one is gone.
+    async fn look(&mut self, run: &str) -> Result<RunState, ApplyError> {
+        match Lease::held(self.store).await {
+            Ok(true) => {}
+            Ok(false) => return Err(ApplyError::LeaseLost),
+            Err(_) => self.reconnect().await?,
+        }
+        self.state(run).await
+    }
+
+    async fn reconnect(&mut self) -> Result<(), ApplyError> {
+        let began = Instant::now();
+        loop {
+            let left = RECONNECT_LIMIT.saturating_sub(began.elapsed());
+            let made = match self.store.reconnect().await {
+                Ok(()) => Lease::take(self.store, left).await.map(|_lease| ()),
+                Err(error) => Err(error.into()),
+            };
+            match made {
+                Ok(()) => {
+                    (self.events)(Event::Reconnected);
+                    return Ok(());
                 }
-                self.append(run, Entry::Undone).await
+                Err(error @ ApplyError::Locked(_)) => return Err(error),
+                Err(error) if left.is_zero() => return Err(error),
+                Err(_) => tokio::time::sleep(RECONNECT_PAUSE).await,
             }
-            Effect::Settle(step) => {
-                (self.events)(Event::Phase(Phase::Settle));
-                self.settle(run, step_of(plan, *step), state).await
-            }
-            Effect::Sweep(step) => self.sweep(plan, run, step_of(plan, *step)).await,
-            Effect::Close(outcome) => Ok(journal::close_run(self.store, run, *outcome).await?),
-            Effect::Nothing(_) => Ok(()),
         }
     }
 
-    async fn stage(&mut self, plan: &SavedPlan, run: &str, step: &Step) -> Result<(), ApplyError> {
-        let Work::StageVectors(work) = &step.work else { panic!("BUG: step {} stages nothing", step.id) };
-        (self.events)(Event::Phase(Phase::Stage));
-        check_allowed(plan, work)?;
-        recheck_vectors(self.vectors, plan).await?;
-        let collection = format!("{}@{run}", work.set);
-        self.append(run, Entry::Staging { set: work.set.clone(), collection: collection.clone() }).await?;
-        let staging = Staging {
-            plan,
-            work,
-            run,
-            collection: &collection,
-            vectors: self.vectors,
-            makers: self.makers,
-            events: self.events,
-        };
-        let points = staging.fill(self.store).await?;
-        self.append(run, Entry::Staged { set: work.set.clone(), points }).await?;
-        (self.events)(Event::StepDone { step: step.id, title: step.title.clone() });
-        Ok(())
+    pub(super) async fn append(&mut self, run: &str, entry: Entry) -> Result<(), ApplyError> {
+        journal::append(self.store, run, &entry).await
     }
+}
 
-    async fn transact(&mut self, plan: &SavedPlan, run: &str) -> Result<(), ApplyError> {
-        self.append(run, Entry::Transacting).await?;
-        (self.events)(Event::Phase(Phase::Transaction));
-        let committed = self.transaction(plan, run).await?;
-        match committed {
-            Ok(()) => {}
-            Err(error) if error.fault == Fault::InDoubt => self.look_for_decision(run, error).await?,
-            Err(error) => return Err(error.into()),
-        }
-        (self.events)(Event::Decided);
-        Ok(())
+/// Whether a request to the vector store may still take effect after this error.
+fn may_be_in_flight(error: &ApplyError) -> bool {
+    match error {
+        ApplyError::Store(error) => matches!(error.fault, Fault::InDoubt | Fault::Transient),
+        ApplyError::Stale(_)
+        | ApplyError::Refused { .. }
+        | ApplyError::Observe(_)
+        | ApplyError::Embed { .. }
+        | ApplyError::Bm25(_)
+        | ApplyError::Locked(_)
+        | ApplyError::AppliedBefore { .. }
+        | ApplyError::InDoubt { .. }
+        | ApplyError::LeaseLost
+        | ApplyError::Interrupted
+        | ApplyError::Unfinished { .. }
+        | ApplyError::WrongTarget(_)
+        | ApplyError::Journal { .. } => false,
     }
+}
 
-    /// Everything up to the commit; the inner result is the commit's own.
-    async fn transaction(&mut self, plan: &SavedPlan, run: &str) -> Result<Result<(), StoreError>, ApplyError> {
-        let mut tx = self.store.begin(TxMode::ReadWrite).await?;
-        let rechecked = recheck(tx.as_mut(), plan).await?;
-        let now = tx.query(&Query::new(Sql::new("SELECT now()::text"))).await?;
-        let now = now.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned();
-        let steps = Steps { plan, run, events: self.events, now };
-        for step in plan.steps.iter().filter(|step| step.phase == Phase::Transaction) {
-            steps.run_step(tx.as_mut(), step).await?;
-        }
-        tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL IMMEDIATE"))).await?;
-        recheck_unlocked(tx.as_mut(), plan, &rechecked).await?;
-        recheck_vectors(self.vectors, plan).await?;
-        journal::append_in(tx.as_mut(), run, &Entry::Decided).await?;
-        Ok(tx.commit().await)
-    }
+fn unfinished(run: &str, why: &ApplyError) -> ApplyError {
+    ApplyError::Unfinished { run: run.to_owned(), why: why.to_string() }
+}
 
-    /// A commit whose reply never came is answered by looking for the row that it wrote.
-    async fn look_for_decision(&mut self, run: &str, error: StoreError) -> Result<(), ApplyError> {
-        let entries = journal::read_entries(self.store, run)
-            .await
-            .map_err(|why| ApplyError::InDoubt { run: run.to_owned(), why: why.to_string() })?;
-        if fold(&entries).decided { Ok(()) } else { Err(error.into()) }
+/// Nobody can say where the run stands. Only a commit can have decided.
+fn cannot_look(run: &str, effect: &Effect, error: &ApplyError, why: &ApplyError) -> ApplyError {
+    let in_doubt = matches!(error, ApplyError::Store(error) if error.fault == Fault::InDoubt);
+    if *effect == Effect::Transact && in_doubt {
+        return ApplyError::InDoubt { run: run.to_owned(), why: why.to_string() };
     }
-
-    async fn settle(&mut self, run: &str, step: &Step, state: &RunState) -> Result<(), ApplyError> {
-        let Work::SwitchAlias { set } = &step.work else { panic!("BUG: step {} settles nothing", step.id) };
-        let Some(collection) = state.collections.get(set) else {
-            panic!("BUG: run {run} decided without a staged collection for \"{set}\"");
-        };
-        self.append(run, Entry::Settling { set: set.clone() }).await?;
-        self.vectors.ensure_alias(set, collection).await?;
-        if self.vectors.aliases().await?.get(set) != Some(collection) {
-            let why = format!("alias \"{set}\" does not read back as \"{collection}\"");
-            return Err(ApplyError::Refused { step: step.title.clone(), why });
-        }
-        self.append(run, Entry::Settled { set: set.clone() }).await?;
-        (self.events)(Event::StepDone { step: step.id, title: step.title.clone() });
-        Ok(())
-    }
-
-    async fn sweep(&mut self, plan: &SavedPlan, run: &str, step: &Step) -> Result<(), ApplyError> {
-        let Work::DropCollection { collection, .. } = &step.work else {
-            panic!("BUG: step {} sweeps nothing", step.id)
-        };
-        let seconds = plan.environment.sweep_grace_seconds;
-        if seconds > 0 {
-            return self.append(run, Entry::Deferred { collection: collection.clone(), seconds }).await;
-        }
-        (self.events)(Event::Phase(Phase::Sweep));
-        self.drop_collection(run, collection).await?;
-        (self.events)(Event::StepDone { step: step.id, title: step.title.clone() });
-        Ok(())
-    }
-
-    async fn drop_collection(&mut self, run: &str, collection: &str) -> Result<(), ApplyError> {
-        self.append(run, Entry::Sweeping { collection: collection.to_owned() }).await?;
-        if self.vectors.aliases().await?.values().any(|live| live == collection) {
-            let why = format!("collection \"{collection}\" is live again");
-            return Err(ApplyError::Refused { step: "remove the old collection".to_owned(), why });
-        }
-        self.vectors.ensure_collection_absent(collection).await?;
-        self.append(run, Entry::Swept { collection: collection.to_owned() }).await
-    }
-
-    async fn sweep_due(&mut self) -> Result<(), ApplyError> {
-        for (run, collection) in journal::due_collections(self.store).await? {
-            self.drop_collection(&run, &collection).await?;
-        }
-        Ok(())
-    }
-
-    async fn append(&mut self, run: &str, entry: Entry) -> Result<(), ApplyError> {
-        Ok(journal::append(self.store, run, &entry).await?)
-    }
+    ApplyError::Unfinished { run: run.to_owned(), why: format!("{error}; then {why}") }
 }
 
 fn ended(run: &str, outcome: Outcome, failed: Option<ApplyError>) -> RunEnd {
@@ -351,28 +277,6 @@ fn ended(run: &str, outcome: Outcome, failed: Option<ApplyError>) -> RunEnd {
     match (outcome, failed) {
         (Outcome::Applied, _) => RunEnd::Applied { run },
         (Outcome::Undone, Some(why)) => RunEnd::Undone { run, why },
-        (Outcome::Undone, None) => {
-            let why = ApplyError::WrongTarget("it was interrupted before the decision".to_owned());
-            RunEnd::Undone { run, why }
-        }
+        (Outcome::Undone, None) => RunEnd::Undone { run, why: ApplyError::Interrupted },
     }
-}
-
-fn step_of(plan: &SavedPlan, id: u32) -> &Step {
-    match plan.steps.iter().find(|step| step.id == id) {
-        Some(step) => step,
-        None => panic!("BUG: the machine named step {id}, which the plan does not have"),
-    }
-}
-
-/// The environment's list of collections holds at every write, not only when the plan was made.
-fn check_allowed(plan: &SavedPlan, work: &VectorWork) -> Result<(), ApplyError> {
-    let environment = &plan.environment;
-    let denied = environment.denied_collections.contains(&work.set)
-        || (!environment.allowed_collections.is_empty() && !environment.allowed_collections.contains(&work.set));
-    if denied {
-        let why = format!("environment \"{}\" does not allow writing \"{}\"", environment.name, work.set);
-        return Err(ApplyError::WrongTarget(why));
-    }
-    Ok(())
 }

@@ -1,14 +1,17 @@
-//! Fills a new collection that nobody sees yet.
+//! Makes the points that nobody sees yet: in a new collection, or kept in PostgreSQL for a write in place.
 //!
-//! Points that stay are copied with their vectors, chunks that are new are embedded. Both are idempotent by id: what is in the
-//! new collection already is left out, so a resumed run embeds nothing twice. Memory holds one batch.
+//! A new collection takes over the points that stay, with their vectors; chunks that are new are embedded. Both are
+//! idempotent by id: what is there already is left out, so a resumed run embeds nothing twice. Memory holds one batch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use super::error::ApplyError;
-use super::run::{Event, Events};
+use super::event::{Event, Events};
+use super::in_place::InPlace;
+use super::spool::{Spool, SpoolOf};
+use super::stop::Stop;
 use crate::chunk::Chunk;
 use crate::diff::{ChunkPlan, ChunkSource, ChunkView, GENERATION_KEY, UnitPoints, payload, with_state};
 use crate::embed::Makers;
@@ -31,6 +34,7 @@ pub(super) struct Staging<'a> {
     pub vectors: &'a dyn VectorStore,
     pub makers: &'a Makers,
     pub events: &'a Events<'a>,
+    pub stop: &'a Stop,
 }
 
 impl Staging<'_> {
@@ -60,6 +64,46 @@ impl Staging<'_> {
         Ok(wanted)
     }
 
+    /// Keeps the points that go and those that come, for a write in place. Gives how many come and how many go.
+    pub async fn spool(&self, store: &mut dyn Relational) -> Result<(u64, u64), ApplyError> {
+        let new = self.new_ids();
+        let live = read_all_ids(self.vectors, self.collection).await?;
+        let gone = self.work.units.iter().flat_map(|unit| &unit.delete);
+        let taken: Vec<PointId> = gone.chain(new.iter().copied().filter(|id| live.contains(*id))).cloned().collect();
+        let before = self.in_place().keep_before(store, &taken).await?;
+        let mut there = self.staged().ids(store).await?;
+        self.make_new(store, &mut there).await?;
+        let (wanted, found) = (new.len(), self.staged().ids(store).await?.len());
+        if found != wanted {
+            let why = format!("{wanted} points should be kept and {found} are");
+            return Err(ApplyError::Refused { step: format!("embed the points of {}", self.work.set), why });
+        }
+        Ok((wanted as u64, before))
+    }
+
+    fn staged(&self) -> SpoolOf<'_> {
+        SpoolOf { spool: Spool::Staged, run: self.run, collection: self.collection }
+    }
+
+    pub fn in_place(&self) -> InPlace<'_> {
+        InPlace {
+            run: self.run,
+            set: &self.work.set,
+            collection: self.collection,
+            vectors: self.vectors,
+            events: self.events,
+        }
+    }
+
+    async fn put(&self, store: &mut dyn Relational, points: &[Point]) -> Result<(), ApplyError> {
+        if self.work.new_collection {
+            self.vectors.ensure_points(self.collection, points).await?;
+        } else {
+            self.staged().keep(store, points).await?;
+        }
+        Ok(())
+    }
+
     /// Ids of the chunks that are not in the live collection.
     fn new_ids(&self) -> BTreeSet<&PointId> {
         self.chunks().filter(|(_, chunk)| chunk.source != ChunkSource::Kept).map(|(_, chunk)| &chunk.id).collect()
@@ -78,6 +122,7 @@ impl Staging<'_> {
         let missing: Vec<PointId> = stay.iter().filter(|id| !there.contains(*id)).cloned().collect();
         let mut done = stay.len() - missing.len();
         for batch in missing.chunks(BATCH as usize) {
+            self.stop.check()?;
             let points = self.vectors.retrieve(live, batch, WithVectors::Yes).await?;
             if points.len() != batch.len() {
                 return Err(ApplyError::Stale(vec![format!("points of \"{}\" are gone", self.work.set)]));
@@ -107,8 +152,9 @@ impl Staging<'_> {
                 pending.extend(self.prepare(unit, &facts, &bodies, there)?);
             }
             for part in pending.chunks(BATCH as usize) {
+                self.stop.check()?;
                 let points = self.points(part).await?;
-                self.vectors.ensure_points(self.collection, &points).await?;
+                self.put(store, &points).await?;
                 there.extend(points.into_iter().map(|point| point.id));
                 done += part.len();
                 (self.events)(Event::Embedded { set: self.work.set.clone(), done, of });

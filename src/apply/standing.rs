@@ -17,8 +17,12 @@ pub enum Standing {
     Staging,
     /// They are filled.
     Staged,
-    /// The transaction has begun and is not known to have committed.
-    Deciding,
+    /// The transaction has begun and is not known to have committed. These live collections may hold a part of the new
+    /// points.
+    Deciding {
+        /// Collections that are written in place.
+        in_place: Vec<String>,
+    },
     /// PostgreSQL has committed, no alias is switched.
     Decided,
     /// PostgreSQL has committed, and these sets are or are not switched.
@@ -30,8 +34,11 @@ pub enum Standing {
     },
     /// Everything is visible; old collections are being removed.
     Sweeping,
-    /// The run goes back.
-    GoingBack,
+    /// The run goes back. These live collections may still hold a part of the new points.
+    GoingBack {
+        /// Collections that are written in place.
+        in_place: Vec<String>,
+    },
 }
 
 impl Standing {
@@ -42,10 +49,12 @@ impl Standing {
             return after_decision(&state);
         }
         let transacting = entries.contains(&Entry::Transacting);
-        let staged = state.collections.keys().all(|set| state.staged.contains(set));
-        match (state.undoing || state.undone, transacting, staged && !state.collections.is_empty()) {
-            (true, _, _) => Standing::GoingBack,
-            (false, true, _) => Standing::Deciding,
+        let mut sets = state.collections.keys().chain(state.in_place.keys());
+        let staged = !state.staged.is_empty() && sets.all(|set| state.staged.contains(set));
+        let in_place = if state.written { state.in_place.values().cloned().collect() } else { Vec::new() };
+        match (state.undoing || state.undone, transacting, staged) {
+            (true, _, _) => Standing::GoingBack { in_place },
+            (false, true, _) => Standing::Deciding { in_place },
             (false, false, true) => Standing::Staged,
             (false, false, false) => Standing::Staging,
         }
@@ -54,7 +63,11 @@ impl Standing {
     /// What readers of both stores see now.
     pub fn visible(&self) -> String {
         match self {
-            Standing::Staging | Standing::Staged | Standing::Deciding | Standing::GoingBack => {
+            Standing::Deciding { in_place } | Standing::GoingBack { in_place } if !in_place.is_empty() => format!(
+                "PostgreSQL shows the state before the run, {} perhaps a part of the new points beside the old ones",
+                in_place.join(", ")
+            ),
+            Standing::Staging | Standing::Staged | Standing::Deciding { .. } | Standing::GoingBack { .. } => {
                 "both stores show the state before the run".to_owned()
             }
             Standing::Decided => "PostgreSQL shows the new state, Qdrant still the old one".to_owned(),
@@ -73,12 +86,18 @@ impl Standing {
             Standing::Staging => {
                 "finishes staging, compares again and decides; goes back if what the plan stands on has moved"
             }
-            Standing::Staged | Standing::Deciding => {
+            Standing::Deciding { in_place } if !in_place.is_empty() => {
+                "puts points back as they were, compares again and decides; goes back if what the plan stands on has moved"
+            }
+            Standing::Staged | Standing::Deciding { .. } => {
                 "compares again and decides; goes back if what the plan stands on has moved"
             }
             Standing::Decided | Standing::Settling { .. } => "switches the aliases that are left; it cannot go back",
             Standing::Sweeping => "removes what is no longer needed and closes the run",
-            Standing::GoingBack => "removes what was staged and closes the run as undone",
+            Standing::GoingBack { in_place } if !in_place.is_empty() => {
+                "puts points back as they were, removes what was staged and closes the run as undone"
+            }
+            Standing::GoingBack { .. } => "removes what was staged and closes the run as undone",
         }
     }
 }
@@ -87,6 +106,7 @@ fn after_decision(state: &RunState) -> Standing {
     let (settled, waiting): (Vec<String>, Vec<String>) =
         state.collections.keys().cloned().partition(|set| state.settled.contains(set));
     match (settled.is_empty(), waiting.is_empty()) {
+        // Sets in place show the new state since the decision; what is left of them is a stamp.
         (_, true) => Standing::Sweeping,
         (true, false) => Standing::Decided,
         (false, false) => Standing::Settling { settled, waiting },
@@ -98,11 +118,11 @@ impl fmt::Display for Standing {
         f.write_str(match self {
             Standing::Staging => "staging",
             Standing::Staged => "staged",
-            Standing::Deciding => "deciding",
+            Standing::Deciding { .. } => "deciding",
             Standing::Decided => "decided",
             Standing::Settling { .. } => "settling",
             Standing::Sweeping => "sweeping",
-            Standing::GoingBack => "going back",
+            Standing::GoingBack { .. } => "going back",
         })
     }
 }
@@ -135,6 +155,6 @@ mod tests {
     #[test]
     fn going_back_hides_how_far_it_came() {
         let journal = [Entry::Transacting, Entry::Undoing { why: "refused".to_owned() }];
-        assert_eq!(Standing::of(&journal), Standing::GoingBack);
+        assert_eq!(Standing::of(&journal), Standing::GoingBack { in_place: Vec::new() });
     }
 }

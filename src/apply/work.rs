@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::error::ApplyError;
-use super::run::{Event, Events};
+use super::event::{Event, Events};
+use super::stop::Stop;
 use crate::model::{Cell, StatusCheck, TableName};
 use crate::observe::{UnitFilter, read_units};
 use crate::plan::{
@@ -22,6 +23,7 @@ pub(super) struct Steps<'a> {
     pub plan: &'a SavedPlan,
     pub run: &'a str,
     pub events: &'a Events<'a>,
+    pub stop: &'a Stop,
     /// The transaction's time, as the database spells it.
     pub now: String,
 }
@@ -50,6 +52,7 @@ impl Steps<'_> {
             Work::StageVectors(_)
             | Work::WriteVectors { .. }
             | Work::SwitchAlias { .. }
+            | Work::FinishCollection { .. }
             | Work::DropCollection { .. } => panic!("BUG: step {} does not belong in the transaction", step.id),
         }
         if step.run_as.is_some() {
@@ -155,6 +158,7 @@ impl Steps<'_> {
         let sql = call_sql(work);
         let mut done = 0;
         for batch in work.calls.chunks(BATCH) {
+            self.stop.check()?;
             let queries: Vec<Query> = batch.iter().map(|cells| self.call(&sql, cells)).collect();
             let subject = |index: usize| match subjects.get(done + index) {
                 Some(subject) => format!("\"{subject}\""),

@@ -19,6 +19,10 @@ pub enum Outcome {
     Undone,
     /// PostgreSQL has decided, Qdrant does not show it yet.
     DecidedNotSettled,
+    /// A commit was sent and nobody could say what became of it.
+    InDoubt,
+    /// A run stopped before it had finished or gone back.
+    Unfinished,
     /// Another run holds the lock.
     Locked,
     /// Nobody approved.
@@ -27,7 +31,7 @@ pub enum Outcome {
     DifferenceFound,
     /// The command line is not one of ours.
     Usage,
-    /// Stopped by the user.
+    /// Stopped by the user, and gone back.
     Interrupted,
     /// Our own mistake.
     Bug,
@@ -35,7 +39,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them, in the order of their codes.
-    pub const ALL: [Outcome; 13] = [
+    pub const ALL: [Outcome; 15] = [
         Outcome::Success,
         Outcome::Error,
         Outcome::ChangesPresent,
@@ -43,6 +47,8 @@ impl Outcome {
         Outcome::Stale,
         Outcome::Undone,
         Outcome::DecidedNotSettled,
+        Outcome::InDoubt,
+        Outcome::Unfinished,
         Outcome::Locked,
         Outcome::ApprovalMissing,
         Outcome::DifferenceFound,
@@ -55,12 +61,12 @@ impl Outcome {
     pub fn code(self) -> u8 {
         match self {
             Outcome::Success => 0,
-            Outcome::Error => 1,
+            Outcome::Error | Outcome::Unfinished => 1,
             Outcome::ChangesPresent => 2,
             Outcome::InvalidInput => 3,
             Outcome::Stale => 4,
             Outcome::Undone => 5,
-            Outcome::DecidedNotSettled => 6,
+            Outcome::DecidedNotSettled | Outcome::InDoubt => 6,
             Outcome::Locked => 7,
             Outcome::ApprovalMissing => 8,
             Outcome::DifferenceFound => 9,
@@ -88,10 +94,16 @@ impl Outcome {
             Outcome::DecidedNotSettled => {
                 Some("Decided, not yet settled: PostgreSQL has the change, Qdrant will follow. Next: enact resume")
             }
+            Outcome::InDoubt => Some(
+                "In doubt: the commit was sent, and whether it took effect is in the run's journal. Next: enact resume",
+            ),
+            Outcome::Unfinished => Some("Stopped in the middle of a run, before its decision. Next: enact resume"),
             Outcome::Locked => Some("Locked by another run. Nothing was changed. Next: wait with --lock-timeout SECS"),
             Outcome::ApprovalMissing => Some("Not approved. Nothing was changed."),
             Outcome::DifferenceFound => Some("A difference was found. Nothing was changed."),
-            Outcome::Interrupted => Some("Interrupted. Next: enact status"),
+            Outcome::Interrupted => {
+                Some("Interrupted and undone: both stores are as they were before. Next: enact plan")
+            }
         }
     }
 }

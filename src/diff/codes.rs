@@ -32,8 +32,8 @@ pub const REQUIRED_COLUMN: Code = Code { id: "E053", summary: "a required column
 pub const EMPTY_BODIES: Code = Code { id: "E054", summary: "units without a body, and no choice for them" };
 /// A field of the units is not in the binding.
 pub const UNKNOWN_FIELD: Code = Code { id: "E055", summary: "unknown field of a unit" };
-/// A vector set names a plain collection.
-pub const PLAIN_COLLECTION: Code = Code { id: "E056", summary: "the vector set names a collection, not an alias" };
+/// The rollout cannot make the change.
+pub const ROLLOUT: Code = Code { id: "E056", summary: "the rollout cannot make the change" };
 /// A collection may not be written.
 pub const DENIED_COLLECTION: Code = Code { id: "E057", summary: "the environment denies this collection" };
 /// Dependencies form a circle.

@@ -6,8 +6,8 @@ use super::change::{Change, ChangeDetail, CollectionChange, Finding, Reason};
 use super::codes;
 use super::resolve::{Resolved, some_of};
 use super::rows::compare_rows;
-use super::vectors::{Recipe, SetInput, compare_set, live_collection};
-use crate::model::{Address, Binding, Desired, Diagnostic, Diagnostics, EmptyBody, Environment, Observed, Rollout};
+use super::vectors::{Recipe, SetInput, compare_set};
+use crate::model::{Address, Binding, Desired, Diagnostic, Diagnostics, EmptyBody, Environment, Observed};
 
 /// The result of comparing.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -121,7 +121,13 @@ fn vector_changes(input: &VectorsInput<'_>, out: &mut Comparison, errors: &mut D
             units,
             overlay: &input.resolved.overlay,
         };
-        let (kept, change) = compare_set(&set_input, input.observed);
+        let (kept, change) = match compare_set(&set_input, input.observed) {
+            Ok(compared) => compared,
+            Err(refused) => {
+                errors.push(refused);
+                continue;
+            }
+        };
         out.kept += kept;
         let Some((change, reasons)) = change else { continue };
         let address = Address::vector_set(&set.name);
@@ -165,23 +171,6 @@ fn check_set(
             )
             .at(&set.place)
             .hint("see collections.allow and collections.deny in enact.yaml"),
-        );
-    }
-    if let Some((live, false)) = live_collection(&set.name, input.observed) {
-        errors.push(
-            Diagnostic::error(
-                codes::PLAIN_COLLECTION,
-                format!("\"{live}\" is a collection, and a new one cannot take its name"),
-            )
-            .at(&set.place)
-            .hint(format!("give the set the name of an alias, for example \"{live}_live\", and point readers at it")),
-        );
-    }
-    if set.rollout == Rollout::InPlace {
-        errors.push(
-            Diagnostic::error(codes::PLAIN_COLLECTION, "rollout in_place is not served by this version".to_owned())
-                .at(&set.place)
-                .hint("write rollout: auto or rollout: blue_green"),
         );
     }
     let empties: Vec<&str> = units

@@ -16,8 +16,10 @@ mod functions;
 mod ids;
 mod ledger;
 mod resolve;
+mod rollout;
 mod rows;
 mod scope;
+mod shape;
 mod vectors;
 
 pub use change::{
@@ -29,6 +31,7 @@ pub use functions::check_functions;
 pub use ids::{derive_id, set_hash};
 pub use ledger::ledger_key;
 pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, ResolvedRow, RowValue, resolve};
+pub use rollout::{IN_PLACE_PERCENT, IN_PLACE_POINTS};
 pub use rows::{check_rows, reference_targets};
 pub use scope::{APPLY_TIME, unit_value};
 pub use vectors::{

@@ -10,12 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::change::{ChunkPlan, ChunkSource, CollectionChange, LedgerWrite, Reason, UnitPoints, VectorChange};
+use super::change::{ChunkPlan, ChunkSource, LedgerWrite, Reason, UnitPoints, VectorChange};
 use super::ledger::ledger_key;
+use super::rollout::{Facts, choose};
 use super::scope::unit_value;
+use super::shape::differences;
 use crate::model::{
-    Address, Binding, ChunkFacts, ChunkPolicy, Digest, Identities, Observed, PointId, PointIdentity, UnitFacts,
-    VectorParams, VectorSet, VectorSpec, digest_of,
+    Address, Binding, ChunkFacts, ChunkPolicy, Diagnostic, Digest, Identities, Observed, PointId, PointIdentity,
+    UnitFacts, VectorParams, VectorSet, VectorSpec, digest_of,
 };
 
 /// The collection metadata key under which the run that wrote it is stamped.
@@ -268,7 +270,10 @@ pub(super) struct SetInput<'a> {
 }
 
 /// Compares one set. Gives the points that stay and, where anything differs, the change with its reasons.
-pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> (u64, Option<(VectorChange, Vec<Reason>)>) {
+///
+/// # Errors
+/// A rollout that cannot make the change.
+pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<Compared, Diagnostic> {
     let view = SetView::new(&input.set.name, input.recipe, observed, input.overlay);
     let mut diff = SetDiff {
         view: &view,
@@ -293,13 +298,13 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> (u64, Op
     diff.ledger_gone(&owned);
     let all_owned: BTreeSet<&PointId> = owned.values().flat_map(|o| o.chunks.iter().map(|c| &c.id)).collect();
     let foreign = view.live.iter().filter(|id| !all_owned.contains(id) && !diff.wanted.contains(*id)).count() as u64;
-    let shape = shape_differences(&input.set.name, input.recipe, observed);
+    let shape = differences(&input.set.name, input.recipe, observed);
     let SetDiff { units, ledger, kept, skipped, .. } = diff;
     if units.is_empty() && ledger.is_empty() && shape.is_empty() {
-        return (kept, None);
+        return Ok((kept, None));
     }
     let mut reasons: BTreeSet<Reason> = units.iter().map(|unit| unit.reason.clone()).collect();
-    reasons.extend(shape.iter().cloned().map(Reason::ShapeChanged));
+    reasons.extend(shape.all().map(Reason::ShapeChanged));
     if reasons.is_empty() {
         reasons.insert(Reason::ValuesDiffer);
     }
@@ -311,10 +316,14 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> (u64, Op
             ChunkSource::Kept | ChunkSource::Copy { .. } => 0,
         })
         .sum();
-    let collection = match live_collection(&input.set.name, observed) {
-        None => CollectionChange::New,
-        Some((live, _)) => CollectionChange::Replace { live, why: why_replace(&shape) },
-    };
+    let collection = choose(&Facts {
+        set: input.set,
+        live: live_collection(&input.set.name, observed),
+        shape: &shape,
+        recipe_changed: reasons.contains(&Reason::RecipeChanged),
+        changed: units.iter().map(points_changed).sum(),
+        there: view.live.len() as u64,
+    })?;
     let change = VectorChange {
         set: input.set.name.clone(),
         recipe: input.recipe.whole.clone(),
@@ -326,39 +335,15 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> (u64, Op
         ledger,
         skipped_empty: skipped,
     };
-    (0, Some((change, reasons.into_iter().collect())))
+    Ok((0, Some((change, reasons.into_iter().collect()))))
 }
 
-fn why_replace(shape: &[String]) -> String {
-    match shape {
-        [] => "readers see the old points or the new ones, never a mixture".to_owned(),
-        differences => differences.join("; "),
-    }
-}
+/// The points that stay and, where anything differs, the change with its reasons.
+pub(super) type Compared = (u64, Option<(VectorChange, Vec<Reason>)>);
 
-fn shape_differences(set: &str, recipe: &Recipe, observed: &Observed) -> Vec<String> {
-    let Some((live, _)) = live_collection(set, observed) else { return vec!["there is no collection".to_owned()] };
-    let Some(facts) = observed.collections.get(&live) else { return vec!["there is no collection".to_owned()] };
-    let mut out = Vec::new();
-    for (name, wanted) in &recipe.vectors {
-        match facts.vectors.get(name) {
-            Some(found) if found == wanted => {}
-            Some(_) => out.push(format!("vector \"{name}\" has another dimension or distance")),
-            None => out.push(format!("vector \"{name}\" is not there")),
-        }
-    }
-    for name in facts.vectors.keys().filter(|name| !recipe.vectors.contains_key(*name)) {
-        out.push(format!("vector \"{name}\" is not wanted"));
-    }
-    for (field, kind) in &recipe.payload_indexes {
-        if facts.payload_indexes.get(field) != Some(kind) {
-            out.push(format!("payload index \"{field}\" is not there"));
-        }
-    }
-    for field in facts.payload_indexes.keys().filter(|field| !recipe.payload_indexes.contains_key(*field)) {
-        out.push(format!("payload index \"{field}\" is not wanted"));
-    }
-    out
+fn points_changed(unit: &UnitPoints) -> u64 {
+    let written = unit.chunks.iter().filter(|chunk| chunk.source != ChunkSource::Kept).count();
+    (written + unit.delete.len()) as u64
 }
 
 pub(super) struct SetDiff<'a> {

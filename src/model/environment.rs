@@ -29,6 +29,9 @@ pub struct Environment {
     pub denied_collections: Vec<String>,
     /// How long the old collection stays after a switch, in seconds.
     pub sweep_grace_seconds: u64,
+    /// How long a request to the vector store may still take effect after its sender died, in seconds: recovery waits
+    /// this long before it puts points back.
+    pub request_deadline_seconds: u64,
 }
 
 impl Environment {
@@ -46,6 +49,7 @@ impl Environment {
             allowed_collections: Vec::new(),
             denied_collections: Vec::new(),
             sweep_grace_seconds: 3_600,
+            request_deadline_seconds: 5,
         }
     }
 }

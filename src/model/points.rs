@@ -15,6 +15,13 @@ pub enum PointId {
     Uuid(String),
 }
 
+impl PointId {
+    /// Reads what [`fmt::Display`] wrote.
+    pub fn from_text(text: &str) -> PointId {
+        text.parse().map_or_else(|_| PointId::Uuid(text.to_owned()), PointId::Number)
+    }
+}
+
 impl fmt::Display for PointId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

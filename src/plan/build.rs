@@ -1,10 +1,10 @@
 //! From changes to ordered steps.
 //!
 //! ```text
-//! stage        fill a new collection for each changed vector set
+//! stage        fill a new collection for each changed vector set, or spool the points of one that changes in place
 //! transaction  insert and update rows by level of need, move units, refresh caches, record points in the ledger inside a
-//!              gate window, delete rows, write down what is managed
-//! settle       switch each alias
+//!              gate window, delete rows, write down what is managed; last, write points in place
+//! settle       switch each alias, stamp each collection that was written in place
 //! sweep        drop each old collection
 //! ```
 
@@ -16,11 +16,9 @@ use super::baseline::baseline;
 use super::calls::{empty_calls, fill_cells};
 use super::order::{graph_of, row_addresses};
 use super::saved::{EnvironmentPin, FORMAT_VERSION, Pins, SavedPlan, SelectionPin};
-use super::step::{CallsWork, Parameter, Phase, RowsWork, Step, UpdateWork, VectorMaker, VectorWork, Work};
+use super::step::{CallsWork, Parameter, Phase, RowsWork, Step, UpdateWork, Work};
 use super::summary::Summary;
-use crate::diff::{
-    Change, ChangeDetail, CollectionChange, Comparison, Finding, Recipe, Resolved, RowChange, VectorChange, codes,
-};
+use crate::diff::{Change, ChangeDetail, Comparison, Finding, Recipe, Resolved, RowChange, codes};
 use crate::graph::Graph;
 use crate::model::{
     Address, Binding, Cell, Desired, Diagnostic, Diagnostics, Digest, Environment, Identities, Observed, Promotion,
@@ -76,6 +74,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
     builder.ledgers();
     builder.deletes();
     builder.managed();
+    builder.write_in_place();
     builder.settle_and_sweep();
     let Builder { steps, errors, .. } = builder;
     if errors.has_errors() {
@@ -107,6 +106,7 @@ fn environment_pin(environment: &Environment) -> EnvironmentPin {
         name: environment.name.clone(),
         actor: environment.actor.clone(),
         sweep_grace_seconds: environment.sweep_grace_seconds,
+        request_deadline_seconds: environment.request_deadline_seconds,
         allowed_collections: environment.allowed_collections.clone(),
         denied_collections: environment.denied_collections.clone(),
     }
@@ -205,58 +205,6 @@ impl<'a> Builder<'a> {
             few => few.to_vec(),
         };
         self.steps.push(Step { id, phase, title, run_as: run_as.cloned(), needs, addresses, work });
-    }
-
-    pub(super) fn vector_changes(&self) -> Vec<(&'a Change, &'a VectorChange)> {
-        self.input
-            .comparison
-            .changes
-            .iter()
-            .filter_map(|change| match &change.detail {
-                ChangeDetail::VectorSet(set) => Some((change, set.as_ref())),
-                _ => None,
-            })
-            .collect()
-    }
-
-    pub(super) fn stage(&mut self) {
-        for (change, vector) in self.vector_changes() {
-            let Some(set) = self.input.desired.vector_sets.get(&vector.set) else { continue };
-            let Some(recipe) = self.input.recipes.get(&vector.set) else { continue };
-            let makers = set
-                .vectors
-                .iter()
-                .map(|(name, spec)| {
-                    let maker = match &spec.value {
-                        VectorSpec::Dense { embedder, .. } => VectorMaker::Embedder(embedder.clone()),
-                        VectorSpec::Bm25 { language } => VectorMaker::Bm25(language.clone()),
-                    };
-                    (name.clone(), maker)
-                })
-                .collect();
-            let live = match &vector.collection {
-                CollectionChange::New => None,
-                CollectionChange::Replace { live, .. } | CollectionChange::InPlace { live, .. } => Some(live.clone()),
-            };
-            let ledger = self.input.binding.ledger.as_ref().filter(|ledger| ledger.sets.contains(&vector.set));
-            let work = VectorWork {
-                set: vector.set.clone(),
-                live,
-                new_collection: true,
-                vectors: recipe.vectors.clone(),
-                payload_indexes: recipe.payload_indexes.clone(),
-                makers,
-                chunk_policy: set.chunk_policy.value.clone(),
-                payload: set.payload.iter().map(|field| field.value.clone()).collect(),
-                policy_digest: recipe.policy.clone(),
-                embedders_digest: recipe.embedders.clone(),
-                units: vector.units.clone(),
-                kept: vector.kept,
-                ledger_key: ledger.map(|ledger| ledger.key.clone()),
-            };
-            let title = format!("fill a new collection for {}", vector.set);
-            self.step(Phase::Stage, title, None, vec![change.address.clone()], Work::StageVectors(Box::new(work)));
-        }
     }
 
     /// Inserts and updates by level of need; within a level by table and columns, so that each batch is one statement.
@@ -369,31 +317,6 @@ impl<'a> Builder<'a> {
         names
     }
 
-    fn settle_and_sweep(&mut self) {
-        for (change, vector) in self.vector_changes() {
-            let title = format!("point the alias {} at the new collection", vector.set);
-            self.step(
-                Phase::Settle,
-                title,
-                None,
-                vec![change.address.clone()],
-                Work::SwitchAlias { set: vector.set.clone() },
-            );
-        }
-        for (change, vector) in self.vector_changes() {
-            if let CollectionChange::Replace { live, .. } = &vector.collection {
-                let work = Work::DropCollection { set: vector.set.clone(), collection: live.clone() };
-                self.step(
-                    Phase::Sweep,
-                    format!("remove the old collection {live}"),
-                    None,
-                    vec![change.address.clone()],
-                    work,
-                );
-            }
-        }
-    }
-
     pub(super) fn template_error(&mut self, what: &str, error: &str) {
         self.errors.push(Diagnostic::error(
             codes::TEMPLATE,
@@ -432,8 +355,4 @@ fn update_cells(change: &Change) -> Vec<Cell> {
 
 fn rows_text(count: usize) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
-}
-
-pub(super) fn points_text(count: usize) -> String {
-    if count == 1 { "1 point".to_owned() } else { format!("{count} points") }
 }

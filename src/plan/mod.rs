@@ -11,6 +11,7 @@ mod order;
 mod pretty;
 mod records;
 mod saved;
+mod sets;
 mod step;
 mod summary;
 

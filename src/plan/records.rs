@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::build::{Builder, points_text};
+use super::build::Builder;
 use super::calls::{empty_calls, fill_cells, ledger_names};
+use super::sets::points_text;
 use super::step::{GateWork, ManagedWrite, Phase, RUN_MARKER, Work};
 use crate::diff::{Change, ChangeDetail, OwnedChunk, Ownership, SetRecord, VectorChange, codes, unit_value};
 use crate::model::{Address, Diagnostic, Gate, digest_of};

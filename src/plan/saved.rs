@@ -57,6 +57,8 @@ pub struct EnvironmentPin {
     pub actor: String,
     /// Seconds that an old collection stays after a switch.
     pub sweep_grace_seconds: u64,
+    /// Seconds that a request to the vector store may still take effect after its sender died.
+    pub request_deadline_seconds: u64,
     /// Collections that may be written; empty for any that is not denied.
     pub allowed_collections: Vec<String>,
     /// Collections that must never be written.

@@ -88,6 +88,15 @@ pub enum Work {
         /// The set, which is the alias.
         set: String,
     },
+    /// Brings indexes and metadata of a live collection up to the points that were written into it.
+    FinishCollection {
+        /// The set.
+        set: String,
+        /// The live collection.
+        collection: String,
+        /// Payload indexes that it has to have, and no others.
+        payload_indexes: BTreeMap<String, String>,
+    },
     /// Removes the collection that the alias named before.
     DropCollection {
         /// The set.

@@ -14,6 +14,7 @@
 //!     actor: enact
 //!     collections: { allow: [iu_core_iu_chunks], deny: [production_documents] }
 //!     sweep_grace: 1h
+//!     request_deadline: 30s
 //! ```
 //!
 //! Paths are relative to the file. The environment `local` exists even where no file names it.

@@ -16,8 +16,18 @@ use crate::model::{
     Stores, Tls,
 };
 
-pub(super) const ENVIRONMENT_KEYS: &[&str] =
-    &["local", "postgres", "qdrant", "embedders", "binding", "roles", "actor", "collections", "sweep_grace"];
+pub(super) const ENVIRONMENT_KEYS: &[&str] = &[
+    "local",
+    "postgres",
+    "qdrant",
+    "embedders",
+    "binding",
+    "roles",
+    "actor",
+    "collections",
+    "sweep_grace",
+    "request_deadline",
+];
 pub(super) const LOCAL_KEYS: &[&str] = &["directory"];
 pub(super) const POSTGRES_KEYS: &[&str] = &["url", "conninfo", "password"];
 pub(super) const QDRANT_KEYS: &[&str] = &["url", "api_key", "ca", "timeout_ms"];
@@ -70,10 +80,18 @@ pub(super) fn environment(
     let actor = optional(fields.get("actor"), |node| plain(node, "actor", context, out));
     let collections = optional(fields.get("collections"), |node| collections(node, out));
     let sweep_grace = optional(fields.get("sweep_grace"), |node| duration_seconds(node, "sweep_grace", out));
+    let request_deadline =
+        optional(fields.get("request_deadline"), |node| duration_seconds(node, "request_deadline", out));
     let (allowed_collections, denied_collections) = collections?.unwrap_or_default();
+    let stores = stores?;
+    // A remote request lives as long as its own limit, unless the author knows better.
+    let usual_deadline = match &stores {
+        Stores::Local { .. } => base.request_deadline_seconds,
+        Stores::Remote { qdrant, .. } => qdrant.timeout_ms.div_ceil(1_000),
+    };
     Some(Environment {
         name: name.value.clone(),
-        stores: stores?,
+        stores,
         embedders: embedders?,
         binding: binding?.unwrap_or(base.binding),
         roles: roles?.unwrap_or_default(),
@@ -81,6 +99,7 @@ pub(super) fn environment(
         allowed_collections,
         denied_collections,
         sweep_grace_seconds: sweep_grace?.unwrap_or(base.sweep_grace_seconds),
+        request_deadline_seconds: request_deadline?.unwrap_or(usual_deadline),
     })
 }
 

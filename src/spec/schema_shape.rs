@@ -249,6 +249,10 @@ pub struct Environment {
     /// How long the old collection stays after a switch, such as 1h.
     #[schemars(regex(pattern = "^[0-9]+[smhd]$"))]
     sweep_grace: Option<String>,
+    /// How long a request to Qdrant may still take effect after its sender died: a number with s, m, h or d. Recovery
+    /// waits this long before it puts points back. Without it: Qdrant's own timeout_ms, 5s for the embedded stores.
+    #[schemars(regex(pattern = "^[0-9]+[smhd]$"))]
+    request_deadline: Option<String>,
 }
 
 /// Embedded stores.

@@ -149,6 +149,9 @@ pub trait VectorStore: Send + Sync {
 
     /// Makes the payload index exist.
     async fn ensure_payload_index(&self, collection: &str, field: &str, kind: &str) -> Result<(), StoreError>;
+
+    /// Removes the payload index; success when there is none.
+    async fn ensure_payload_index_absent(&self, collection: &str, field: &str) -> Result<(), StoreError>;
 }
 
 /// Whether vectors come with points.

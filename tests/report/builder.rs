@@ -162,6 +162,7 @@ pub fn environment(name: &str) -> EnvironmentPin {
         name: name.to_owned(),
         actor: "lan".to_owned(),
         sweep_grace_seconds: 0,
+        request_deadline_seconds: 0,
         allowed_collections: Vec::new(),
         denied_collections: Vec::new(),
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::show::{load, written};
 use crate::apply::{ApplyError, Event, RunEnd, Runner};
 use crate::cli::args::{ApplyArgs, GlobalArgs, PlanFormat};
+use crate::cli::interrupt::stop_on_interrupt;
 use crate::cli::session::{Session, block_on, configure, load_desired, observe_failed, store_failed, with_sources};
 use crate::cli::{Answer, Outcome, Output, confirm};
 use crate::observe::ObserveError;
@@ -88,13 +89,10 @@ pub fn runner<'a>(session: &'a mut Session, events: &'a crate::apply::Events<'a>
     let user = std::env::var("USER").unwrap_or_else(|_| "unknown user".to_owned());
     let host =
         std::fs::read_to_string("/etc/hostname").map_or_else(|_| "unknown host".to_owned(), |t| t.trim().to_owned());
-    Runner {
-        store: &mut session.postgres,
-        vectors: &session.qdrant,
-        makers: &session.makers,
-        events,
-        runner: format!("{user}@{host}, pid {}", std::process::id()),
-    }
+    let who = format!("{user}@{host}, pid {}", std::process::id());
+    let mut runner = Runner::new(&mut session.postgres, &session.qdrant, &session.makers, events, who);
+    runner.stop = stop_on_interrupt();
+    runner
 }
 
 /// Says what happens, a line each.
@@ -110,6 +108,12 @@ pub fn progress(output: &Output, event: &Event) {
         Event::Embedded { set, done, of } => format!("  {set}: {done} of {of} chunks embedded"),
         Event::Called { title, done, of, .. } if done < of => format!("  {title}: {done} of {of}"),
         Event::Called { .. } => return,
+        Event::Written { set, done, of } => format!("  {set}: {done} of {of} points written in place"),
+        Event::Restoring { set } => format!("  {set}: points are put back as they were"),
+        Event::Waiting { seconds } => {
+            format!("  waiting {seconds} s, until nothing that was sent before can take effect any more")
+        }
+        Event::Reconnected => "  the connection to PostgreSQL was lost and made anew".to_owned(),
         Event::StepDone { step, title } => format!("  step {step}: {title}"),
         Event::Decided => "Decided: PostgreSQL has committed".to_owned(),
         Event::Undoing { why } => format!("Going back: {}", crate::report::escape::terminal(why)),
@@ -128,6 +132,7 @@ pub fn report(end: &RunEnd, output: &Output) -> Outcome {
             output.error(&with_sources(why), hint(why));
             match why {
                 ApplyError::Stale(_) => Outcome::Stale,
+                ApplyError::Interrupted => Outcome::Interrupted,
                 _ => Outcome::Undone,
             }
         }
@@ -153,7 +158,11 @@ pub fn failed(error: &ApplyError, output: &Output) -> Outcome {
         }
         ApplyError::InDoubt { .. } => {
             output.error(&error.to_string(), Some("enact resume looks whether it was committed, and goes on"));
-            Outcome::DecidedNotSettled
+            Outcome::InDoubt
+        }
+        ApplyError::Unfinished { .. } | ApplyError::LeaseLost | ApplyError::Interrupted => {
+            output.error(&error.to_string(), Some("enact status says where the run stands, enact resume goes on"));
+            Outcome::Unfinished
         }
         ApplyError::Observe(_)
         | ApplyError::Refused { .. }

@@ -141,4 +141,8 @@ impl VectorStore for Qdrant {
     async fn ensure_payload_index(&self, collection: &str, field: &str, kind: &str) -> Result<(), StoreError> {
         writes::ensure_payload_index(&self.client, collection, field, kind).await
     }
+
+    async fn ensure_payload_index_absent(&self, collection: &str, field: &str) -> Result<(), StoreError> {
+        writes::ensure_payload_index_absent(&self.client, collection, field).await
+    }
 }

@@ -223,6 +223,26 @@ async fn create_index(client: &Client, collection: &str, field: &str, kind: &str
     fault::completed(reply.into_inner())
 }
 
+pub(super) async fn ensure_payload_index_absent(
+    client: &Client,
+    collection: &str,
+    field: &str,
+) -> Result<(), StoreError> {
+    match reads::collection(client, collection).await? {
+        Some(facts) if facts.payload_indexes.contains_key(field) => {}
+        Some(_) | None => return Ok(()),
+    }
+    let request = proto::DeleteFieldIndexCollection {
+        collection_name: collection.to_owned(),
+        wait: Some(true),
+        field_name: field.to_owned(),
+        timeout: client.timeout_seconds(),
+        ..proto::DeleteFieldIndexCollection::default()
+    };
+    let reply = client.points().delete_field_index(request).await.map_err(|s| write(&s))?;
+    fault::completed(reply.into_inner())
+}
+
 fn operated(reply: proto::CollectionOperationResponse, doing: &str) -> Result<(), StoreError> {
     if reply.result {
         return Ok(());

@@ -1,0 +1,53 @@
+//! The shape of a live collection against the recipe of its set.
+
+use super::vectors::{Recipe, live_collection};
+use crate::model::Observed;
+
+/// How a live collection differs from the recipe.
+#[derive(Debug, Default)]
+pub(super) struct Shape {
+    /// What only a new collection can have.
+    pub vectors: Vec<String>,
+    /// What can be made and removed in place.
+    pub indexes: Vec<String>,
+}
+
+impl Shape {
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.vectors.is_empty() && self.indexes.is_empty()
+    }
+
+    /// All differences, those that need a new collection first.
+    pub fn all(&self) -> impl Iterator<Item = String> {
+        self.vectors.iter().chain(&self.indexes).cloned()
+    }
+}
+
+/// Compares the collection behind a set's name with the recipe.
+pub(super) fn differences(set: &str, recipe: &Recipe, observed: &Observed) -> Shape {
+    let facts = live_collection(set, observed).and_then(|(live, _)| observed.collections.get(&live));
+    let Some(facts) = facts else {
+        return Shape { vectors: vec!["there is no collection".to_owned()], indexes: Vec::new() };
+    };
+    let mut out = Shape::default();
+    for (name, wanted) in &recipe.vectors {
+        match facts.vectors.get(name) {
+            Some(found) if found == wanted => {}
+            Some(_) => out.vectors.push(format!("vector \"{name}\" has another dimension or distance")),
+            None => out.vectors.push(format!("vector \"{name}\" is not there")),
+        }
+    }
+    for name in facts.vectors.keys().filter(|name| !recipe.vectors.contains_key(*name)) {
+        out.vectors.push(format!("vector \"{name}\" is not wanted"));
+    }
+    for (field, kind) in &recipe.payload_indexes {
+        if facts.payload_indexes.get(field) != Some(kind) {
+            out.indexes.push(format!("payload index \"{field}\" is not there"));
+        }
+    }
+    for field in facts.payload_indexes.keys().filter(|field| !recipe.payload_indexes.contains_key(*field)) {
+        out.indexes.push(format!("payload index \"{field}\" is not wanted"));
+    }
+    out
+}

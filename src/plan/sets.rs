@@ -1,0 +1,127 @@
+//! Steps that make vector sets true.
+
+use super::build::Builder;
+use super::step::{Phase, VectorMaker, VectorWork, Work};
+use crate::diff::{Change, ChangeDetail, ChunkSource, CollectionChange, VectorChange};
+use crate::model::VectorSpec;
+
+impl<'a> Builder<'a> {
+    pub(super) fn vector_changes(&self) -> Vec<(&'a Change, &'a VectorChange)> {
+        self.input
+            .comparison
+            .changes
+            .iter()
+            .filter_map(|change| match &change.detail {
+                ChangeDetail::VectorSet(set) => Some((change, set.as_ref())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(super) fn stage(&mut self) {
+        for (change, vector) in self.vector_changes() {
+            let Some(set) = self.input.desired.vector_sets.get(&vector.set) else { continue };
+            let Some(recipe) = self.input.recipes.get(&vector.set) else { continue };
+            let makers = set
+                .vectors
+                .iter()
+                .map(|(name, spec)| {
+                    let maker = match &spec.value {
+                        VectorSpec::Dense { embedder, .. } => VectorMaker::Embedder(embedder.clone()),
+                        VectorSpec::Bm25 { language } => VectorMaker::Bm25(language.clone()),
+                    };
+                    (name.clone(), maker)
+                })
+                .collect();
+            let in_place = in_place(vector);
+            let live = match &vector.collection {
+                CollectionChange::New => None,
+                CollectionChange::Replace { live, .. } | CollectionChange::InPlace { live, .. } => Some(live.clone()),
+            };
+            let ledger = self.input.binding.ledger.as_ref().filter(|ledger| ledger.sets.contains(&vector.set));
+            let work = VectorWork {
+                set: vector.set.clone(),
+                live,
+                new_collection: in_place.is_none(),
+                vectors: recipe.vectors.clone(),
+                payload_indexes: recipe.payload_indexes.clone(),
+                makers,
+                chunk_policy: set.chunk_policy.value.clone(),
+                payload: set.payload.iter().map(|field| field.value.clone()).collect(),
+                policy_digest: recipe.policy.clone(),
+                embedders_digest: recipe.embedders.clone(),
+                units: vector.units.clone(),
+                kept: vector.kept,
+                ledger_key: ledger.map(|ledger| ledger.key.clone()),
+            };
+            let title = match in_place {
+                Some(live) => format!("embed the points that change in {live}"),
+                None => format!("fill a new collection for {}", vector.set),
+            };
+            self.step(Phase::Stage, title, None, vec![change.address.clone()], Work::StageVectors(Box::new(work)));
+        }
+    }
+
+    /// Points of live collections: the last steps of the transaction, because only what PostgreSQL is ready to commit is
+    /// shown to readers.
+    pub(super) fn write_in_place(&mut self) {
+        for (change, vector) in self.vector_changes() {
+            let Some(live) = in_place(vector) else { continue };
+            let written =
+                vector.units.iter().flat_map(|unit| &unit.chunks).filter(|c| c.source != ChunkSource::Kept).count();
+            let deleted: usize = vector.units.iter().map(|unit| unit.delete.len()).sum();
+            if written + deleted == 0 {
+                continue;
+            }
+            let title = format!("write {} into {live}, delete {deleted}", points_text(written));
+            let work = Work::WriteVectors { set: vector.set.clone() };
+            self.step(Phase::Transaction, title, None, vec![change.address.clone()], work);
+        }
+    }
+
+    pub(super) fn settle_and_sweep(&mut self) {
+        for (change, vector) in self.vector_changes() {
+            let (title, work) = match in_place(vector) {
+                Some(live) => (format!("stamp {live}"), self.finish(vector, live)),
+                None => {
+                    let title = format!("point the alias {} at the new collection", vector.set);
+                    (title, Work::SwitchAlias { set: vector.set.clone() })
+                }
+            };
+            self.step(Phase::Settle, title, None, vec![change.address.clone()], work);
+        }
+        for (change, vector) in self.vector_changes() {
+            if let CollectionChange::Replace { live, .. } = &vector.collection {
+                let work = Work::DropCollection { set: vector.set.clone(), collection: live.clone() };
+                self.step(
+                    Phase::Sweep,
+                    format!("remove the old collection {live}"),
+                    None,
+                    vec![change.address.clone()],
+                    work,
+                );
+            }
+        }
+    }
+
+    fn finish(&self, vector: &VectorChange, live: &str) -> Work {
+        let recipe = self.input.recipes.get(&vector.set);
+        Work::FinishCollection {
+            set: vector.set.clone(),
+            collection: live.to_owned(),
+            payload_indexes: recipe.map(|recipe| recipe.payload_indexes.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+/// The live collection of a set that changes in place.
+fn in_place(vector: &VectorChange) -> Option<&str> {
+    match &vector.collection {
+        CollectionChange::InPlace { live, .. } => Some(live),
+        CollectionChange::New | CollectionChange::Replace { .. } => None,
+    }
+}
+
+pub(super) fn points_text(count: usize) -> String {
+    if count == 1 { "1 point".to_owned() } else { format!("{count} points") }
+}
