@@ -80,7 +80,7 @@ impl Network {
         let ended = early.unwrap_or_else(|| enact.wait());
         documented(&ended, &told);
         self.scene.stores.wait_for_no_backend();
-        let told = format!("{told}, struck: {struck}\napply exited {:?}\n{}", ended.code, ended.text);
+        let told = format!("{told}, struck: {struck}\napply: {}", ended.told());
         (self.scene.converges(rollout, &told), ended.code, struck)
     }
 }

@@ -70,7 +70,7 @@ fn sleep_and_wake(scene: &mut Scene, rollout: Rollout, mut enact: Enact, told: &
     if scene.stores.value(holds) != "0" {
         let asleep = scene.stores.state();
         let locked = scene.stores.enact(&["resume"]);
-        assert_eq!(locked.code, Some(7), "{told}: resume beside a sleeper\n{}", locked.text);
+        assert_eq!(locked.code, Some(7), "{told}: resume beside a sleeper\n{}", locked.told());
         same(&scene.stores.state(), &asleep, &format!("{told}: resume beside a sleeper"));
     }
     for pid in scene.stores.backends() {
@@ -86,7 +86,7 @@ fn sleep_and_wake(scene: &mut Scene, rollout: Rollout, mut enact: Enact, told: &
     // A process that had not opened its run before it slept may begin it now: that is a run like any other.
     let began = !woke.text.contains("\nRun ") || world == World::Before;
     if !(began && woke.code == Some(0)) {
-        let told = format!("{told}: what the sleeper did\nexit {:?}\n{}", woke.code, woke.text);
+        let told = format!("{told}: what the sleeper did\n{}", woke.told());
         same(&scene.stores.state(), &settled, &told);
         let open = scene.stores.value("SELECT count(*)::text FROM enact.run WHERE closed_at IS NULL");
         assert_eq!(open, "0", "{told}: a run is open");

@@ -31,11 +31,18 @@ pub fn signal(pid: i32, signal: Signal) {
     let _gone = kill_process(pid, signal);
 }
 
+impl Ended {
+    /// The exit code and what was written after the plan, to be shown where a test fails.
+    pub fn told(&self) -> String {
+        let after_plan = self.text.find("\nRun ").or_else(|| self.text.find("\nAn unfinished")).unwrap_or_default();
+        format!("exit {:?}\n{}", self.code, self.text[after_plan..].trim())
+    }
+}
+
 /// A running command. Killed when dropped.
 #[derive(Debug)]
 pub struct Enact {
     child: Child,
-    words: String,
     output: PathBuf,
     began: Instant,
 }
@@ -43,8 +50,6 @@ pub struct Enact {
 /// How a command ended.
 #[derive(Debug, Clone)]
 pub struct Ended {
-    /// What was typed.
-    pub words: String,
     /// The exit code; `None` when a signal ended it.
     pub code: Option<i32>,
     /// Everything that it wrote.
@@ -68,7 +73,7 @@ impl Enact {
             .stderr(file)
             .spawn()
             .expect("the binary runs");
-        Enact { child, words: arguments.join(" "), output, began: Instant::now() }
+        Enact { child, output, began: Instant::now() }
     }
 
     /// Runs the binary to its end.
@@ -104,7 +109,7 @@ impl Enact {
             return self.kill();
         }
         let text = std::fs::read_to_string(&self.output).unwrap_or_default();
-        Ended { words: self.words.clone(), code: status.and_then(|status| status.code()), text }
+        Ended { code: status.and_then(|status| status.code()), text }
     }
 
     /// Kills it (SIGKILL), unless it ended already.
@@ -112,7 +117,7 @@ impl Enact {
         let _ended_already = self.child.kill();
         let status = self.child.wait().expect("the child is gone");
         let text = std::fs::read_to_string(&self.output).unwrap_or_default();
-        Ended { words: self.words.clone(), code: status.code(), text }
+        Ended { code: status.code(), text }
     }
 }
 

@@ -112,14 +112,14 @@ fn kill_at(scene: &mut Scene, rollout: Rollout, refuse: bool, entry: usize, boun
         }
     };
     scene.stores.wait_for_no_backend();
-    let world = scene.converges(rollout, &format!("{told}\napply exited {:?}\n{}", ended.code, ended.text));
+    let world = scene.converges(rollout, &format!("{told}\napply: {}", ended.told()));
     told_at_the_end(boundary == Boundary::Session, &ended, told);
     world
 }
 
 /// An exit of `apply` that did not end by a signal has a code that the help text names.
 pub fn documented(ended: &Ended, told: &str) {
-    assert!(matches!(ended.code, Some(0 | 1 | 4 | 5 | 6 | 7)), "{told}: apply exited {:?}\n{}", ended.code, ended.text);
+    assert!(matches!(ended.code, Some(0 | 1 | 4 | 5 | 6 | 7 | 130)), "{told}: apply: {}", ended.told());
 }
 
 fn told_at_the_end(lived: bool, ended: &Ended, told: &str) {
@@ -203,5 +203,5 @@ fn random_kill(scene: &mut Scene, rollout: Rollout, victim: Victim, mut random: 
     }
     scene.stores.revive();
     scene.stores.wait_for_no_backend();
-    scene.converges(rollout, &format!("{told}\napply exited {:?}\n{}", ended.code, ended.text))
+    scene.converges(rollout, &format!("{told}\napply: {}", ended.told()))
 }

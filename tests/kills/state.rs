@@ -39,8 +39,8 @@ struct Alike {
 }
 
 impl State {
-    /// Reads both stores.
-    pub fn read(stores: &Stores) -> State {
+    /// Reads both stores; `None` when a collection went away meanwhile.
+    pub fn read(stores: &Stores) -> Option<State> {
         let connection = stores.connect();
         stores.batch(&connection, "SET TimeZone = 'UTC'; SET extra_float_digits = 1");
         let saved_at = stores.value_on(&connection, "SELECT coalesce(max(at)::text, 'A') FROM gate.saved");
@@ -55,8 +55,8 @@ impl State {
             parts.insert(table, counted(rows.iter().map(|row| alike.row(row, &given))));
         }
         stores.close(connection);
-        stores.runtime.block_on(read_vectors(&stores.url(), &alike, &mut parts));
-        State(parts)
+        let whole = stores.runtime.block_on(read_vectors(&stores.url(), &alike, &mut parts));
+        whole.then_some(State(parts))
     }
 
     /// What differs from another state; nothing when both are the same. At most five of each part.
@@ -118,18 +118,18 @@ impl Alike {
     }
 }
 
-async fn read_vectors(url: &str, alike: &Alike, parts: &mut BTreeMap<String, Rows>) {
+async fn read_vectors(url: &str, alike: &Alike, parts: &mut BTreeMap<String, Rows>) -> bool {
     let options = QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 20_000, ca: None };
     let store = Qdrant::connect(&options).await.expect("the vector server");
     let aliases = store.aliases().await.expect("aliases");
     let aliases = aliases.into_iter().map(|(alias, name)| alike.text(&format!("{alias} is {name}")));
     parts.insert("aliases".to_owned(), counted(aliases));
     for name in store.collections().await.expect("collections") {
-        let facts = store.collection(&name).await.expect("a collection").expect("one that is listed");
+        let Some(facts) = store.collection(&name).await.expect("a collection") else { return false };
         let mut held = vec![alike.text(&format!("{facts:?}"))];
         let mut from = None;
         loop {
-            let page = store.points(&name, from.as_ref(), 1_000, WithVectors::Yes).await.expect("points");
+            let Ok(page) = store.points(&name, from.as_ref(), 1_000, WithVectors::Yes).await else { return false };
             held.extend(page.points.into_iter().map(|point| {
                 let payload = canonical_json(&point.payload);
                 alike.text(&format!("{} {payload} {:?}", point.id, point.vectors))
@@ -141,6 +141,7 @@ async fn read_vectors(url: &str, alike: &Alike, parts: &mut BTreeMap<String, Row
         }
         parts.insert(alike.text(&format!("collection {name}")), counted(held.into_iter()));
     }
+    true
 }
 
 fn counted(texts: impl Iterator<Item = String>) -> Rows {

@@ -76,7 +76,7 @@ impl Stores {
         let text = format!(
             "enact: v1\ndefault: staging\nenvironments:\n  staging:\n    postgres: {{ conninfo: \"{conninfo}\" }}\n    \
              qdrant: {{ url: \"{url}\", timeout_ms: 3000 }}\n    binding: iu-core\n    \
-             embedders: {{ default: {{ kind: static }} }}\n    actor: test\n    sweep_grace: 0s\n"
+             embedders: {{ default: {{ kind: static }} }}\n    actor: test\n    sweep_grace: 0s\n    request_deadline: 1s\n"
         );
         std::fs::write(self.project().join("enact.yaml"), text).expect("enact.yaml");
     }
@@ -203,9 +203,17 @@ impl Stores {
         self.vectors.restore(&self.folder.path().join("qdrant-saved"));
     }
 
-    /// Reads both stores, past Enact's commands.
+    /// Reads both stores, past Enact's commands, once nothing moves any more: a request of a process that is dead or asleep may
+    /// still be on its way.
     pub fn state(&self) -> State {
-        State::read(self)
+        let mut last = State::read(self);
+        let quiet = poll(SOON, || {
+            let now = State::read(self)?;
+            let same = last.as_ref() == Some(&now);
+            last = Some(now);
+            same.then(|| last.clone()).flatten()
+        });
+        quiet.expect("the stores come to rest")
     }
 
     /// Writes a file of the project.
