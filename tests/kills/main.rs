@@ -19,6 +19,7 @@ mod postgres;
 
 mod cuts;
 mod gate;
+mod late;
 mod paused;
 mod process;
 mod proxy;

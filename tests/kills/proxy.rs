@@ -42,6 +42,8 @@ pub enum Blow {
     HalfClose,
     /// Nothing passes any more, and nobody is told.
     Silence,
+    /// The request and what follows it waits until it is released, and reaches the store then, whoever sent it.
+    Hold,
 }
 
 /// What a proxy does to its connections.
@@ -74,6 +76,8 @@ struct State {
     seen: Seen,
     /// Requests found that hold the text.
     matches: u32,
+    /// A request that holds the text is being sent, or waits for its answer.
+    asked: bool,
     /// A request was matched whose reply is not to come.
     waits_for_reply: bool,
 }
@@ -83,6 +87,7 @@ struct Shared {
     state: Mutex<State>,
     upstream: Upstream,
     healed: watch::Sender<u64>,
+    released: watch::Sender<u64>,
 }
 
 /// A listening proxy.
@@ -108,8 +113,8 @@ impl Proxy {
     pub fn start(runtime: &Runtime, upstream: Upstream) -> Proxy {
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let state = State { fault: Fault::None, seen: Seen::default(), matches: 0, waits_for_reply: false };
-        let shared = Arc::new(Shared { state: Mutex::new(state), upstream, healed: watch::Sender::new(0) });
+        let state = State { fault: Fault::None, seen: Seen::default(), matches: 0, asked: false, waits_for_reply: false };
+        let shared = Arc::new(Shared { state: Mutex::new(state), upstream, healed: watch::Sender::new(0), released: watch::Sender::new(0) });
         runtime.spawn(accept(listener, shared.clone()));
         Proxy { address, shared }
     }
@@ -122,7 +127,17 @@ impl Proxy {
     /// From now on, this happens. Counting begins anew.
     pub fn set(&self, fault: Fault) {
         let mut state = self.shared.lock();
-        *state = State { fault, seen: Seen::default(), matches: 0, waits_for_reply: false };
+        *state = State { fault, seen: Seen::default(), matches: 0, asked: false, waits_for_reply: false };
+    }
+
+    /// What was seen so far.
+    pub fn seen(&self) -> Seen {
+        self.shared.lock().seen
+    }
+
+    /// Lets go what was held.
+    pub fn release(&self) {
+        self.shared.released.send_modify(|count| *count += 1);
     }
 
     /// Takes the fault away and closes every connection that there is.
@@ -160,18 +175,21 @@ impl Shared {
                 (limit <= after).then(|| usize::try_from(limit.saturating_sub(before)).expect("a part of the piece"))
             }
             (Place::Request(text, nth), Direction::Request) => {
-                state.matches += count(piece, text);
+                state.note(piece, text);
                 (state.matches >= nth).then_some(0)
             }
             (Place::ReplyTo(text, nth), Direction::Request) => {
-                state.matches += count(piece, text);
+                state.note(piece, text);
                 state.waits_for_reply = state.matches >= nth;
                 None
             }
-            (Place::ReplyTo(..), Direction::Reply) => state.waits_for_reply.then_some(0),
+            (Place::ReplyTo(..), Direction::Reply) => (state.waits_for_reply && is_answer(piece)).then_some(0),
             (Place::RequestBytes(_) | Place::Request(..), Direction::Reply)
             | (Place::ReplyBytes(_), Direction::Request) => None,
         };
+        if direction == Direction::Reply && is_answer(piece) {
+            state.asked = false;
+        }
         let Some(passes) = passes else { return (piece.len(), None) };
         state.seen.struck = true;
         if then_refuse {
@@ -188,11 +206,20 @@ impl Shared {
     }
 }
 
-/// How often a piece holds a text. Requests that are looked for are small and come in one piece.
-fn count(piece: &[u8], text: &str) -> u32 {
-    let found = piece.windows(text.len()).filter(|window| *window == text.as_bytes()).count();
-    // A batch of points holds the text once for each point: it is one request.
-    u32::from(found > 0)
+impl State {
+    /// Counts a request that holds the text. A long one comes in several pieces, and holds it many times.
+    fn note(&mut self, piece: &[u8], text: &str) {
+        let holds = piece.windows(text.len()).any(|window| window == text.as_bytes());
+        if holds && !self.asked {
+            self.matches += 1;
+            self.asked = true;
+        }
+    }
+}
+
+/// Whether a piece is an answer, and not only HTTP/2's word that more may be sent.
+fn is_answer(piece: &[u8]) -> bool {
+    piece.len() >= 40
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
@@ -223,14 +250,24 @@ async fn carry(client: Boxed, store: Boxed, shared: &Shared) {
     let mut healed = shared.healed.subscribe();
     let (from_client, to_client) = tokio::io::split(client);
     let (from_store, to_store) = tokio::io::split(store);
-    let (silence, silent) = watch::channel(false);
-    let requests = pump(from_client, to_store, Direction::Request, shared, &silence, silent.clone());
-    let replies = pump(from_store, to_client, Direction::Reply, shared, &silence, silent);
+    let mood = watch::Sender::new(Mood::Well);
+    let requests = pump(from_client, to_store, Direction::Request, shared, &mood);
+    let replies = pump(from_store, to_client, Direction::Reply, shared, &mood);
     let both = async { tokio::try_join!(requests, replies) };
     tokio::select! {
         _ended = both => {}
         _closed = healed.changed() => {}
     }
+}
+
+/// How a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Well,
+    /// Nothing passes.
+    Silent,
+    /// Its client may be gone, and the store must not hear of that.
+    Held,
 }
 
 /// Carries one direction. An error closes the whole connection.
@@ -239,17 +276,21 @@ async fn pump(
     mut to: WriteHalf<Boxed>,
     direction: Direction,
     shared: &Shared,
-    silence: &watch::Sender<bool>,
-    silent: watch::Receiver<bool>,
+    mood: &watch::Sender<Mood>,
 ) -> Result<(), std::io::Error> {
+    let mut released = shared.released.subscribe();
     let mut buffer = vec![0; 16 * 1024];
     let mut deaf = false;
     loop {
         let length = from.read(&mut buffer).await?;
+        let now = *mood.borrow();
+        if length == 0 && now == Mood::Held {
+            return std::future::pending().await;
+        }
         if length == 0 {
             return to.shutdown().await;
         }
-        if deaf || *silent.borrow() {
+        if deaf || now == Mood::Silent || (now == Mood::Held && direction == Direction::Reply) {
             continue;
         }
         if let Some(delay) = shared.delay() {
@@ -265,7 +306,12 @@ async fn pump(
                 to.shutdown().await?;
             }
             Some(Blow::Silence) => {
-                silence.send_replace(true);
+                mood.send_replace(Mood::Silent);
+            }
+            Some(Blow::Hold) => {
+                mood.send_replace(Mood::Held);
+                let _held = released.changed().await;
+                to.write_all(&buffer[passes..length]).await?;
             }
         }
     }
