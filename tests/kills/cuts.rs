@@ -9,6 +9,7 @@ use super::proxy::{Blow, Fault, Place, Proxy, Seen, Upstream};
 use super::random::Random;
 use super::rounds::{documented, rounds_asked};
 use super::scene::{Rollout, Scene, World};
+use super::stores::DEADLINE;
 
 /// How long a silent PostgreSQL is borne before the network is well again.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -46,12 +47,15 @@ impl Network {
         let postgres = Proxy::start(&scene.stores.runtime, Upstream::Unix(socket));
         let qdrant = Proxy::start(&scene.stores.runtime, Upstream::Tcp(scene.stores.vectors.address()));
         let network = Network { scene, postgres, qdrant };
-        let conninfo = format!(
-            "host=127.0.0.1 port={} user=enact_admin dbname=kb sslmode=disable",
-            network.postgres.address().port()
-        );
-        network.scene.stores.configure(&conninfo, &format!("http://{}", network.qdrant.address()));
+        network.configure(DEADLINE);
         network
+    }
+
+    /// Points the project at the proxies; the deadline is that of a request, in seconds.
+    pub fn configure(&self, deadline: u64) {
+        let port = self.postgres.address().port();
+        let conninfo = format!("host=127.0.0.1 port={port} user=enact_admin dbname=kb sslmode=disable");
+        self.scene.stores.configure(&conninfo, &format!("http://{}", self.qdrant.address()), deadline);
     }
 
     fn proxy(&self, side: Side) -> &Proxy {

@@ -43,7 +43,9 @@ impl<'a> Gate<'a> {
 
     /// Waits until a session stands at the gate, and gives its server process; `None` when nobody came.
     pub fn reached(&self, limit: Duration, alive: impl FnMut() -> bool) -> Option<i32> {
-        let query = format!("SELECT coalesce(min(pid), 0)::text FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = {KEY}");
+        let query = format!(
+            "SELECT coalesce(min(pid), 0)::text FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = {KEY}"
+        );
         let holder = self.holder.as_ref().expect("a closed gate");
         let mut alive = alive;
         let look = || {

@@ -6,11 +6,13 @@ use std::time::Duration;
 use super::cuts::{Network, UPSERT};
 use super::process::poll;
 use super::proxy::{Blow, Fault, Place};
-use super::scene::{Rollout, World};
+use super::scene::{Rollout, World, plan_file};
 use super::stores::SOON;
 
-/// When the request arrives: after a recovery that does not wait would have ended, and before the deadline of one second.
-const LATE: Duration = Duration::from_millis(700);
+/// The deadline of these runs, in seconds.
+const DEADLINE: u64 = 5;
+/// When the request arrives at the latest, which is before that.
+const LATE: Duration = Duration::from_secs(3);
 
 /// Only in requests that make a collection.
 const CREATE: &str = "enact_set";
@@ -18,7 +20,10 @@ const CREATE: &str = "enact_set";
 #[test]
 fn a_request_that_arrives_after_its_sender_died_changes_nothing() {
     let mut network = Network::new();
+    network.configure(DEADLINE);
     for (rollout, text) in [(Rollout::BlueGreen, CREATE), (Rollout::BlueGreen, UPSERT), (Rollout::InPlace, UPSERT)] {
+        let path = network.scene.path(&plan_file(&["DIEU32"], rollout), "late");
+        network.scene.paths.insert(rollout, path);
         for refuse in [false, true] {
             let told = format!("{rollout:?}, a late request with {text:?}, refused later: {refuse}");
             let world = network.late_request(rollout, text, refuse, &told);
@@ -28,7 +33,7 @@ fn a_request_that_arrives_after_its_sender_died_changes_nothing() {
 }
 
 impl Network {
-    /// Holds a request back, kills its sender, and lets it go while or after `resume` works.
+    /// Holds a request back, kills its sender, and lets it go when `resume` has ended, or while it waits.
     fn late_request(&mut self, rollout: Rollout, text: &'static str, refuse: bool, told: &str) -> World {
         self.scene.stores.restore();
         let place = Place::Request(text, 1);
@@ -41,11 +46,13 @@ impl Network {
         self.scene.stores.sql(&format!("UPDATE gate.switch SET refuse = {refuse}"));
         self.scene.stores.wait_for_no_backend();
         let mut resume = self.scene.stores.start_enact(&["resume", "--lock-timeout", "30"]);
-        let _not_yet = poll(LATE, || None::<()>);
+        resume.until(LATE);
+        let waited = resume.runs();
         self.qdrant.release();
+        let arrived = poll(SOON, || self.qdrant.seen().answered.then_some(()));
+        assert!(arrived.is_some(), "{told}: the request never arrived");
         let resumed = resume.wait();
-        // The store may still be at work on what it was given.
-        let world = self.scene.settled(rollout, &resumed, told);
+        let world = self.scene.settled(rollout, &resumed, &format!("{told}, arrived before the end: {waited}"));
         self.qdrant.heal();
         world
     }

@@ -68,6 +68,8 @@ pub struct Seen {
     pub reply_bytes: u64,
     /// Whether the fault struck.
     pub struck: bool,
+    /// Whether the store answered what had been held.
+    pub answered: bool,
 }
 
 #[derive(Debug)]
@@ -113,8 +115,14 @@ impl Proxy {
     pub fn start(runtime: &Runtime, upstream: Upstream) -> Proxy {
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let state = State { fault: Fault::None, seen: Seen::default(), matches: 0, asked: false, waits_for_reply: false };
-        let shared = Arc::new(Shared { state: Mutex::new(state), upstream, healed: watch::Sender::new(0), released: watch::Sender::new(0) });
+        let state =
+            State { fault: Fault::None, seen: Seen::default(), matches: 0, asked: false, waits_for_reply: false };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            upstream,
+            healed: watch::Sender::new(0),
+            released: watch::Sender::new(0),
+        });
         runtime.spawn(accept(listener, shared.clone()));
         Proxy { address, shared }
     }
@@ -196,6 +204,12 @@ impl Shared {
             state.fault = Fault::Refuse;
         }
         (passes, Some(blow))
+    }
+
+    /// Takes note of what the store says on a connection that was held.
+    fn heard(&self, piece: &[u8]) -> bool {
+        self.lock().seen.answered |= is_answer(piece);
+        true
     }
 
     fn delay(&self) -> Option<Duration> {
@@ -290,7 +304,10 @@ async fn pump(
         if length == 0 {
             return to.shutdown().await;
         }
-        if deaf || now == Mood::Silent || (now == Mood::Held && direction == Direction::Reply) {
+        if deaf
+            || now == Mood::Silent
+            || (now == Mood::Held && direction == Direction::Reply && shared.heard(&buffer[..length]))
+        {
             continue;
         }
         if let Some(delay) = shared.delay() {

@@ -12,7 +12,8 @@ impl Random {
 
     /// From `ENACT_KILL_SEED`, else from the clock; gives the seed too, to be printed.
     pub fn seeded() -> (u64, Random) {
-        let given = std::env::var("ENACT_KILL_SEED").ok().map(|text| text.parse().expect("ENACT_KILL_SEED is a number"));
+        let given =
+            std::env::var("ENACT_KILL_SEED").ok().map(|text| text.parse().expect("ENACT_KILL_SEED is a number"));
         let clock = || std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_secs());
         let seed = given.unwrap_or_else(clock);
         (seed, Random::new(seed))

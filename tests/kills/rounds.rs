@@ -67,7 +67,8 @@ fn a_kill_at_every_boundary_of_the_journal_converges_with_one_resume() {
             let entries = if refuse { path.entries_refused.clone() } else { path.entries.clone() };
             for (at, kind) in entries.iter().enumerate() {
                 // The long form does all three at each boundary, the short one takes one by the seed.
-                let chosen = if rounds_asked().is_some() { BOUNDARIES.to_vec() } else { vec![random.pick(&BOUNDARIES)] };
+                let chosen =
+                    if rounds_asked().is_some() { BOUNDARIES.to_vec() } else { vec![random.pick(&BOUNDARIES)] };
                 for boundary in chosen {
                     let told = format!("{rollout:?}, refused: {refuse}, entry {} ({kind}), {boundary:?}", at + 1);
                     let world = kill_at(&mut scene, rollout, refuse, at + 1, boundary, &told);
@@ -144,7 +145,8 @@ fn kills_at_random_times_converge_with_one_resume() {
     };
     while more(round) {
         let (rollout, victim) = kinds[usize::try_from(round).expect("a number of rounds") % kinds.len()];
-        let world = random_kill(&mut scene, rollout, victim, random.round(round), &format!("round {round} of seed {seed}"));
+        let world =
+            random_kill(&mut scene, rollout, victim, random.round(round), &format!("round {round} of seed {seed}"));
         *seen.entry((victim, world)).or_default() += 1;
         round += 1;
     }

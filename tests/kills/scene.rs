@@ -27,7 +27,8 @@ impl Rollout {
     /// All of them.
     pub const ALL: [Rollout; 2] = [Rollout::BlueGreen, Rollout::InPlace];
 
-    fn word(self) -> &'static str {
+    /// As a plan file names it.
+    pub fn word(self) -> &'static str {
         match self {
             Rollout::BlueGreen => "blue_green",
             Rollout::InPlace => "in_place",
@@ -82,7 +83,8 @@ pub fn plan_file(documents: &[&str], rollout: Rollout) -> String {
 }
 
 /// What happens to the units after they were indexed.
-const AMENDED: &str = "SELECT public.fn_iu_amend('D38-DIEU28-S' || n, 'S' || n, 'amended ' || n, 'editor') FROM generate_series(2, 3) n";
+const AMENDED: &str =
+    "SELECT public.fn_iu_amend('D38-DIEU28-S' || n, 'S' || n, 'amended ' || n, 'editor') FROM generate_series(2, 3) n";
 
 impl Scene {
     /// Makes the stores, and goes every path once without a disturbance.

@@ -59,7 +59,7 @@ impl State {
         whole.then_some(State(parts))
     }
 
-    /// What differs from another state; nothing when both are the same. At most five of each part.
+    /// What differs from another state; nothing when both are the same. At most two of each part.
     pub fn differences(&self, other: &State) -> Vec<String> {
         let none = Rows::new();
         let names: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
@@ -68,7 +68,7 @@ impl State {
             let (mine, theirs) = (self.0.get(name).unwrap_or(&none), other.0.get(name).unwrap_or(&none));
             let differ = mine.keys().chain(theirs.keys()).filter(|text| mine.get(*text) != theirs.get(*text));
             let differ: BTreeSet<&String> = differ.collect();
-            out.extend(differ.iter().take(6).map(|text| {
+            out.extend(differ.iter().take(2).map(|text| {
                 let times = |rows: &Rows| rows.get(*text).copied().unwrap_or_default();
                 let side = if times(mine) > times(theirs) { "more" } else { "fewer" };
                 let near = differ.iter().filter(|other| **other != *text).map(|other| common(text, other)).max();

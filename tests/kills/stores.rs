@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use super::postgres::PrivateCluster;
-use super::process::{Ended, Enact, LIMIT, poll};
+use super::process::{Enact, Ended, LIMIT, poll};
 use super::state::State;
 use super::vectors::VectorServer;
 
@@ -45,7 +45,7 @@ impl Stores {
         }
         let vectors = VectorServer::start(&folder.path().join("qdrant"));
         let stores = Stores { runtime, cluster, vectors, folder };
-        stores.configure(&stores.conninfo(), &stores.url());
+        stores.configure(&stores.conninfo(), &stores.url(), DEADLINE);
         stores
     }
 
@@ -71,12 +71,12 @@ impl Stores {
         format!("http://{}", self.vectors.address())
     }
 
-    /// Writes `enact.yaml`.
-    pub fn configure(&self, conninfo: &str, url: &str) {
+    /// Writes `enact.yaml`; the deadline is that of a request, in seconds.
+    pub fn configure(&self, conninfo: &str, url: &str, deadline: u64) {
         let text = format!(
             "enact: v1\ndefault: staging\nenvironments:\n  staging:\n    postgres: {{ conninfo: \"{conninfo}\" }}\n    \
              qdrant: {{ url: \"{url}\", timeout_ms: 3000 }}\n    binding: iu-core\n    \
-             embedders: {{ default: {{ kind: static }} }}\n    actor: test\n    sweep_grace: 0s\n    request_deadline: 1s\n"
+             embedders: {{ default: {{ kind: static }} }}\n    actor: test\n    sweep_grace: 0s\n    request_deadline: {deadline}s\n"
         );
         std::fs::write(self.project().join("enact.yaml"), text).expect("enact.yaml");
     }
@@ -223,6 +223,9 @@ impl Stores {
         path
     }
 }
+
+/// The usual deadline of a request, in seconds: as short as can be written, because recovery waits it out.
+pub const DEADLINE: u64 = 1;
 
 /// How long a session's end may take to be seen.
 pub const SOON: Duration = Duration::from_secs(20);

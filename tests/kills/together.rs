@@ -27,7 +27,10 @@ fn while_one_runs_all_others_do_nothing_and_name_it() {
     for crowd in CROWDS {
         for mixed in [false, true] {
             let told = format!("{crowd} applies, of two plans: {mixed}");
-            let (file, digest) = { let path = &scene.paths[&Rollout::BlueGreen]; (path.file.clone(), path.digest.clone()) };
+            let (file, digest) = {
+                let path = &scene.paths[&Rollout::BlueGreen];
+                (path.file.clone(), path.digest.clone())
+            };
             scene.stores.restore();
             let stores = &scene.stores;
             let gate = Gate::close(stores, 2);
@@ -67,9 +70,8 @@ fn of_many_applies_at_the_same_moment_exactly_one_runs() {
             scene.stores.restore();
             let stores = &scene.stores;
             let is_other = |n: usize| mixed && n % 2 == 1;
-            let mut all: Vec<Enact> = (0..crowd)
-                .map(|n| stores.start_enact(&apply(if is_other(n) { &other.file } else { &file })))
-                .collect();
+            let mut all: Vec<Enact> =
+                (0..crowd).map(|n| stores.start_enact(&apply(if is_other(n) { &other.file } else { &file }))).collect();
             let ended: Vec<_> = all.iter_mut().map(Enact::wait).collect();
             for one in &ended {
                 let code = one.code.expect("an exit code");
@@ -80,7 +82,9 @@ fn of_many_applies_at_the_same_moment_exactly_one_runs() {
             assert_eq!(won.len(), 1, "{told}: {:?}", ended.iter().map(|one| one.code).collect::<Vec<_>>());
             let after = if is_other(won[0]) { &other.after } else { &scene.paths[&Rollout::BlueGreen].after };
             same(&scene.stores.state(), after, &told);
-            let runs = scene.stores.values("SELECT coalesce(outcome, 'open') FROM enact.run WHERE opened_at > (SELECT max(at) FROM gate.saved)");
+            let runs = scene.stores.values(
+                "SELECT coalesce(outcome, 'open') FROM enact.run WHERE opened_at > (SELECT max(at) FROM gate.saved)",
+            );
             let applied = runs.iter().filter(|outcome| *outcome == "applied").count();
             assert!(applied == 1 && !runs.iter().any(|outcome| outcome == "open"), "{told}: {runs:?}");
         }
