@@ -17,7 +17,7 @@ fn scene() -> (Scene, Path) {
     (scene, other)
 }
 
-fn apply<'a>(file: &'a str) -> [&'a str; 3] {
+fn apply(file: &str) -> [&str; 3] {
     ["apply", file, "--auto-approve"]
 }
 
