@@ -44,6 +44,7 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
     match &args.command {
         Command::Init(InitArgs {}) => commands::init::run(&args.global, output),
         Command::Plan(plan) => commands::plan::run(&args.global, plan, output),
+        Command::Rehearse(rehearse) => commands::rehearse::run(&args.global, rehearse, output),
         Command::Apply(apply) => commands::apply::run(&args.global, apply, output),
         Command::Resume(ResumeArgs {}) => commands::resume::run(&args.global, output),
         #[cfg(feature = "embedded")]
