@@ -44,7 +44,7 @@ fn a_process_that_slept_at_any_time_does_no_harm_when_it_wakes() {
     let mut scene = Scene::new(&Rollout::ALL);
     println!("ENACT_KILL_SEED={seed}");
     let mut seen: BTreeMap<(World, Option<i32>), u32> = BTreeMap::new();
-    for round in 0..rounds_asked().map_or(12, |asked| asked / 4) {
+    for round in 0..rounds_asked().map_or(4, |asked| asked / 4) {
         for rollout in Rollout::ALL {
             let mut random = random.round(round);
             scene.stores.restore();

@@ -118,9 +118,14 @@ impl Alike {
     }
 }
 
-async fn read_vectors(url: &str, alike: &Alike, parts: &mut BTreeMap<String, Rows>) -> bool {
+/// A client of the test's own.
+pub async fn client(url: &str) -> Qdrant {
     let options = QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 20_000, ca: None };
-    let store = Qdrant::connect(&options).await.expect("the vector server");
+    Qdrant::connect(&options).await.expect("the vector server")
+}
+
+async fn read_vectors(url: &str, alike: &Alike, parts: &mut BTreeMap<String, Rows>) -> bool {
+    let store = client(url).await;
     let aliases = store.aliases().await.expect("aliases");
     let aliases = aliases.into_iter().map(|(alias, name)| alike.text(&format!("{alias} is {name}")));
     parts.insert("aliases".to_owned(), counted(aliases));

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use enact::store::VectorStore;
 use tokio::runtime::Runtime;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use super::postgres::PrivateCluster;
 use super::process::{Enact, Ended, LIMIT, poll};
-use super::state::State;
+use super::state::{self, State};
 use super::vectors::VectorServer;
 
 /// The database that runs work in.
@@ -214,6 +215,16 @@ impl Stores {
             same.then(|| last.clone()).flatten()
         });
         quiet.expect("the stores come to rest")
+    }
+
+    /// Takes one point out of a collection and gives its id.
+    pub fn remove_a_point(&self, collection: &str) -> String {
+        self.runtime.block_on(async {
+            let store = state::client(&self.url()).await;
+            let (ids, _) = store.point_ids(collection, None, 1).await.expect("ids");
+            store.ensure_points_absent(collection, &ids).await.expect("the point goes");
+            ids[0].to_string()
+        })
     }
 
     /// Writes a file of the project.
