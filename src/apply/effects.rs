@@ -152,8 +152,8 @@ impl Runner<'_> {
 
     async fn settle(&mut self, run: &str, step: &Step, state: &RunState) -> Result<(), ApplyError> {
         let set = match &step.work {
-            Work::SwitchAlias { set } => {
-                let Some(collection) = state.collections.get(set) else {
+            Work::SwitchAlias { set, to } => {
+                let Some(collection) = to.as_ref().or_else(|| state.collections.get(set)) else {
                     panic!("BUG: run {run} decided without a staged collection for \"{set}\"");
                 };
                 self.append(run, Entry::Settling { set: set.clone() }).await?;

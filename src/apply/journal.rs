@@ -119,12 +119,12 @@ pub struct RunRow {
     pub outcome: Option<String>,
 }
 
-/// Opens a run.
+/// Opens a run with its first entries, all of them or none.
 pub(super) async fn open_run(
     store: &mut dyn Relational,
     run: &RunRow,
     plan: &str,
-    opened: &Entry,
+    first: &[Entry],
     preflight: Option<&Preflight>,
 ) -> Result<(), ApplyError> {
     let mut tx = store.begin(crate::store::TxMode::ReadWrite).await?;
@@ -132,7 +132,9 @@ pub(super) async fn open_run(
     let texts = [&run.run, &run.plan_digest, &run.environment, &run.actor, &run.runner];
     let query = texts.into_iter().fold(Query::new(Sql::new(sql)), |query, text| query.bind(Param::Text(text.clone())));
     tx.query(&query.bind(Param::Text(plan.to_owned())).bind(Param::Json(serde_json::json!(preflight)))).await?;
-    append_in(tx.as_mut(), &run.run, opened).await?;
+    for entry in first {
+        append_in(tx.as_mut(), &run.run, entry).await?;
+    }
     Ok(tx.commit().await?)
 }
 

@@ -49,6 +49,14 @@ impl Lease {
         Ok(store.query(&query).await?.first().is_some_and(|record| record.is_true(0)))
     }
 
+    /// Fails unless this session holds it.
+    ///
+    /// # Errors
+    /// [`ApplyError::LeaseLost`]; those of the store, when the session is gone.
+    pub async fn check(store: &mut dyn Relational) -> Result<(), ApplyError> {
+        if Lease::held(store).await? { Ok(()) } else { Err(ApplyError::LeaseLost) }
+    }
+
     /// Gives it back.
     ///
     /// # Errors

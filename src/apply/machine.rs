@@ -140,7 +140,7 @@ pub fn next(plan: &SavedPlan, state: &RunState) -> Effect {
         return before_decision(plan, state);
     }
     for step in &plan.steps {
-        if let Work::SwitchAlias { set } | Work::FinishCollection { set, .. } = &step.work
+        if let Work::SwitchAlias { set, .. } | Work::FinishCollection { set, .. } = &step.work
             && !state.settled.contains(set)
         {
             return Effect::Settle(step.id);

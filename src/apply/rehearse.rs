@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use super::effects::RelationalPart;
 use super::error::ApplyError;
-use super::journal::Entry;
 use super::lease::Lease;
 use super::run::{RunEnd, Runner};
 use crate::model::{Binding, TableName};
@@ -116,8 +115,7 @@ impl Runner<'_> {
         let known = known_tables(plan);
         let mut before = self.contents(plan, &known).await?;
         let sequences = self.sequences().await?;
-        let run = self.open(plan).await?;
-        self.append(&run, Entry::Rehearsing).await?;
+        let run = self.open(plan, true).await?;
         let passed = self.passes(plan, &run, refusals, &mut before).await;
         let gone_back = self.drive(plan, &run).await?;
         let passes = passed?;

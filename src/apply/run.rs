@@ -128,7 +128,7 @@ impl<'a> Runner<'a> {
         }
         let rule = self.rule(plan);
         approval::check(self.store, plan, rule).await?;
-        let run = self.open(plan).await?;
+        let run = self.open(plan, false).await?;
         self.drive(plan, &run).await
     }
 
@@ -137,8 +137,8 @@ impl<'a> Runner<'a> {
         plan.environment.approvals.stricter(self.approvals)
     }
 
-    /// Opens a run of a plan and gives its id.
-    pub(super) async fn open(&mut self, plan: &SavedPlan) -> Result<String, ApplyError> {
+    /// Opens a run of a plan and gives its id. A rehearsal is one from its first moment: whoever finds it undoes it.
+    pub(super) async fn open(&mut self, plan: &SavedPlan, rehearsal: bool) -> Result<String, ApplyError> {
         let run = RunRow {
             run: uuid::Uuid::now_v7().hyphenated().to_string(),
             plan_digest: plan.digest.to_string(),
@@ -150,8 +150,9 @@ impl<'a> Runner<'a> {
             outcome: None,
         };
         let request_deadline_ms = plan.environment.request_deadline_seconds.saturating_mul(1_000);
-        let opened = Entry::Opened { request_deadline_ms };
-        journal::open_run(self.store, &run, &plan.to_text(), &opened, self.preflight.as_ref()).await?;
+        let mut first = vec![Entry::Opened { request_deadline_ms }];
+        first.extend(rehearsal.then_some(Entry::Rehearsing));
+        journal::open_run(self.store, &run, &plan.to_text(), &first, self.preflight.as_ref()).await?;
         (self.events)(Event::Opened { run: run.run.clone() });
         Ok(run.run)
     }
@@ -191,7 +192,15 @@ impl<'a> Runner<'a> {
                 (Ok(now), _) => now,
                 (Err(why), _) => return Err(cannot_look(run, &effect, &error, &why)),
             };
-            if state.decided {
+            if matches!(state.closed, Some(Outcome::Undone | Outcome::Rehearsed)) {
+                // Somebody else undid the run while this process slept; what it made since is made by nobody.
+                for collection in state.collections.values() {
+                    self.vectors
+                        .ensure_collection_absent(collection)
+                        .await
+                        .map_err(|why| unfinished(run, &why.into()))?;
+                }
+            } else if state.decided {
                 (self.events)(Event::Decided);
             } else if state.closed.is_none() && !state.undoing {
                 self.go_back(run, &error).await?;
@@ -212,6 +221,8 @@ impl<'a> Runner<'a> {
         if !state.decided && !state.undoing {
             self.stop.check()?;
         }
+        // A process that slept may have lost its session long ago: it looks before it acts.
+        Lease::check(self.store).await?;
         self.effect(plan, run, effect, state).await
     }
 

@@ -8,14 +8,15 @@
 //! | `managed` | what earlier applies own, with what later plans need to know |
 //! | `before_image`, `staged_point` | points that an in-place write takes away, and those it brings |
 //! | `approval` | who approved which digest |
+//! | `managed_before` | what a run found owned of what it changed, so that it can be reverted |
 //!
-//! Version 2 keeps with each run what its preflight found. Version 3 says of an approval from where it was given and when it
-//! was revoked, and holds that nobody approves in the name of another role.
+//! Version 2 keeps with each run what its preflight found, version 3 has `managed_before`. Version 4 says of an approval from
+//! where it was given and when it was revoked, and holds that nobody approves in the name of another role.
 
 use crate::store::{Param, Query, Relational, Sql, StoreError, Tx, TxMode};
 
 /// The version that this Enact writes.
-pub const SCHEMA_VERSION: i64 = 3;
+pub const SCHEMA_VERSION: i64 = 4;
 
 const STATEMENTS: [&str; 9] = [
     "CREATE SCHEMA IF NOT EXISTS enact",
@@ -37,8 +38,17 @@ const STATEMENTS: [&str; 9] = [
 ];
 
 /// What each version adds to the one before, in order. Every statement adds and can be run again.
-const UPGRADES: [(i64, &[&str]); 2] =
-    [(2, &["ALTER TABLE enact.run ADD COLUMN IF NOT EXISTS preflight jsonb"]), (3, &APPROVALS)];
+const UPGRADES: [(i64, &[&str]); 3] = [
+    (2, &["ALTER TABLE enact.run ADD COLUMN IF NOT EXISTS preflight jsonb"]),
+    (
+        3,
+        &[
+            "CREATE TABLE IF NOT EXISTS enact.managed_before (run_id text NOT NULL REFERENCES enact.run, address text NOT NULL, \
+           digest text NOT NULL, attributes jsonb NOT NULL, PRIMARY KEY (run_id, address))",
+        ],
+    ),
+    (4, &APPROVALS),
+];
 
 /// Whoever may write approvals writes their own only. A later statement of another role is refused, not corrected.
 const APPROVALS: [&str; 4] = [

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::error::ApplyError;
 use super::event::{Event, Events};
 use super::in_place::InPlace;
+use super::lease::Lease;
 use super::spool::{Spool, SpoolOf};
 use super::stop::Stop;
 use crate::chunk::Chunk;
@@ -49,9 +50,10 @@ impl Staging<'_> {
                 ("enact_set".to_owned(), self.work.set.clone()),
             ]),
         };
+        Lease::check(store).await?;
         self.vectors.ensure_collection(&spec).await?;
         let mut there = read_all_ids(self.vectors, self.collection).await?;
-        let kept = self.copy_kept(&mut there).await?;
+        let kept = self.copy_kept(store, &mut there).await?;
         self.make_new(store, &mut there).await?;
         let wanted = kept + self.new_ids().len() as u64;
         let found = read_all_ids(self.vectors, self.collection).await?;
@@ -72,6 +74,7 @@ impl Staging<'_> {
         let taken: Vec<PointId> = gone.chain(new.iter().copied().filter(|id| live.contains(*id))).cloned().collect();
         let before = self.in_place().keep_before(store, &taken).await?;
         let mut there = self.staged().ids(store).await?;
+        self.bring_back(store, &mut there).await?;
         self.make_new(store, &mut there).await?;
         let (wanted, found) = (new.len(), self.staged().ids(store).await?.len());
         if found != wanted {
@@ -79,6 +82,28 @@ impl Staging<'_> {
             return Err(ApplyError::Refused { step: format!("embed the points of {}", self.work.set), why });
         }
         Ok((wanted as u64, before))
+    }
+
+    /// Takes points that an earlier run kept.
+    async fn bring_back(&self, store: &mut dyn Relational, there: &mut BTreeSet<PointId>) -> Result<(), ApplyError> {
+        let mut runs: BTreeMap<&str, BTreeSet<&PointId>> = BTreeMap::new();
+        for (_, chunk) in self.chunks().filter(|(_, chunk)| !there.contains(&chunk.id)) {
+            if let ChunkSource::Image { run } = &chunk.source {
+                runs.entry(run).or_default().insert(&chunk.id);
+            }
+        }
+        for (run, wanted) in runs {
+            let images = SpoolOf { spool: Spool::Before, run, collection: self.collection };
+            let mut after = Some(String::new());
+            while let Some(from) = after {
+                let (points, next) = images.points(&store.query(&images.page(&from)).await?)?;
+                let back: Vec<Point> = points.into_iter().filter(|point| wanted.contains(&point.id)).collect();
+                self.staged().keep(store, &back).await?;
+                there.extend(back.into_iter().map(|point| point.id));
+                after = next;
+            }
+        }
+        Ok(())
     }
 
     fn staged(&self) -> SpoolOf<'_> {
@@ -97,6 +122,7 @@ impl Staging<'_> {
 
     async fn put(&self, store: &mut dyn Relational, points: &[Point]) -> Result<(), ApplyError> {
         if self.work.new_collection {
+            Lease::check(store).await?;
             self.vectors.ensure_points(self.collection, points).await?;
         } else {
             self.staged().keep(store, points).await?;
@@ -114,7 +140,7 @@ impl Staging<'_> {
     }
 
     /// Copies every point of the live collection that does not go, whoever owns it.
-    async fn copy_kept(&self, there: &mut BTreeSet<PointId>) -> Result<u64, ApplyError> {
+    async fn copy_kept(&self, store: &mut dyn Relational, there: &mut BTreeSet<PointId>) -> Result<u64, ApplyError> {
         let Some(live) = &self.work.live else { return Ok(0) };
         let gone: BTreeSet<&PointId> = self.work.units.iter().flat_map(|unit| &unit.delete).collect();
         let stay: Vec<PointId> =
@@ -127,6 +153,7 @@ impl Staging<'_> {
             if points.len() != batch.len() {
                 return Err(ApplyError::Stale(vec![format!("points of \"{}\" are gone", self.work.set)]));
             }
+            Lease::check(store).await?;
             self.vectors.ensure_points(self.collection, &points).await?;
             there.extend(batch.iter().cloned());
             done += batch.len();

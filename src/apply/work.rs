@@ -214,6 +214,7 @@ impl Steps<'_> {
     }
 
     async fn record(&self, tx: &mut dyn Tx, write: &[ManagedWrite], forget: Vec<String>) -> Result<(), ApplyError> {
+        self.keep_managed(tx, write, &forget).await?;
         if !forget.is_empty() {
             let sql = Sql::new("DELETE FROM enact.managed WHERE address = ANY ($1)");
             tx.query(&Query::new(sql).bind(Param::Texts(forget))).await?;
@@ -225,6 +226,19 @@ impl Steps<'_> {
             let rows: Vec<Value> = batch.iter().map(|one| self.managed_json(one)).collect();
             let query = Query::new(Sql::new(sql)).bind(Param::Json(Value::Array(rows)));
             tx.query(&query.bind(Param::Text(self.run.to_owned()))).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what was owned, for a revert.
+    async fn keep_managed(&self, tx: &mut dyn Tx, write: &[ManagedWrite], forget: &[String]) -> Result<(), ApplyError> {
+        let written = write.iter().map(|one| one.address.to_string());
+        let all: Vec<String> = written.chain(forget.iter().cloned()).collect();
+        let sql = "INSERT INTO enact.managed_before (run_id, address, digest, attributes) \
+                   SELECT $1, m.address, m.digest, m.attributes FROM enact.managed m WHERE m.address = ANY ($2)";
+        for batch in all.chunks(BATCH) {
+            let query = Query::new(Sql::new(sql)).bind(Param::Text(self.run.to_owned()));
+            tx.query(&query.bind(Param::Texts(batch.to_vec()))).await?;
         }
         Ok(())
     }

@@ -135,6 +135,7 @@ impl Command {
             Command::Init(_)
             | Command::Validate(_)
             | Command::Fmt(_)
+            | Command::Preflight(_)
             | Command::Show(_)
             | Command::Rehearse(_)
             | Command::Approve(_)
@@ -160,6 +161,8 @@ pub enum PlanFormat {
     Json,
     /// For a pull-request comment: at most 65,536 characters.
     Markdown,
+    /// For a browser: one file that loads nothing.
+    Html,
 }
 
 /// How an answer is written.
@@ -189,6 +192,10 @@ pub enum GraphFormat {
     Dot,
     /// For Markdown that draws Mermaid.
     Mermaid,
+    /// A drawing for a browser.
+    Svg,
+    /// For machines, with a format_version.
+    Json,
 }
 
 /// Try Enact: a small charter in embedded stores, planned, applied and searched
@@ -244,6 +251,7 @@ pub struct FmtArgs {
   enact plan
   enact plan --out plan.json --detailed-exitcode
   enact plan --format markdown > comment.md
+  enact plan --format html > plan.html
   enact plan --json | jq -r 'select(.type == \"planned_change\") | .address'")]
 pub struct PlanArgs {
     /// Save the plan to this file
@@ -281,6 +289,7 @@ pub struct PreflightArgs {
 #[command(after_help = "Examples:
   enact show plan.json --verbose
   enact show plan.json --format markdown > comment.md
+  enact show plan.json --format html > plan.html
   enact show 01a204bc-79b8")]
 pub struct ShowArgs {
     /// A file that `enact plan --out` wrote, or the beginning of a run's id
@@ -386,9 +395,18 @@ pub struct SearchArgs {
 }
 
 /// Draw what depends on what
+///
+/// Changes that a reader sees as one (rows of a table, units that move the same way) are one node; --verbose draws them
+/// one by one. Where nothing changes, what the plan files declare is drawn.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = "Examples:\n  enact graph | dot -Tsvg > graph.svg\n  enact graph --format mermaid")]
+#[command(after_help = "Examples:
+  enact graph --format svg > graph.svg
+  enact graph --format svg --target vector_set.charter > set.svg
+  enact graph --format mermaid")]
 pub struct GraphArgs {
+    /// Draw this resource alone, with what it needs and what needs it
+    #[arg(long, value_name = "ADDRESS")]
+    pub target: Option<String>,
     /// How the graph is written
     #[arg(long, value_enum, default_value_t = GraphFormat::Dot)]
     pub format: GraphFormat,

@@ -35,6 +35,7 @@ pub(super) fn tell(output: &Output, progress: &Progress, event: &Event) {
         Event::Reconnected => progress.line("  the connection to PostgreSQL was lost and made anew"),
         Event::StepDone { step, title } => progress.line(&format!("  step {step}: {}", escape::terminal(title))),
         Event::Decided => progress.line("Decided: PostgreSQL has committed"),
+        Event::Warned { what } => output.note(&format!("  warning: {}", escape::terminal(what))),
         Event::Undoing { why } => {
             output.note(&format!("Going back: {}", escape::terminal(why)));
             progress.doing("Going back");

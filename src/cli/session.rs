@@ -10,7 +10,7 @@ use super::{Outcome, Output};
 use crate::apply::session_user;
 use crate::diff::{Comparison, compare};
 use crate::embed::Makers;
-use crate::model::{Binding, Desired, Diagnostic, Diagnostics, Environment, Identities, Severity, VectorSpec};
+use crate::model::{Binding, Desired, Diagnostic, Diagnostics, Environment, Identities, Severity, Stores, VectorSpec};
 use crate::observe::{Observation, ObserveError, Request, observe};
 use crate::plan::{BuildInput, Built, Partial, build, narrow};
 use crate::preflight::{Needs, Places, Preflight, diagnostics};

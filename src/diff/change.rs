@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Address, Cell, Digest, LiveRow, PointId, RowKey, TableName, UnitFacts};
+use crate::model::{Address, Cell, Digest, LiveRow, Managed, PointId, RowKey, TableName, UnitFacts};
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -179,6 +179,8 @@ pub enum Reason {
     Moved,
     /// It is no longer in the plan files.
     NoLongerDeclared,
+    /// A run is reverted.
+    Reverted(String),
 }
 
 /// How a vector set changes.
@@ -202,6 +204,18 @@ pub struct VectorChange {
     pub ledger: Vec<LedgerWrite>,
     /// Addresses of units without a body, which have no chunk.
     pub skipped_empty: Vec<String>,
+    /// The run that this goes back from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<GoBack>,
+}
+
+/// The run whose points go back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct GoBack {
+    /// The run.
+    pub run: String,
+    /// What was remembered of the set before it; absent where it was not managed.
+    pub record: Option<Managed>,
 }
 
 /// What becomes of the collection.
@@ -216,6 +230,13 @@ pub enum CollectionChange {
         live: String,
         /// Why not in place.
         why: String,
+    },
+    /// The alias goes back to the collection that it named before.
+    Return {
+        /// The live collection.
+        live: String,
+        /// The one before.
+        to: String,
     },
     /// Points are written into the live collection.
     InPlace {
@@ -296,6 +317,11 @@ pub enum ChunkSource {
     Copy {
         /// That point.
         from: PointId,
+    },
+    /// A run took the point away and kept it: it comes back as it was.
+    Image {
+        /// The run.
+        run: String,
     },
     /// The text is embedded.
     Embed {

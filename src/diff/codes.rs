@@ -88,6 +88,8 @@ pub const UNVERIFIABLE: Code = Code { id: "W049", summary: "what is there cannot
 /// The role may read the rows of the units and not lock them. They are read again as the last thing before the decision,
 /// which leaves a moment for others to change them: grant UPDATE on these tables to close it.
 pub const NOT_LOCKED: Code = Code { id: "W050", summary: "units can be read but not locked" };
+/// Something that a reverted run did stays: the plan says what, and why it cannot go back.
+pub const STAYS: Code = Code { id: "W051", summary: "something cannot go back" };
 /// `--target` or `--exclude` narrowed the plan: after it, the stores need not match the plan files. Meant for mending, not
 /// for every day; plan without them afterwards.
 pub const PARTIAL: Code = Code { id: "W055", summary: "the plan is partial" };

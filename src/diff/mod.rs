@@ -28,7 +28,7 @@ mod shape;
 mod vectors;
 
 pub use change::{
-    Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, FieldChange, Finding, LedgerWrite, Reason,
+    Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, FieldChange, Finding, GoBack, LedgerWrite, Reason,
     RowChange, UnitPoints, VectorChange,
 };
 pub use compare::{Comparison, compare};

@@ -319,7 +319,7 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
         .flat_map(|unit| &unit.chunks)
         .map(|chunk| match chunk.source {
             ChunkSource::Embed { tokens } => tokens,
-            ChunkSource::Kept | ChunkSource::Copy { .. } => 0,
+            ChunkSource::Kept | ChunkSource::Copy { .. } | ChunkSource::Image { .. } => 0,
         })
         .sum();
     let collection = choose(&Facts {
@@ -340,6 +340,7 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
         tokens,
         ledger,
         skipped_empty: skipped,
+        back: None,
     };
     Ok((0, Some((change, reasons.into_iter().collect()))))
 }

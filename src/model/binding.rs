@@ -277,7 +277,7 @@ pub struct Gate {
 }
 
 /// A table with one policy for each table whose old rows a job deletes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetentionPolicy {
     /// The table.

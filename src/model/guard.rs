@@ -60,7 +60,7 @@ pub struct CheckResource {
 }
 
 /// A query and what it must answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Check {
     /// The query, the author's own SQL.
     pub query: String,
@@ -71,7 +71,7 @@ pub struct Check {
 }
 
 /// What a query must answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expected {
     /// One row whose first column is this text, or NULL.
@@ -131,7 +131,7 @@ pub struct Retention {
 }
 
 /// What is protected, with nothing left to look up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Guarded {
     /// Units.
@@ -163,7 +163,7 @@ pub enum Guarded {
 }
 
 /// One value of a filter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FilterValue {
     /// The column's type, quoted by the database.
     pub type_name: String,
@@ -172,7 +172,7 @@ pub struct FilterValue {
 }
 
 /// A protection with what was found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ProtectionPin {
     /// What is protected.
     pub of: Guarded,
@@ -181,7 +181,7 @@ pub struct ProtectionPin {
 }
 
 /// Digests of something protected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Seal {
     /// Of units, by id.
@@ -191,7 +191,7 @@ pub enum Seal {
 }
 
 /// Digests of one unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct UnitSeal {
     /// Its address.
     pub address: String,
@@ -206,7 +206,7 @@ pub struct UnitSeal {
 }
 
 /// Digests of a unit's points in one collection.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PointsSeal {
     /// How many.
     pub count: u64,
@@ -218,7 +218,7 @@ pub struct PointsSeal {
 }
 
 /// Digests of rows or points.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ItemsSeal {
     /// How many.
     pub count: u64,
@@ -230,7 +230,7 @@ pub struct ItemsSeal {
 }
 
 /// Guards of a saved plan.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Guards {
     /// Protections by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -132,7 +132,7 @@ impl UnitFacts {
 }
 
 /// What an earlier apply wrote down about one resource.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Managed {
     /// Digest of the resource as applied.
     pub digest: Digest,

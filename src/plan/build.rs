@@ -16,6 +16,7 @@ use super::baseline::baseline;
 use super::calls::{empty_calls, fill_cells};
 use super::cost::EmbeddingTerms;
 use super::guards::guards;
+use super::links::links;
 use super::lint::lint;
 use super::order::{graph_of, row_addresses};
 use super::partial::Partial;
@@ -105,6 +106,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
         findings,
         drift: input.comparison.drift.clone(),
         steps,
+        links: links(&input.comparison.changes, &graph),
         baseline: baseline(input, &selections),
         pins: pins(input, selections),
         guards: guards(input),

@@ -52,7 +52,7 @@ pub fn embedding_costs(plan: &SavedPlan, set: &VectorChange) -> Vec<EmbeddingCos
     let tokens: Vec<u64> = chunks
         .filter_map(|chunk| match chunk.source {
             ChunkSource::Embed { tokens } => Some(tokens),
-            ChunkSource::Kept | ChunkSource::Copy { .. } => None,
+            ChunkSource::Kept | ChunkSource::Copy { .. } | ChunkSource::Image { .. } => None,
         })
         .collect();
     let Some(work) = work.filter(|_| !tokens.is_empty()) else { return Vec::new() };

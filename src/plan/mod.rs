@@ -7,8 +7,9 @@ mod baseline;
 mod build;
 mod calls;
 mod cost;
-mod lint;
 mod guards;
+mod links;
+mod lint;
 mod moves;
 mod order;
 mod partial;
@@ -24,6 +25,7 @@ pub use baseline::{collection_ids_digest, managed_under, relevant_units};
 pub use build::{BuildInput, Built, build};
 pub use calls::call_columns;
 pub use cost::{EmbeddingCost, EmbeddingTerms, embedding_costs};
+pub use links::{Group, Link, RowAction};
 pub use lint::LONG_LOCK;
 pub use partial::{Kept, Partial, narrow};
 pub use saved::{

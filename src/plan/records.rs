@@ -6,8 +6,10 @@ use super::build::Builder;
 use super::calls::{empty_calls, fill_cells, ledger_names};
 use super::sets::points_text;
 use super::step::{GateWork, ManagedWrite, Phase, RUN_MARKER, Work};
-use crate::diff::{Change, ChangeDetail, OwnedChunk, Ownership, SetRecord, VectorChange, codes, unit_value};
-use crate::model::{Address, Diagnostic, Gate, digest_of};
+use crate::diff::{
+    Change, ChangeDetail, CollectionChange, OwnedChunk, Ownership, SetRecord, VectorChange, codes, unit_value,
+};
+use crate::model::{Address, Diagnostic, Gate, Managed, digest_of};
 
 impl Builder<'_> {
     pub(super) fn ledgers(&mut self) {
@@ -129,13 +131,21 @@ impl Builder<'_> {
         write: &mut Vec<ManagedWrite>,
         forget: &mut Vec<Address>,
     ) {
-        let Some(recipe) = self.input.recipes.get(&set.set) else { return };
-        let record = SetRecord { embedders: recipe.embedders.clone(), generation: RUN_MARKER.to_owned() };
-        write.push(ManagedWrite {
-            address: change.address.clone(),
-            digest: recipe.whole.clone(),
-            attributes: json!(record),
-        });
+        match (&set.back, self.input.recipes.get(&set.set)) {
+            (Some(back), _) => match &back.record {
+                Some(record) => write.push(record_before(change, set, record)),
+                None => forget.push(change.address.clone()),
+            },
+            (None, Some(recipe)) => {
+                let record = SetRecord { embedders: recipe.embedders.clone(), generation: RUN_MARKER.to_owned() };
+                write.push(ManagedWrite {
+                    address: change.address.clone(),
+                    digest: recipe.whole.clone(),
+                    attributes: json!(record),
+                });
+            }
+            (None, None) => return,
+        }
         for unit in &set.units {
             let address = Address::vector_unit(&set.set, &unit.unit);
             let Some(digest) = &unit.input else {
@@ -155,4 +165,16 @@ impl Builder<'_> {
             write.push(ManagedWrite { address, digest: digest.clone(), attributes: json!(owned) });
         }
     }
+}
+
+/// What was remembered of a set. A collection that is written in place gets a stamp of the run that writes; one that the
+/// alias goes back to has its own.
+fn record_before(change: &Change, set: &VectorChange, record: &Managed) -> ManagedWrite {
+    let mut attributes = record.attributes.clone();
+    if matches!(set.collection, CollectionChange::InPlace { .. })
+        && let Some(generation) = attributes.get_mut("generation")
+    {
+        *generation = json!(RUN_MARKER);
+    }
+    ManagedWrite { address: change.address.clone(), digest: record.digest.clone(), attributes }
 }

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cost::EmbeddingTerms;
+use super::links::Link;
 use super::partial::Partial;
 use super::step::Step;
 use super::summary::Summary;
@@ -55,6 +56,9 @@ pub struct SavedPlan {
     pub drift: Vec<Drift>,
     /// What will be done, in order.
     pub steps: Vec<Step>,
+    /// Which groups of changes need which, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
     /// What was observed.
     pub baseline: Baseline,
     /// What the steps stand on.

@@ -1,5 +1,7 @@
 //! Steps that make vector sets true.
 
+use std::collections::BTreeMap;
+
 use super::build::Builder;
 use super::step::{Phase, VectorMaker, VectorWork, Work};
 use crate::diff::{Change, ChangeDetail, ChunkSource, CollectionChange, VectorChange};
@@ -20,6 +22,10 @@ impl<'a> Builder<'a> {
 
     pub(super) fn stage(&mut self) {
         for (change, vector) in self.vector_changes() {
+            if let (Some(_), Some(live)) = (&vector.back, in_place(vector)) {
+                self.stage_back(change, vector, live);
+                continue;
+            }
             let Some(set) = self.input.desired.vector_sets.get(&vector.set) else { continue };
             let Some(recipe) = self.input.recipes.get(&vector.set) else { continue };
             let makers = set
@@ -35,7 +41,7 @@ impl<'a> Builder<'a> {
                 .collect();
             let in_place = in_place(vector);
             let live = match &vector.collection {
-                CollectionChange::New => None,
+                CollectionChange::New | CollectionChange::Return { .. } => None,
                 CollectionChange::Replace { live, .. } | CollectionChange::InPlace { live, .. } => Some(live.clone()),
             };
             let ledger = self.input.binding.ledger.as_ref().filter(|ledger| ledger.sets.contains(&vector.set));
@@ -83,15 +89,12 @@ impl<'a> Builder<'a> {
         for (change, vector) in self.vector_changes() {
             let (title, work) = match in_place(vector) {
                 Some(live) => (format!("stamp {live}"), self.finish(vector, live)),
-                None => {
-                    let title = format!("point the alias {} at the new collection", vector.set);
-                    (title, Work::SwitchAlias { set: vector.set.clone() })
-                }
+                None => switch(vector),
             };
             self.step(Phase::Settle, title, None, vec![change.address.clone()], work);
         }
         for (change, vector) in self.vector_changes() {
-            if let CollectionChange::Replace { live, .. } = &vector.collection {
+            if let CollectionChange::Replace { live, .. } | CollectionChange::Return { live, .. } = &vector.collection {
                 let work = Work::DropCollection { set: vector.set.clone(), collection: live.clone() };
                 self.step(
                     Phase::Sweep,
@@ -105,20 +108,55 @@ impl<'a> Builder<'a> {
     }
 
     fn finish(&self, vector: &VectorChange, live: &str) -> Work {
-        let recipe = self.input.recipes.get(&vector.set);
+        // A revert leaves the indexes as they are.
+        let found = self.input.observed.collections.get(live).map(|facts| &facts.payload_indexes);
+        let wanted = self.input.recipes.get(&vector.set).map(|recipe| &recipe.payload_indexes);
         Work::FinishCollection {
             set: vector.set.clone(),
             collection: live.to_owned(),
-            payload_indexes: recipe.map(|recipe| recipe.payload_indexes.clone()).unwrap_or_default(),
+            payload_indexes: wanted.or(found).cloned().unwrap_or_default(),
         }
     }
+
+    /// Points that a run took away come back from what it kept: nothing is embedded, and no text is read.
+    fn stage_back(&mut self, change: &Change, vector: &VectorChange, live: &str) {
+        let work = VectorWork {
+            set: vector.set.clone(),
+            live: Some(live.to_owned()),
+            new_collection: false,
+            vectors: self.input.observed.collections.get(live).map(|facts| facts.vectors.clone()).unwrap_or_default(),
+            payload_indexes: BTreeMap::new(),
+            makers: BTreeMap::new(),
+            chunk_policy: String::new(),
+            payload: Vec::new(),
+            policy_digest: vector.recipe.clone(),
+            embedders_digest: vector.recipe.clone(),
+            units: vector.units.clone(),
+            kept: vector.kept,
+            ledger_key: None,
+        };
+        let title = format!("take the points of {live} as they were");
+        self.step(Phase::Stage, title, None, vec![change.address.clone()], Work::StageVectors(Box::new(work)));
+    }
+}
+
+fn switch(vector: &VectorChange) -> (String, Work) {
+    let (set, to) = match &vector.collection {
+        CollectionChange::Return { to, .. } => (vector.set.clone(), Some(to.clone())),
+        _ => (vector.set.clone(), None),
+    };
+    let title = match &to {
+        Some(to) => format!("point the alias {set} back at {to}"),
+        None => format!("point the alias {set} at the new collection"),
+    };
+    (title, Work::SwitchAlias { set, to })
 }
 
 /// The live collection of a set that changes in place.
 fn in_place(vector: &VectorChange) -> Option<&str> {
     match &vector.collection {
         CollectionChange::InPlace { live, .. } => Some(live),
-        CollectionChange::New | CollectionChange::Replace { .. } => None,
+        CollectionChange::New | CollectionChange::Replace { .. } | CollectionChange::Return { .. } => None,
     }
 }
 

@@ -45,6 +45,18 @@ pub enum Phase {
     Sweep,
 }
 
+impl Phase {
+    /// Its name, as people read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Stage => "stage",
+            Phase::Transaction => "transaction",
+            Phase::Settle => "settle",
+            Phase::Sweep => "sweep",
+        }
+    }
+}
+
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -92,6 +104,9 @@ pub enum Work {
     SwitchAlias {
         /// The set, which is the alias.
         set: String,
+        /// The collection; the one that the run filled where it is absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
     },
     /// Brings indexes and metadata of a live collection up to the points that were written into it.
     FinishCollection {
@@ -200,7 +215,7 @@ pub struct GateWork {
 }
 
 /// A gate that is opened only together with its pair.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PairedWork {
     /// The gate.
     pub gate: GateWork,

@@ -81,7 +81,7 @@ impl Summary {
                     for chunk in &unit.chunks {
                         match chunk.source {
                             ChunkSource::Kept => {}
-                            ChunkSource::Copy { .. } => self.vectors.copy += 1,
+                            ChunkSource::Copy { .. } | ChunkSource::Image { .. } => self.vectors.copy += 1,
                             ChunkSource::Embed { .. } => self.vectors.embed += 1,
                         }
                     }

@@ -265,7 +265,7 @@ impl Needs {
                 need.way = SetWay::InPlace;
                 need.payload_indexes = payload_indexes.len() as u64;
             }
-            Work::SwitchAlias { set } | Work::DropCollection { set, collection: _ } => {
+            Work::SwitchAlias { set, to: _ } | Work::DropCollection { set, collection: _ } => {
                 let need = self.set(set, place);
                 if need.way == SetWay::Read {
                     need.way = SetWay::NewCollection;

@@ -46,7 +46,7 @@ impl Action {
             ChangeDetail::Refresh { .. } => Action::Refresh,
             ChangeDetail::VectorSet(set) => match &set.collection {
                 CollectionChange::New => Action::Create,
-                CollectionChange::Replace { .. } => Action::Replace,
+                CollectionChange::Replace { .. } | CollectionChange::Return { .. } => Action::Replace,
                 CollectionChange::InPlace { .. } => Action::Update,
             },
             ChangeDetail::Forget => Action::Forget,

@@ -119,6 +119,21 @@ pub(super) fn declared(line: Line, change: &Change) -> Line {
     }
 }
 
+/// A change that is told in a few lines of its own, as its section shows it; rows and moves are told by their values.
+pub(super) fn headline(plan: &SavedPlan, change: &Change) -> Option<Item> {
+    match &change.detail {
+        ChangeDetail::Promotion { .. } => promotion(change),
+        ChangeDetail::Refresh { .. } => refresh(change),
+        ChangeDetail::VectorSet(set) => Some(body_vectors::heading(plan, change, set)),
+        ChangeDetail::Gate { .. } | ChangeDetail::Retention { .. } => {
+            body_guards::gates(std::slice::from_ref(change)).pop()
+        }
+        ChangeDetail::Guard { .. } => body_guards::guards(std::slice::from_ref(change)).pop(),
+        ChangeDetail::Forget => forgotten(std::slice::from_ref(change)).pop(),
+        ChangeDetail::Row { .. } | ChangeDetail::Lifecycle { .. } => None,
+    }
+}
+
 fn lifecycle(changes: &[Change], detail: Detail) -> Vec<Item> {
     let mut items: Vec<Item> = changes.iter().filter_map(promotion).collect();
     let mut moves: BTreeMap<(&str, &str, &str), Vec<&Change>> = BTreeMap::new();

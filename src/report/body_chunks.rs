@@ -33,7 +33,7 @@ impl Chunks {
         for chunk in &unit.chunks {
             match chunk.source {
                 ChunkSource::Kept => chunks.kept += 1,
-                ChunkSource::Copy { .. } => chunks.copied += 1,
+                ChunkSource::Copy { .. } | ChunkSource::Image { .. } => chunks.copied += 1,
                 ChunkSource::Embed { tokens } => {
                     embed += 1;
                     chunks.tokens += tokens;

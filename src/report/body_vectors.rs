@@ -31,10 +31,11 @@ pub(super) fn sections(plan: &SavedPlan, detail: Detail) -> Vec<Section> {
     plan.changes.iter().filter_map(section).collect()
 }
 
-fn heading(plan: &SavedPlan, change: &Change, set: &VectorChange) -> Item {
+/// The set itself.
+pub(super) fn heading(plan: &SavedPlan, change: &Change, set: &VectorChange) -> Item {
     let action = match set.collection {
         CollectionChange::New => Action::Create,
-        CollectionChange::Replace { .. } => Action::Replace,
+        CollectionChange::Replace { .. } | CollectionChange::Return { .. } => Action::Replace,
         CollectionChange::InPlace { .. } => Action::Update,
     };
     let line = Line::marked(0, action).part(Role::Strong, change.address.as_str());
@@ -59,6 +60,12 @@ fn rollout(collection: &CollectionChange) -> Line {
             .plain("blue_green: a new collection takes the place of ")
             .part(Role::Remove, live.as_str())
             .plain(format!(" by one alias switch; why: {why}")),
+        CollectionChange::Return { live, to } => line
+            .plain("blue_green: the alias goes back from ")
+            .part(Role::Remove, live.as_str())
+            .plain(" to ")
+            .part(Role::Add, to.as_str())
+            .plain(" by one switch"),
         CollectionChange::InPlace { live, why } => {
             line.plain(format!("in_place: points are written into {live}; why: {why}"))
         }
@@ -72,7 +79,7 @@ fn points(set: &VectorChange) -> Line {
         for chunk in &unit.chunks {
             match chunk.source {
                 ChunkSource::Kept => {}
-                ChunkSource::Copy { .. } => counts.copy += 1,
+                ChunkSource::Copy { .. } | ChunkSource::Image { .. } => counts.copy += 1,
                 ChunkSource::Embed { .. } => counts.embed += 1,
             }
         }
@@ -199,7 +206,8 @@ fn is_lost(unit: &UnitPoints) -> bool {
     unit.chunks.is_empty() && !unit.delete.is_empty()
 }
 
-fn action_of(unit: &UnitPoints) -> Action {
+/// What happens to the points of a unit.
+pub(super) fn action_of(unit: &UnitPoints) -> Action {
     let kept = unit.chunks.iter().any(|chunk| chunk.source == ChunkSource::Kept);
     match (unit.chunks.is_empty(), unit.delete.is_empty() && !kept) {
         (true, _) => Action::Delete,
@@ -212,6 +220,7 @@ fn chunk_line(chunk: &ChunkPlan) -> Line {
     let source = match &chunk.source {
         ChunkSource::Kept => "kept".to_owned(),
         ChunkSource::Copy { from } => format!("vectors of point {from}"),
+        ChunkSource::Image { run } => format!("as run {run} kept it"),
         ChunkSource::Embed { tokens } => format!("to embed ({} tokens)", words::tokens(*tokens)),
     };
     Line::new(2).part(Role::Faint, format!("chunk {}: {source}, point {}", chunk.ordinal + 1, chunk.id))

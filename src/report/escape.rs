@@ -79,6 +79,23 @@ pub fn html_code(text: &str) -> String {
     out
 }
 
+/// Writes a text as content or a quoted attribute of HTML and SVG. What XML has no way to write is spelled out too.
+pub fn markup(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in terminal(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\u{fffe}' | '\u{ffff}' => push_code(&mut out, c),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// Writes a text as a quoted string of Graphviz. `\N` and its kin are escape sequences in a label, so a backslash is
 /// doubled; entities are read in labels, so `&` is one.
 pub fn dot(text: &str) -> String {

@@ -63,7 +63,7 @@ fn table(runs: &[RunLine], whole: bool) -> Vec<Vec<String>> {
 
 /// What a plan counts, without what is zero: `3 to add, 86 to promote, 412 to embed`.
 fn changes(summary: &Summary) -> String {
-    let Summary { add, change, destroy, lifecycle, vectors, forget } = summary;
+    let Summary { add, change, destroy, lifecycle, vectors, forget, same_rows: _ } = summary;
     let all = [
         (*add, "to add"),
         (*change, "to change"),
@@ -253,7 +253,7 @@ mod tests {
 
     fn line(outcome: Option<&str>) -> RunLine {
         let summary = outcome.map(|_| Summary { add: 1_000, forget: 2, ..Summary::default() });
-        RunLine { run: run(outcome), summary, approved_by: Vec::new() }
+        RunLine { run: run(outcome), summary, approved_by: Vec::new(), probed_at: None }
     }
 
     #[test]

@@ -129,6 +129,11 @@ pub enum Message {
     },
     /// PostgreSQL has committed: from here only forward.
     Decided,
+    /// A check that only warns does not hold.
+    Warned {
+        /// Which, and why.
+        what: String,
+    },
     /// The run goes back.
     Undoing {
         /// Why.
@@ -293,6 +298,7 @@ pub fn event_message(event: &Event) -> Message {
         Event::Reconnected => Message::Reconnected,
         Event::StepDone { step, title } => Message::StepDone { step: *step, title: title.clone() },
         Event::Decided => Message::Decided,
+        Event::Warned { what } => Message::Warned { what: what.clone() },
         Event::Undoing { why } => Message::Undoing { why: why.clone() },
     }
 }

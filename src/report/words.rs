@@ -79,6 +79,7 @@ pub fn reason(reason: &Reason) -> String {
         Reason::ShapeChanged(how) => format!("the collection's shape changes: {how}"),
         Reason::EpochChanged => "the database is not the one that the set was written under".to_owned(),
         Reason::Moved => "it moved since the last apply".to_owned(),
+        Reason::Reverted(run) => format!("run {run} is reverted"),
         Reason::NoLongerDeclared => "no longer in the plan files".to_owned(),
     }
 }

@@ -32,6 +32,7 @@ impl PlanBuilder {
             findings: Vec::new(),
             drift: Vec::new(),
             steps: Vec::new(),
+            links: Vec::new(),
             baseline: Baseline::default(),
             pins: pins(),
             guards: enact::model::Guards::default(),

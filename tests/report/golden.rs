@@ -168,9 +168,16 @@ fn a_graph() {
         label: address.to_owned(),
         kind: "row".to_owned(),
         action: action.map(str::to_owned),
+        count: 1,
+        phases: vec!["transaction".to_owned()],
     };
-    let edge =
-        |from: &str, to: &str, why: &str| GraphEdge { from: from.to_owned(), to: to.to_owned(), why: why.to_owned() };
+    let edge = |from: &str, to: &str, why: &str| GraphEdge {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        why: why.to_owned(),
+        soft: !why.is_empty(),
+        count: 2,
+    };
     let graph = GraphView {
         nodes: vec![node("a[\"1\"]", Some("create")), node("b]; c -> d", None)],
         edges: vec![edge("a[\"1\"]", "b]; c -> d", "foreign key a_b"), edge("a[\"1\"]", "unknown", "")],

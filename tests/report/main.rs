@@ -4,5 +4,6 @@ mod builder;
 mod command_line;
 mod golden;
 mod help;
+mod html;
 mod properties;
 mod sizes;

@@ -30,6 +30,11 @@ const NASTY: &[&str] = &[
     "`",
     "</code>",
     "</details>",
+    "</script>",
+    "</noscript>",
+    "]]>",
+    "' onload=x ",
+    "\u{fffe}",
     "<!--",
     "<script>",
     "&lt;",
@@ -79,7 +84,7 @@ const NASTY: &[&str] = &[
     "Plan: 0 to add, 0 to change, 0 to destroy.",
 ];
 
-fn hostile() -> impl Strategy<Value = String> {
+pub fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         3 => prop::sample::select(NASTY).prop_map(str::to_owned),
         1 => any::<char>().prop_map(String::from),
@@ -89,7 +94,7 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 /// A plan with the value in every place that takes foreign text.
-fn plan_with(value: &str) -> SavedPlan {
+pub fn plan_with(value: &str) -> SavedPlan {
     let value = &format!("x{value}");
     let table = || TableName::new(value.as_str(), value.as_str());
     let replace = CollectionChange::Replace { live: value.clone(), why: value.clone() };
@@ -226,15 +231,17 @@ fn unlabelled(text: &str) -> String {
     out
 }
 
-fn graph_with(value: &str) -> GraphView {
+pub fn graph_with(value: &str) -> GraphView {
     let address = format!("x{value}");
     let node = |address: &str| GraphNode {
         address: address.to_owned(),
         label: value.to_owned(),
         kind: value.to_owned(),
         action: Some(value.to_owned()),
+        count: 2,
+        phases: vec![value.to_owned()],
     };
-    let edge = GraphEdge { from: address.clone(), to: "b".to_owned(), why: format!("x{value}") };
+    let edge = GraphEdge { from: address.clone(), to: "b".to_owned(), why: format!("x{value}"), soft: true, count: 3 };
     GraphView { nodes: vec![node(&address), node("b")], edges: vec![edge] }
 }
 

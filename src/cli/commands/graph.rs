@@ -3,15 +3,21 @@
 use crate::cli::args::{GlobalArgs, GraphArgs, GraphFormat};
 use crate::cli::session::{Session, block_on, configure, load_desired};
 use crate::cli::{Outcome, Output};
-use crate::report::{GraphView, changes_view, declared_view, graph_dot, graph_mermaid};
+use crate::model::closest;
+use crate::report::{
+    GraphView, SvgPlace, changes_view, declared_view, focused, folded, graph_dot, graph_json, graph_mermaid, graph_svg,
+    plan_view,
+};
 
 /// Draws.
 pub fn run(global: &GlobalArgs, args: &GraphArgs, output: &Output) -> Outcome {
-    match view(global, output) {
+    match view(global, args, output) {
         Ok(view) => {
             output.result(&match args.format {
                 GraphFormat::Dot => graph_dot(&view),
                 GraphFormat::Mermaid => graph_mermaid(&view),
+                GraphFormat::Svg => graph_svg(&view, SvgPlace::File),
+                GraphFormat::Json => graph_json(&view),
             });
             Outcome::Success
         }
@@ -19,7 +25,7 @@ pub fn run(global: &GlobalArgs, args: &GraphArgs, output: &Output) -> Outcome {
     }
 }
 
-fn view(global: &GlobalArgs, output: &Output) -> Result<GraphView, Outcome> {
+fn view(global: &GlobalArgs, args: &GraphArgs, output: &Output) -> Result<GraphView, Outcome> {
     let configured = configure(global, output)?;
     let (desired, sources) = load_desired(global, output)?;
     block_on(async {
@@ -27,10 +33,26 @@ fn view(global: &GlobalArgs, output: &Output) -> Result<GraphView, Outcome> {
         let built = session.plan(&desired, &sources, output).await;
         session.close(output).await;
         let built = built?;
+        let target = args.target.as_deref();
         if built.plan.changes.is_empty() {
             output.note("Nothing changes: this is what the plan files declare.");
-            return Ok(declared_view(&desired));
+            return focus(declared_view(&desired), target, output);
         }
-        Ok(changes_view(&built.plan.changes, &built.graph))
+        if target.is_none() && !global.verbose {
+            return Ok(plan_view(&built.plan));
+        }
+        let view = focus(changes_view(&built.plan, &built.graph), target, output)?;
+        Ok(if global.verbose { view } else { folded(&view, &built.plan, target.unwrap_or_default()) })
+    })
+}
+
+fn focus(view: GraphView, target: Option<&str>, output: &Output) -> Result<GraphView, Outcome> {
+    let Some(target) = target else { return Ok(view) };
+    focused(&view, target).ok_or_else(|| {
+        let hint = closest(target, view.nodes.iter().map(|node| node.address.as_str()));
+        let hint = hint.map(|address| format!("did you mean \"{address}\"?"));
+        let hint = hint.as_deref().unwrap_or("enact graph --verbose --format json lists every address");
+        output.error(&format!("\"{target}\" is no resource of this graph"), Some(hint));
+        Outcome::InvalidInput
     })
 }

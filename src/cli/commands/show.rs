@@ -1,4 +1,4 @@
-//! `enact show FILE|RUN`: a saved plan, checked, or a run of the environment, as text, JSON or Markdown.
+//! `enact show FILE|RUN`: a saved plan, checked, or a run of the environment, as text, JSON, Markdown or HTML.
 
 use std::path::Path;
 
@@ -10,7 +10,9 @@ use crate::cli::session::{Session, block_on, configure, observe_failed, store_fa
 use crate::cli::{Outcome, Output, Reader};
 use crate::observe::ObserveError;
 use crate::plan::{LoadError, SavedPlan};
-use crate::report::{plan_json, plan_markdown, plan_messages, plan_text, run_json, run_markdown, run_text, verdict};
+use crate::report::{
+    plan_html, plan_json, plan_markdown, plan_messages, plan_text, run_json, run_markdown, run_text, verdict,
+};
 use crate::spec::Sources;
 
 /// Hexadecimal digits and hyphens of a run's id: fewer than these name too many runs.
@@ -33,13 +35,17 @@ fn run_id(subject: &Path) -> Option<&str> {
 }
 
 fn show_run(global: &GlobalArgs, id: &str, format: PlanFormat, output: &Output) -> Result<(), Outcome> {
+    if format == PlanFormat::Html {
+        output.error("a run has no page of its own", Some("name a saved plan, or leave out --format html"));
+        return Err(Outcome::InvalidInput);
+    }
     let configured = configure(global, output)?;
     block_on(async {
         let mut session = Session::open(configured, global, output).await?;
         let shown = match record(&mut session, id, output).await {
             Ok(record) => {
                 output.result(&match format {
-                    PlanFormat::Text => run_text(&record, &output.text_options()),
+                    PlanFormat::Text | PlanFormat::Html => run_text(&record, &output.text_options()),
                     PlanFormat::Json => run_json(&record),
                     PlanFormat::Markdown => run_markdown(&record),
                 });
@@ -87,6 +93,7 @@ pub fn written(plan: &SavedPlan, format: PlanFormat, output: &Output) -> String 
         PlanFormat::Text => plan_text(plan, &output.plan_options()),
         PlanFormat::Json => plan_json(plan),
         PlanFormat::Markdown => plan_markdown(plan),
+        PlanFormat::Html => plan_html(plan),
     }
 }
 
