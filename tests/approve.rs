@@ -174,12 +174,17 @@ fn an_approval_that_expired_or_was_revoked_does_not_count_and_editing_the_requir
     world.enact(None, &["plan", "--out", "plan.json"], 0);
     world.require("    approvals: { required: 2 }\n");
     world.enact(Some("binh"), &["approve", "plan.json"], 0);
+    assert!(world.apply(8).contains("needs 2 approvals by others than its author, whom it does not name"));
+    world.enact(None, &["plan", "--out", "plan.json"], 0);
+    world.enact(Some("binh"), &["approve", "plan.json"], 0);
     assert!(world.apply(8).contains("needs 2 approvals by others than its author \"enact_admin\"; there is: \"binh\""));
     world.enact(Some("chi"), &["approve", "plan.json"], 0);
     assert_eq!(world.value(COUNTS), BEFORE);
     assert_eq!(world.value("SELECT count(*)::text FROM enact.run"), "0");
     world.apply(0);
     assert_eq!(world.value(COUNTS), AFTER);
+    let history = world.enact(None, &["history", "--format", "json"], 0);
+    assert!(history.contains("\"binh\"") && history.contains("\"chi\""), "{history}");
 }
 
 #[test]

@@ -112,3 +112,27 @@ fn drift_is_silent_until_there_is_some() {
     let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!((&json["verdict"], &json["counts"]["points_gone"]), (&"drift".into(), &1.into()));
 }
+
+#[test]
+fn the_timer_leaves_a_whole_file_also_when_something_drifted() {
+    let project = project();
+    project.ok(&["apply", "--auto-approve"]);
+    project.lose_point();
+    let unit = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/systemd/enact-drift.service"));
+    let unit = unit.expect("the unit");
+    let script = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/bin/sh -c '")?.strip_suffix('\''));
+    let script = script.expect("what it runs").replace("$$", "$");
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_enact")).parent().expect("its folder");
+    let path = format!("{}:/usr/bin:/bin", program.display());
+    let ran = std::process::Command::new("/bin/sh")
+        .args(["-c", &script])
+        .current_dir(project.path())
+        .env("PATH", path)
+        .env("STATE_DIRECTORY", project.path())
+        .output()
+        .expect("a shell");
+    assert_eq!(ran.status.code(), Some(9), "{}", String::from_utf8_lossy(&ran.stderr));
+    let answer = std::fs::read_to_string(project.path().join("enact.prom")).expect("the answer");
+    assert!(answer.contains("enact_drift_last_check_timestamp{environment=\"local\"} "), "{answer}");
+    assert!(!project.path().join("enact.prom.new").exists());
+}

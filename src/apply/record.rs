@@ -146,7 +146,7 @@ fn run_row(record: &Record) -> RunRow {
 pub async fn read_history(store: &mut dyn Relational, limit: i64) -> Result<Vec<RunLine>, StoreError> {
     let sql = Sql::new(RUN_COLUMNS).text(
         ", r.plan::jsonb->'summary', (SELECT pg_catalog.jsonb_agg(a.approver ORDER BY a.approved_at) FROM enact.approval a \
-         WHERE a.plan_digest = r.plan_digest) FROM enact.run r ORDER BY r.opened_at DESC, r.run_id DESC LIMIT $1",
+         WHERE a.plan_digest = r.plan_digest AND pg_catalog.to_jsonb(a)->>'revoked_at' IS NULL) FROM enact.run r ORDER BY r.opened_at DESC, r.run_id DESC LIMIT $1",
     );
     let records = store.query(&Query::new(sql).bind(Param::Int(limit))).await?;
     let line = |record: &Record| RunLine {
@@ -196,8 +196,8 @@ async fn read_journal(store: &mut dyn Relational, run: &str) -> Result<Vec<Timed
 }
 
 async fn read_approvals(store: &mut dyn Relational, digest: &str) -> Result<Vec<ApprovalRow>, StoreError> {
-    let sql = "SELECT approver, approved_at::text, expires_at::text FROM enact.approval WHERE plan_digest = $1 \
-               ORDER BY approved_at, approver";
+    let sql = "SELECT approver, approved_at::text, expires_at::text FROM enact.approval a WHERE plan_digest = $1 \
+               AND pg_catalog.to_jsonb(a)->>'revoked_at' IS NULL ORDER BY approved_at, approver";
     let records = store.query(&Query::new(Sql::new(sql)).bind(Param::Text(digest.to_owned()))).await?;
     let text = |record: &Record, index: usize| record.text(index).map(str::to_owned);
     let row = |record: &Record| ApprovalRow {

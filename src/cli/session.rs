@@ -175,7 +175,10 @@ impl Session {
             identities: &identities,
             count_tokens: &count_tokens,
         };
-        let author = session_user(&mut self.postgres).await?;
+        let author = match self.environment.approvals.not_by_author {
+            true => Some(session_user(&mut self.postgres).await?),
+            false => None,
+        };
         let mut tx = self.postgres.begin(TxMode::Snapshot).await?;
         let whole = look(tx.as_mut(), &self.qdrant, &request).await?;
         let built = if self.partial.is_whole() {
@@ -190,7 +193,7 @@ impl Session {
             kept.settle(&mut comparison);
             build(&input(&request, &(seen, comparison)))?
         };
-        Ok(Built { plan: built.plan.made_by_role(Some(author), self.partial.clone()), graph: built.graph })
+        Ok(Built { plan: built.plan.made_by_role(author, self.partial.clone()), graph: built.graph })
     }
 }
 

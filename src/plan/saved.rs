@@ -37,7 +37,8 @@ pub struct SavedPlan {
     pub made_by: String,
     /// What the verdict counts.
     pub summary: Summary,
-    /// The database role that made it (`session_user`); its own approval may not count.
+    /// The database role that made it (`session_user`), where its own approval does not count. Absent elsewhere, so that plans of
+    /// one state have one digest whoever makes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
     /// What it was narrowed to, absent when it is of everything.
