@@ -26,6 +26,8 @@ impl PlanBuilder {
             digest: Digest::from_text(""),
             made_by: "0.1.0".to_owned(),
             summary: Summary::default(),
+            author: None,
+            partial: Default::default(),
             environment: environment("local"),
             files: vec![file("plans/charter.yaml")],
             changes: Vec::new(),
