@@ -240,6 +240,7 @@ fn live(values: &[(&str, &str)]) -> LiveRow {
 
 pub fn set(name: &str, collection: CollectionChange, units: Vec<UnitPoints>) -> VectorChange {
     VectorChange {
+        back: None,
         set: name.to_owned(),
         recipe: Digest::of_bytes(b"recipe"),
         collection,
@@ -255,7 +256,7 @@ pub fn set(name: &str, collection: CollectionChange, units: Vec<UnitPoints>) -> 
 fn chunk_tokens(chunk: &ChunkPlan) -> u64 {
     match chunk.source {
         ChunkSource::Embed { tokens } => tokens,
-        ChunkSource::Kept | ChunkSource::Copy { .. } => 0,
+        ChunkSource::Kept | ChunkSource::Copy { .. } | ChunkSource::Image { .. } => 0,
     }
 }
 
