@@ -48,6 +48,7 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Init(InitArgs {}) => commands::init::run(&args.global, output),
         Command::Plan(plan) => commands::plan::run(&args.global, plan, output),
         Command::Preflight(preflight) => commands::preflight::run(&args.global, preflight, output),
+        Command::Revert(revert) => commands::revert::run(&args.global, revert, output),
         Command::Rehearse(rehearse) => commands::rehearse::run(&args.global, rehearse, output),
         Command::Apply(apply) => commands::apply::run(&args.global, apply, output),
         Command::Resume(ResumeArgs { json: _ }) => commands::resume::run(&args.global, output),

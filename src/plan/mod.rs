@@ -14,6 +14,7 @@ mod moves;
 mod order;
 mod pretty;
 mod records;
+mod revert;
 mod saved;
 mod schema;
 mod sets;
@@ -26,6 +27,7 @@ pub use calls::call_columns;
 pub use cost::{EmbeddingCost, EmbeddingTerms, embedding_costs};
 pub use links::{Group, Link, RowAction};
 pub use lint::LONG_LOCK;
+pub use revert::{AppliedRun, Forward, WayBack, desired_before, sets_before};
 pub use saved::{
     Baseline, CollectionBaseline, EnvironmentPin, FORMAT_MAJOR, FORMAT_VERSION, LoadError, Pins, RowBaseline,
     SavedPlan, SelectionPin,

@@ -1,10 +1,16 @@
 //! The command line as it is typed. Every default, unit and example that a help text names stands here.
 
+mod local;
+mod runs;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use super::Reader;
+
+pub use local::{LocalArgs, LocalCommand, LocalLoadArgs, LocalResetArgs, LocalSqlArgs};
+pub use runs::{RehearseArgs, RevertArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -105,6 +111,7 @@ pub enum Command {
     Rehearse(RehearseArgs),
     Apply(ApplyArgs),
     Resume(ResumeArgs),
+    Revert(RevertArgs),
     Verify(VerifyArgs),
     #[cfg(feature = "embedded")]
     Local(LocalArgs),
@@ -133,6 +140,7 @@ impl Command {
             | Command::Preflight(_)
             | Command::Show(_)
             | Command::Rehearse(_)
+            | Command::Revert(_)
             | Command::Search(_)
             | Command::Graph(_)
             | Command::Status(_)
@@ -312,31 +320,6 @@ pub struct ApplyArgs {
     pub json: bool,
 }
 
-/// Run a plan for real up to the decision, and go back
-///
-/// Stages the points and runs the whole transaction, with every statement, call and check, then rolls back and compares
-/// digests of every touched table and collection. Rows are locked meanwhile. Exits with 5 when the plan is refused, and
-/// with 9 when something is not as it was.
-#[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = "Examples:
-  enact rehearse plan.json
-  enact rehearse --refuse-at 40
-  enact rehearse --refuse-each --format json")]
-pub struct RehearseArgs {
-    /// A saved plan; without it, plans first
-    #[arg(value_name = "FILE")]
-    pub plan: Option<PathBuf>,
-    /// Also run it with a refusal at the Nth unit that it moves
-    #[arg(long, value_name = "N", conflicts_with = "refuse_each")]
-    pub refuse_at: Option<u64>,
-    /// Also run it with a refusal at each unit that it moves, one after the other
-    #[arg(long)]
-    pub refuse_each: bool,
-    /// How to write the result
-    #[arg(long, value_enum, default_value_t = DataFormat::Text)]
-    pub format: DataFormat,
-}
-
 /// Go on with a run that was interrupted, from where it stopped; what fails before the decision goes back
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = "Example:\n  enact resume")]
@@ -415,62 +398,6 @@ pub struct HistoryArgs {
     /// How the answer is written
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub format: ReportFormat,
-}
-
-/// Run the embedded PostgreSQL and Qdrant of the project folder
-#[derive(Debug, Clone, ClapArgs)]
-#[command(arg_required_else_help = true, after_help = "Examples:\n  enact local up\n  enact local load corpus/")]
-pub struct LocalArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: LocalCommand,
-}
-
-/// What to do with the embedded servers.
-#[derive(Debug, Clone, Subcommand)]
-pub enum LocalCommand {
-    /// Start both and stay until Ctrl-C; any psql or Qdrant client can look in
-    #[command(after_help = "Example:\n  enact local up")]
-    Up,
-    /// Stop the servers that `enact local up` started
-    #[command(after_help = "Example:\n  enact local down")]
-    Down,
-    /// Delete all their data; asks first
-    #[command(after_help = "Example:\n  enact local reset --auto-approve")]
-    Reset(LocalResetArgs),
-    /// Say whether they run, and where
-    #[command(after_help = "Example:\n  enact local status")]
-    Status,
-    /// Load a folder of Markdown files as information units
-    #[command(after_help = "Example:\n  enact local load corpus/")]
-    Load(LocalLoadArgs),
-    /// Run a file of SQL statements on the embedded PostgreSQL, in one transaction
-    #[command(after_help = "Example:\n  enact local sql seed.sql")]
-    Sql(LocalSqlArgs),
-}
-
-/// Arguments of `local sql`.
-#[derive(Debug, Clone, ClapArgs)]
-pub struct LocalSqlArgs {
-    /// The file
-    #[arg(value_name = "FILE")]
-    pub script: PathBuf,
-}
-
-/// Arguments of `local reset`.
-#[derive(Debug, Clone, ClapArgs)]
-pub struct LocalResetArgs {
-    /// Do not ask
-    #[arg(long)]
-    pub auto_approve: bool,
-}
-
-/// Arguments of `local load`.
-#[derive(Debug, Clone, ClapArgs)]
-pub struct LocalLoadArgs {
-    /// The folder [default: corpus/ in the project folder]
-    #[arg(value_name = "DIR")]
-    pub corpus: Option<PathBuf>,
 }
 
 /// Write a completion script for a shell
