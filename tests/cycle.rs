@@ -253,3 +253,23 @@ fn a_row_changed_after_the_plan_is_named_and_nothing_is_done() {
     assert!(stderr.contains("row.public.dot_config") && stderr.contains("changed"), "{stderr}");
     assert_eq!(project.value("SELECT value FROM dot_config WHERE key = 'a'"), "other");
 }
+
+#[test]
+fn a_revert_says_what_stays_and_what_goes_forward_instead() {
+    let project = Project::with_fixture(CONFIG);
+    project.write("plans/cycle.yaml", PLAN);
+    project.ok(&["apply", "--auto-approve"]);
+    let run = project.value("SELECT run_id FROM enact.run");
+    let plan = project.ok(&["revert", &run[..13]]);
+    assert!(plan.contains("86 units stay enacted: there is no way back to draft"), "{plan}");
+    assert!(plan.contains("retired") && plan.contains("governance rows stay"), "{plan}");
+    assert!(plan.contains("88 to delete"), "{plan}");
+    project.ok(&["revert", &run, "--to", "retired", "--reviewer", "council", "--out", "back.json"]);
+    project.ok(&["apply", "back.json", "--auto-approve"]);
+    assert_eq!(project.value("SELECT count(*) FROM information_unit WHERE lifecycle_status = 'retired'"), "86");
+    assert_eq!(project.value("SELECT count(*) FROM iu_vector_sync_point WHERE sync_status = 'indexed'"), "0");
+    assert!(project.points().is_empty());
+    project.ok(&["verify"]);
+    let (_, stderr) = project.exits(&["revert", "0000"], 3);
+    assert!(stderr.contains("no run's id begins so"), "{stderr}");
+}

@@ -84,3 +84,71 @@ fn an_archived_document_takes_its_points_away() {
     project.ok(&["plan", "--detailed-exitcode"]);
     project.ok(&["verify"]);
 }
+
+/// The id of the newest run.
+const LAST_RUN: &str = "SELECT run_id FROM enact.run ORDER BY opened_at DESC LIMIT 1";
+
+/// Plans the way back from the newest run, applies it, and gives the plan.
+fn reverted(project: &Project) -> String {
+    let run = project.value(LAST_RUN);
+    let plan = project.ok(&["revert", &run, "--out", "back.json"]);
+    project.ok(&["apply", "back.json", "--auto-approve"]);
+    project.ok(&["verify"]);
+    plan
+}
+
+#[test]
+fn a_reverted_edition_is_a_draft_again_and_can_be_published_again() {
+    let project = handbook();
+    let planned = project.ok(&["plan"]);
+    project.ok(&["apply", "--auto-approve"]);
+    assert_eq!(project.value(STATES), "archived 1, draft 1, published 10");
+    let plan = reverted(&project);
+    assert!(plan.contains("8 to move back") || plan.contains("published -> draft"), "{plan}");
+    assert_eq!(project.value(STATES), "archived 1, draft 9, published 2");
+    assert_eq!(project.points(), Vec::<String>::new());
+    let again = project.ok(&["plan"]);
+    assert!(again.contains("Lifecycle: 8 to promote. Vectors: 10 to embed"), "{planned}\n{again}");
+    project.ok(&["apply", "--auto-approve"]);
+    assert_eq!(project.points().len(), 10);
+    project.ok(&["plan", "--detailed-exitcode"]);
+}
+
+#[test]
+fn a_reverted_edit_puts_the_old_points_back() {
+    let project = handbook();
+    project.ok(&["apply", "--auto-approve"]);
+    let before = project.points();
+    project.sql("UPDATE documents SET body = body || ' Photograph the receipt.' WHERE slug = 'handbook/expenses'");
+    project.ok(&["apply", "--auto-approve"]);
+    assert_ne!(project.points(), before);
+    let plan = reverted(&project);
+    assert!(plan.contains("in_place") && plan.contains("is reverted"), "{plan}");
+    assert_eq!(project.points(), before);
+    // The body is the author's, not the run's: the next plan sees it again.
+    let again = project.ok(&["plan"]);
+    assert!(again.contains("Vectors: 1 to embed"), "{again}");
+}
+
+#[test]
+fn a_replaced_collection_comes_back_while_it_is_there() {
+    let project = handbook();
+    project.ok(&["apply", "--auto-approve"]);
+    let before = project.points();
+    let grace = concat!(include_str!("../examples/documents/enact.yaml"), "    sweep_grace: 1h\n");
+    project.write("enact.yaml", grace);
+    let plan = include_str!("../examples/documents/plans/handbook.yaml");
+    project.write("plans/handbook.yaml", &plan.replace("max_chars: 800", "max_chars: 400"));
+    project.ok(&["apply", "--auto-approve"]);
+    let run = project.value(LAST_RUN);
+    let back = project.ok(&["revert", &run, "--out", "back.json"]);
+    assert!(back.contains("the alias goes back from"), "{back}");
+    project.write("enact.yaml", &grace.replace("sweep_grace: 1h", "sweep_grace: 0s"));
+    project.ok(&["apply", "back.json", "--auto-approve"]);
+    // The collection that the reverted run made waits for its grace, which the plan of the revert says.
+    let aliases = project.aliased_points();
+    assert_eq!(aliases, before);
+    project.ok(&["verify"]);
+    let (_, later) = project.exits(&["revert", &run], 0);
+    assert!(later.contains("Next:"), "{later}");
+}

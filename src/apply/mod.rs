@@ -30,6 +30,7 @@ mod image;
 mod in_place;
 mod journal;
 mod lease;
+mod left;
 mod machine;
 mod recheck;
 mod record;
@@ -47,6 +48,7 @@ pub use error::ApplyError;
 pub use event::{Event, Events};
 pub use journal::{Entry, RunRow, read_entries, read_probed, read_runs};
 pub use lease::{LEASE_KEY, Lease};
+pub use left::{LeftBehind, read_left_behind};
 pub use machine::{Effect, Outcome, RunState, fold, next};
 pub use record::{
     ApprovalRow, RunLine, RunRecord, Stretch, TimedEntry, find_runs, read_history, read_record, stretches,

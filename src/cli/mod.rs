@@ -48,6 +48,7 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Init(InitArgs {}) => commands::init::run(&args.global, output),
         Command::Plan(plan) => commands::plan::run(&args.global, plan, output),
         Command::Preflight(preflight) => commands::preflight::run(&args.global, preflight, output),
+        Command::Revert(revert) => commands::revert::run(&args.global, revert, output),
         Command::Rehearse(rehearse) => commands::rehearse::run(&args.global, rehearse, output),
         Command::Approve(approve) => commands::approve::run(&args.global, approve, output),
         Command::Drift(drift) => commands::drift::run(&args.global, drift, output),

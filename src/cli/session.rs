@@ -2,17 +2,21 @@
 //!
 //! Everything that goes wrong is printed here, once, in users' words; callers pass the [`Outcome`] on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use super::args::GlobalArgs;
 use super::reach::reach;
 use super::{Outcome, Output};
 use crate::apply::session_user;
-use crate::diff::{Comparison, compare};
+use crate::diff::{ChangeDetail, Comparison, compare};
 use crate::embed::Makers;
-use crate::model::{Binding, Desired, Diagnostic, Diagnostics, Environment, Identities, Severity, Stores, VectorSpec};
-use crate::observe::{Observation, ObserveError, Request, observe};
-use crate::plan::{BuildInput, Built, Partial, build, narrow};
+use crate::model::{
+    Binding, Desired, Diagnostic, Diagnostics, Environment, Identities, LedgerRow, Observed, Severity, Stores,
+    VectorSpec,
+};
+use crate::observe::{Observation, ObserveError, ReadPoints, Request, observe};
+use crate::plan::{AppliedRun, BuildInput, Built, Partial, WayBack, build, narrow, sets_before};
 use crate::preflight::{Needs, Places, Preflight, diagnostics};
 use crate::spec::{EnvFile, Sources, load_config, load_plans};
 use crate::store::postgres::Postgres;
@@ -137,9 +141,27 @@ impl Session {
     /// What is wrong has been printed.
     pub async fn plan(&mut self, desired: &Desired, sources: &Sources, output: &Output) -> Result<Built, Outcome> {
         output.doing("Reading PostgreSQL and Qdrant, and comparing");
+        self.plan_or_back(desired, None, sources, output).await
+    }
+
+    /// Plans the way back from a run, and probes every channel that the steps use.
+    ///
+    /// # Errors
+    /// What is wrong has been printed.
+    pub async fn plan_back(&mut self, desired: &Desired, back: &Back<'_>, output: &Output) -> Result<Built, Outcome> {
+        self.plan_or_back(desired, Some(back), &Sources::default(), output).await
+    }
+
+    async fn plan_or_back(
+        &mut self,
+        desired: &Desired,
+        back: Option<&Back<'_>>,
+        sources: &Sources,
+        output: &Output,
+    ) -> Result<Built, Outcome> {
         let mut all = self.sources.clone();
         all.extend(sources.clone());
-        let built = match self.try_plan(desired).await {
+        let built = match self.try_plan(desired, back).await {
             Ok(built) => built,
             Err(error) => {
                 let error = self.why_unreadable(desired, error).await;
@@ -163,7 +185,7 @@ impl Session {
     ///
     /// # Errors
     /// Those of the stores, and everything that makes the plan impossible.
-    pub async fn try_plan(&mut self, desired: &Desired) -> Result<Built, ObserveError> {
+    pub async fn try_plan(&mut self, desired: &Desired, back: Option<&Back<'_>>) -> Result<Built, ObserveError> {
         let identities = identities(desired, &self.makers)?;
         let tokens = self.makers.embedders.values().next().cloned();
         let count_tokens =
@@ -180,7 +202,10 @@ impl Session {
             false => None,
         };
         let mut tx = self.postgres.begin(TxMode::Snapshot).await?;
-        let whole = look(tx.as_mut(), &self.qdrant, &request).await?;
+        let mut whole = look(tx.as_mut(), &self.qdrant, &request).await?;
+        if let Some(back) = back {
+            back.add(&mut whole.0.observed, &mut whole.1);
+        }
         let built = if self.partial.is_whole() {
             tx.rollback().await?;
             build(&input(&request, &whole))?
@@ -219,6 +244,39 @@ fn input<'a>(request: &Request<'a>, (seen, comparison): &'a (Observation, Compar
         comparison,
         recipes: &seen.recipes,
         identities: request.identities,
+    }
+}
+
+/// What a plan that goes back adds to what it declares.
+pub struct Back<'a> {
+    /// The run.
+    pub applied: &'a AppliedRun<'a>,
+    /// Its rows and moves.
+    pub way: &'a WayBack,
+    /// Its sets as they are now.
+    pub points: &'a ReadPoints,
+    /// The ledger now.
+    pub ledger: Option<&'a BTreeMap<String, LedgerRow>>,
+    /// All collections.
+    pub collections: &'a BTreeSet<String>,
+}
+
+impl Back<'_> {
+    fn add(&self, observed: &mut Observed, comparison: &mut Comparison) {
+        observed.collections.clone_from(&self.points.collections);
+        observed.aliases.clone_from(&self.points.aliases);
+        observed.points.clone_from(&self.points.points);
+        for set in self.points.points.keys() {
+            if let Some(rows) = self.ledger {
+                observed.ledger.insert(set.clone(), rows.clone());
+            }
+        }
+        // Nothing is declared here but the way back, so nothing has left the plan files.
+        comparison.changes.retain(|change| !matches!(change.detail, ChangeDetail::Forget));
+        let (sets, findings) = sets_before(self.applied, observed, self.collections);
+        comparison.changes.extend(self.way.forget.iter().cloned().chain(sets));
+        comparison.findings.extend(self.way.findings.iter().cloned().chain(findings));
+        comparison.findings.sort();
     }
 }
 

@@ -59,7 +59,12 @@ pub(super) fn baseline(input: &BuildInput<'_>, selections: &[SelectionPin]) -> B
     }
     let mut collections = BTreeMap::new();
     let mut ledgers = BTreeMap::new();
-    for name in input.desired.vector_sets.keys() {
+    let changed = input.comparison.changes.iter().filter_map(|change| match &change.detail {
+        ChangeDetail::VectorSet(set) => Some(&set.set),
+        _ => None,
+    });
+    let sets: BTreeSet<&String> = input.desired.vector_sets.keys().chain(changed).collect();
+    for name in sets {
         let root = Address::vector_set(name);
         managed.insert(root.clone(), managed_under(&root, &observed.managed));
         let live = live_collection(name, observed);

@@ -15,6 +15,7 @@ mod order;
 mod partial;
 mod pretty;
 mod records;
+mod revert;
 mod saved;
 mod schema;
 mod sets;
@@ -28,6 +29,7 @@ pub use cost::{EmbeddingCost, EmbeddingTerms, embedding_costs};
 pub use links::{Group, Link, RowAction};
 pub use lint::LONG_LOCK;
 pub use partial::{Kept, Partial, narrow};
+pub use revert::{AppliedRun, Forward, WayBack, desired_before, sets_before};
 pub use saved::{
     Baseline, CollectionBaseline, EnvironmentPin, FORMAT_MAJOR, FORMAT_VERSION, LoadError, Pins, RowBaseline,
     SavedPlan, SelectionPin,

@@ -175,7 +175,7 @@ impl World {
         let plan = planner.plan(&mut postgres, underneath.as_ref(), case.second).await;
         assert_eq!(kinds_of_work(&plan), case.work, "the kinds of work of the plan");
         let switched = plan.steps.iter().filter_map(|step| match &step.work {
-            Work::SwitchAlias { set } => Some(set.clone()),
+            Work::SwitchAlias { set, .. } => Some(set.clone()),
             _ => None,
         });
         let switched = switched.collect();

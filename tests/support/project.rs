@@ -52,8 +52,20 @@ impl Project {
         (endpoints.postgres.clone(), endpoints.qdrant.clone())
     }
 
-    /// The ids of all points behind the aliases, sorted.
+    /// The ids of all points behind the aliases, sorted. No other collection may be there.
     pub fn points(&self) -> Vec<String> {
+        let (ids, aliases, collections) = self.look();
+        assert_eq!(collections, aliases, "a collection that nobody sees was left behind");
+        ids
+    }
+
+    /// The ids of all points behind the aliases, sorted, whatever other collections there are.
+    pub fn aliased_points(&self) -> Vec<String> {
+        self.look().0
+    }
+
+    /// Ids of points, number of aliases and of collections.
+    fn look(&self) -> (Vec<String>, usize, usize) {
         let url = self.servers.as_ref().expect("running servers").endpoints().qdrant.clone();
         self.runtime.block_on(async {
             let options = QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 20_000, ca: None };
@@ -65,9 +77,8 @@ impl Project {
             }
             let collections = store.collections().await.expect("collections").len();
             let aliases = store.aliases().await.expect("aliases").len();
-            assert_eq!(collections, aliases, "a collection that nobody sees was left behind");
             ids.sort();
-            ids
+            (ids, aliases, collections)
         })
     }
 

@@ -1,4 +1,4 @@
-//! Arguments of the embedded servers.
+//! Arguments of `local`.
 
 use std::path::PathBuf;
 

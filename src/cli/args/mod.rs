@@ -2,14 +2,17 @@
 
 mod local;
 mod review;
+mod runs;
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use super::Reader;
-pub use local::{LocalArgs, LocalCommand, LocalLoadArgs, LocalResetArgs, LocalSqlArgs};
 pub use review::{ApproveArgs, DriftArgs, DriftFormat, PartialArgs};
+
+pub use local::{LocalArgs, LocalCommand, LocalLoadArgs, LocalResetArgs, LocalSqlArgs};
+pub use runs::{RehearseArgs, RevertArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -111,6 +114,7 @@ pub enum Command {
     Approve(ApproveArgs),
     Apply(ApplyArgs),
     Resume(ResumeArgs),
+    Revert(RevertArgs),
     Verify(VerifyArgs),
     Drift(DriftArgs),
     #[cfg(feature = "embedded")]
@@ -142,6 +146,7 @@ impl Command {
             | Command::Rehearse(_)
             | Command::Approve(_)
             | Command::Drift(_)
+            | Command::Revert(_)
             | Command::Search(_)
             | Command::Graph(_)
             | Command::Status(_)
@@ -325,34 +330,6 @@ pub struct ApplyArgs {
     /// Write what happens as JSON, one object on each line of stdout, and nothing else there
     #[arg(long)]
     pub json: bool,
-}
-
-/// Run a plan for real up to the decision, and go back
-///
-/// Stages the points and runs the whole transaction, with every statement, call and check, then rolls back and compares
-/// digests of every touched table and collection. Rows are locked meanwhile. Exits with 5 when the plan is refused, and
-/// with 9 when something is not as it was.
-#[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = "Examples:
-  enact rehearse plan.json
-  enact rehearse --refuse-at 40
-  enact rehearse --refuse-each --format json")]
-pub struct RehearseArgs {
-    /// A saved plan; without it, plans first
-    #[arg(value_name = "FILE")]
-    pub plan: Option<PathBuf>,
-    /// Also run it with a refusal at the Nth unit that it moves
-    #[arg(long, value_name = "N", conflicts_with = "refuse_each")]
-    pub refuse_at: Option<u64>,
-    /// Also run it with a refusal at each unit that it moves, one after the other
-    #[arg(long)]
-    pub refuse_each: bool,
-    /// How to write the result
-    #[arg(long, value_enum, default_value_t = DataFormat::Text)]
-    pub format: DataFormat,
-    /// What it is narrowed to.
-    #[command(flatten)]
-    pub partial: PartialArgs,
 }
 
 /// Go on with a run that was interrupted, from where it stopped; what fails before the decision goes back

@@ -35,7 +35,7 @@ fn in_environment(global: &GlobalArgs, args: &DriftArgs, output: &Output) -> Res
 async fn look(session: &mut Session, desired: &Desired) -> Result<DriftView, ObserveError> {
     let facts = read(&mut session.postgres, &session.qdrant, &session.binding).await?;
     let verified = compare(&session.binding, &facts);
-    let drift = if desired.files.is_empty() { None } else { Some(session.try_plan(desired).await?.plan.drift) };
+    let drift = if desired.files.is_empty() { None } else { Some(session.try_plan(desired, None).await?.plan.drift) };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Ok(DriftView { environment: session.environment.name.clone(), verified, drift, checked_at: now })
 }

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod preflight;
 pub mod rehearse;
 pub mod resume;
+pub mod revert;
 pub mod search;
 pub mod show;
 pub mod status;

@@ -94,7 +94,7 @@ async fn together(
     let failed = |error: &StoreError| crate::cli::session::store_failed(output, error);
     let (mut needs, mut found) = (Needs::default(), Vec::new());
     if !desired.files.is_empty() {
-        match session.try_plan(desired).await {
+        match session.try_plan(desired, None).await {
             Ok(built) => needs = Needs::of_plan(&built.plan, &Places::of(desired), &session.environment),
             Err(error) => {
                 needs = session.reading_needs(desired).await.map_err(|error| failed(&error))?;

@@ -58,7 +58,11 @@ fn show_run(global: &GlobalArgs, id: &str, format: PlanFormat, output: &Output) 
     })
 }
 
-async fn record(session: &mut Session, id: &str, output: &Output) -> Result<RunRecord, Outcome> {
+/// Finds a run by the beginning of its id; what is wrong is printed.
+///
+/// # Errors
+/// The outcome when there is no such run, or more than one.
+pub async fn record(session: &mut Session, id: &str, output: &Output) -> Result<RunRecord, Outcome> {
     let store = &mut session.postgres;
     let there = schema_version(store).await.map_err(|error| store_failed(output, &error))?;
     if there.is_none() {

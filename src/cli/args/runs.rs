@@ -1,0 +1,63 @@
+//! Arguments of the commands that try a plan out and that go back from a run.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+use super::{DataFormat, PartialArgs, PlanFormat};
+
+/// Run a plan for real up to the decision, and go back
+///
+/// Stages the points and runs the whole transaction, with every statement, call and check, then rolls back and compares
+/// digests of every touched table and collection. Rows are locked meanwhile. Exits with 5 when the plan is refused, and
+/// with 9 when something is not as it was.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:
+  enact rehearse plan.json
+  enact rehearse --refuse-at 40
+  enact rehearse --refuse-each --format json")]
+pub struct RehearseArgs {
+    /// A saved plan; without it, plans first
+    #[arg(value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Also run it with a refusal at the Nth unit that it moves
+    #[arg(long, value_name = "N", conflicts_with = "refuse_each")]
+    pub refuse_at: Option<u64>,
+    /// Also run it with a refusal at each unit that it moves, one after the other
+    #[arg(long)]
+    pub refuse_each: bool,
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t = DataFormat::Text)]
+    pub format: DataFormat,
+    /// What it is narrowed to.
+    #[command(flatten)]
+    pub partial: PartialArgs,
+}
+
+/// Plan the way back from an applied run
+///
+/// Reads only, and makes a plan like any other: review it, then apply it. Rows get the values that they had, points come
+/// back from what the run kept, units move back where the binding has a transition for it. What cannot go back is listed.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:
+  enact history
+  enact revert 01a204bc-79b8 --out back.json
+  enact apply back.json
+  enact revert 01a204bc-79b8 --to retired --reviewer council --out back.json")]
+pub struct RevertArgs {
+    /// The run, or the beginning of its id
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Save the plan to this file
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The state to which units go forward that have no way back
+    #[arg(long, value_name = "STATE", requires = "reviewer")]
+    pub to: Option<String>,
+    /// Who decided that they go forward
+    #[arg(long, value_name = "NAME", requires = "to")]
+    pub reviewer: Option<String>,
+    /// How the plan is written to stdout
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub format: PlanFormat,
+}

@@ -1,0 +1,123 @@
+//! `enact revert RUN`: a plan that goes back from an applied run.
+
+use std::collections::BTreeSet;
+
+use super::plan::save;
+use super::show::{record, written};
+use crate::apply::{RunRecord, read_left_behind, upgrade};
+use crate::cli::args::{GlobalArgs, RevertArgs};
+use crate::cli::session::{Back, Session, block_on, configure, store_failed};
+use crate::cli::{Outcome, Output};
+use crate::diff::ChangeDetail;
+use crate::model::{Diagnostics, TableName};
+use crate::observe::{read_catalog, read_ledger, read_vectors};
+use crate::plan::{AppliedRun, Forward, SavedPlan, desired_before};
+use crate::spec::Sources;
+use crate::store::{Relational, StoreError, TxMode, VectorStore};
+
+/// Plans the way back and shows it.
+pub fn run(global: &GlobalArgs, args: &RevertArgs, output: &Output) -> Outcome {
+    match make(global, args, output) {
+        Ok(plan) => finish(&plan, args, output),
+        Err(outcome) => outcome,
+    }
+}
+
+fn make(global: &GlobalArgs, args: &RevertArgs, output: &Output) -> Result<SavedPlan, Outcome> {
+    let configured = configure(global, output)?;
+    block_on(async {
+        let mut session = Session::open(configured, global, output).await?;
+        let plan = plan_back(&mut session, args, output).await;
+        session.close(output).await;
+        plan
+    })
+}
+
+async fn plan_back(session: &mut Session, args: &RevertArgs, output: &Output) -> Result<SavedPlan, Outcome> {
+    upgrade(&mut session.postgres).await.map_err(|error| store_failed(output, &error))?;
+    let found = record(session, &args.run, output).await?;
+    let plan = applied(&found, output)?;
+    let forward = args.to.as_ref().zip(args.reviewer.as_ref());
+    let forward = forward.map(|(to, reviewer)| Forward { to: to.clone(), reviewer: reviewer.clone() });
+    let seen = look(session, &found.run.run, plan).await.map_err(|error| store_failed(output, &error))?;
+    let applied = AppliedRun {
+        run: &found.run.run,
+        plan,
+        managed_before: &seen.left.managed_before,
+        last_writer: &seen.left.last_writer,
+        images: &seen.left.images,
+    };
+    let way = desired_before(&applied, &seen.tables, forward.as_ref()).map_err(|diagnostic| {
+        output.diagnostics(&Diagnostics::from(diagnostic), &Sources::default());
+        Outcome::InvalidInput
+    })?;
+    let Seen { points, ledger, collections, .. } = &seen;
+    let back = Back { applied: &applied, way: &way, points, ledger: ledger.as_ref(), collections };
+    session.plan_back(&way.desired, &back, output).await.map(|built| built.plan)
+}
+
+/// The plan of a run that was applied.
+fn applied<'r>(found: &'r RunRecord, output: &Output) -> Result<&'r SavedPlan, Outcome> {
+    let run = &found.run.run;
+    if found.run.outcome.as_deref() != Some("applied") {
+        let outcome = found.run.outcome.as_deref().unwrap_or("unfinished");
+        output
+            .error(&format!("run {run} is {outcome}, and only an applied run can be reverted"), Some("enact history"));
+        return Err(Outcome::InvalidInput);
+    }
+    found.plan.as_ref().map_err(|error| {
+        output.error(&format!("the plan of run {run}: {error}"), None);
+        Outcome::InvalidInput
+    })
+}
+
+/// What is read before the way back can be planned.
+struct Seen {
+    left: crate::apply::LeftBehind,
+    tables: std::collections::BTreeMap<TableName, crate::model::TableFacts>,
+    points: crate::observe::ReadPoints,
+    ledger: Option<std::collections::BTreeMap<String, crate::model::LedgerRow>>,
+    collections: BTreeSet<String>,
+}
+
+async fn look(session: &mut Session, run: &str, plan: &SavedPlan) -> Result<Seen, StoreError> {
+    let written = plan.changes.iter().filter_map(|change| match &change.detail {
+        ChangeDetail::Row { table, .. } => Some(table.clone()),
+        _ => None,
+    });
+    let tables = written.collect();
+    let sets: Vec<&str> = plan
+        .changes
+        .iter()
+        .filter_map(|change| match &change.detail {
+            ChangeDetail::VectorSet(set) => Some(set.set.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut tx = session.postgres.begin(TxMode::Snapshot).await?;
+    let left = read_left_behind(tx.as_mut(), run).await?;
+    let (tables, _) = read_catalog(tx.as_mut(), &tables, &BTreeSet::new()).await?;
+    let ledger = match &session.binding.ledger {
+        Some(ledger) => Some(read_ledger(tx.as_mut(), ledger).await?),
+        None => None,
+    };
+    tx.rollback().await?;
+    let points = read_vectors(&session.qdrant, sets.into_iter()).await?;
+    let collections = session.qdrant.collections().await?.into_iter().collect();
+    Ok(Seen { left, tables, points, ledger, collections })
+}
+
+fn finish(plan: &SavedPlan, args: &RevertArgs, output: &Output) -> Outcome {
+    if let Some(path) = &args.out
+        && let Err(error) = save(plan, path)
+    {
+        output.error(&format!("\"{}\" cannot be written: {error}", path.display()), None);
+        return Outcome::Error;
+    }
+    output.result(&written(plan, args.format, output));
+    match &args.out {
+        Some(path) => output.note(&format!("Saved to {0}. Next: enact apply {0}", path.display())),
+        None => output.note("Next: the same with --out FILE, then enact apply FILE"),
+    }
+    Outcome::Success
+}

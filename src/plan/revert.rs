@@ -1,0 +1,319 @@
+//! The way back from an applied run. Pure.
+//!
+//! A revert is an ordinary plan: rows get the values that they had, units move back where the binding has a transition for it,
+//! and points come back from what the run kept of them. What cannot go back is a finding of the plan:
+//!
+//! - governance rows that a promotion wrote stay: they record what was decided;
+//! - units whose binding has no way back stay, unless the caller names a state that they go forward to instead;
+//! - a set that a later run changed, or whose old collection is gone, stays.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::saved::SavedPlan;
+use crate::diff::{
+    Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, Finding, GoBack, LedgerWrite, Ownership, Reason,
+    RowChange, UnitPoints, VectorChange, codes,
+};
+use crate::model::{
+    Address, Condition, Desired, Diagnostic, Digest, IdChoice, LiveRow, Managed, Observed, Place, PointId, Promotion,
+    Review, RowKey, RowResource, RowState, Selection, Spot, TableFacts, TableName, UnitsRef,
+};
+
+/// The run that is to be reverted, with what it left behind.
+pub struct AppliedRun<'a> {
+    /// Its id.
+    pub run: &'a str,
+    /// Its plan.
+    pub plan: &'a SavedPlan,
+    /// What Enact owned before it, of what it changed; absent where it owned nothing.
+    pub managed_before: &'a BTreeMap<Address, Managed>,
+    /// The run that last wrote about each resource.
+    pub last_writer: &'a BTreeMap<Address, String>,
+    /// Points that it took away in place, by collection.
+    pub images: &'a BTreeMap<String, BTreeSet<PointId>>,
+}
+
+/// How units go forward that cannot go back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    /// The state.
+    pub to: String,
+    /// Who decided it.
+    pub reviewer: String,
+}
+
+/// Rows and moves that go back.
+#[derive(Debug, Default)]
+pub struct WayBack {
+    /// What should be there again.
+    pub desired: Desired,
+    /// What cannot go back.
+    pub findings: Vec<Finding>,
+    /// Records of promotions whose units all go back, which are forgotten.
+    pub forget: Vec<Change>,
+}
+
+/// The rows and moves that undo a run, and what stays. `tables` are the catalog's facts of the tables it wrote.
+///
+/// # Errors
+/// A value of the old row that cannot be read back.
+pub fn desired_before(
+    applied: &AppliedRun<'_>,
+    tables: &BTreeMap<TableName, TableFacts>,
+    forward: Option<&Forward>,
+) -> Result<WayBack, Diagnostic> {
+    let file = format!("revert of run {}", applied.run);
+    let place = Place { file: file.into(), line: 1, column: 1, start: 0, end: 0 };
+    let mut way = WayBack::default();
+    let keys: BTreeMap<(&TableName, &RowKey), &Vec<String>> =
+        applied.plan.baseline.rows.iter().map(|row| ((&row.table, &row.key), &row.key_columns)).collect();
+    let mut records = 0u64;
+    for change in &applied.plan.changes {
+        let ChangeDetail::Row { table, key, kind, change: row } = &change.detail else { continue };
+        if kind.is_some() {
+            records += 1;
+            continue;
+        }
+        let Some(columns) = keys.get(&(table, key)) else { continue };
+        let facts = tables.get(table);
+        let spot = |value: Value| Spot { value, place: place.clone() };
+        let values = |row: &BTreeMap<String, Option<String>>| -> Result<BTreeMap<String, Spot<Value>>, Diagnostic> {
+            row.iter().map(|(name, text)| Ok((name.clone(), spot(value(facts, name, text.as_deref())?)))).collect()
+        };
+        let state = match row {
+            RowChange::Create { .. } => RowState::Absent,
+            RowChange::Update { fields, .. } => RowState::Present(values(
+                &fields.iter().map(|(name, field)| (name.clone(), field.before.clone())).collect(),
+            )?),
+            RowChange::Delete { before: LiveRow(before) } => {
+                let rest = before.iter().filter(|(name, _)| !columns.contains(name) && writable(facts, name));
+                RowState::Present(values(&rest.map(|(name, text)| (name.clone(), text.clone())).collect())?)
+            }
+        };
+        let key = columns.iter().zip(&key.0).map(|(name, text)| (name.clone(), spot(Value::from(text.as_str()))));
+        way.desired.rows.push(RowResource {
+            table: Spot { value: table.clone(), place: place.clone() },
+            key: key.collect(),
+            state,
+            place: place.clone(),
+        });
+    }
+    if records > 0 {
+        way.findings.push(stays(None, format!("{records} governance rows stay: they record what was decided")));
+    }
+    moves_back(applied, forward, &place, &mut way);
+    Ok(way)
+}
+
+fn writable(facts: Option<&TableFacts>, column: &str) -> bool {
+    facts.and_then(|facts| facts.columns.get(column)).is_some_and(|column| !column.generated)
+}
+
+/// A value as the database spelled it, as a plan file would say it.
+fn value(facts: Option<&TableFacts>, column: &str, text: Option<&str>) -> Result<Value, Diagnostic> {
+    let Some(text) = text else { return Ok(Value::Null) };
+    let type_name = facts.and_then(|facts| facts.columns.get(column)).map_or("text", |c| c.type_name.as_str());
+    if !matches!(type_name, "json" | "jsonb" | "pg_catalog.json" | "pg_catalog.jsonb") {
+        return Ok(Value::from(text));
+    }
+    serde_json::from_str(text)
+        .map_err(|error| Diagnostic::error(codes::BAD_VALUE, format!("\"{column}\" held no JSON: {error}")))
+}
+
+fn moves_back(applied: &AppliedRun<'_>, forward: Option<&Forward>, place: &Place, way: &mut WayBack) {
+    let mut moved: BTreeMap<(&str, &str, &str), Vec<String>> = BTreeMap::new();
+    for change in &applied.plan.changes {
+        if let ChangeDetail::Lifecycle { unit, to, promotion } = &change.detail {
+            moved.entry((promotion, &unit.lifecycle, to)).or_default().push(unit.id.clone());
+        }
+    }
+    let transitions = &applied.plan.pins.binding.lifecycle.transitions;
+    for ((promotion, from, to), ids) in moved {
+        let legal = |target: &str| transitions.iter().any(|t| t.from == to && t.to == target);
+        let target = match forward {
+            _ if legal(from) => from,
+            Some(forward) if legal(&forward.to) => forward.to.as_str(),
+            Some(_) | None => {
+                let others: BTreeSet<&str> =
+                    transitions.iter().filter(|t| t.from == to).map(|t| t.to.as_str()).collect();
+                let others: Vec<&str> = others.into_iter().collect();
+                let what = format!("{} units stay {to}: there is no way back to {from}", ids.len());
+                let more = if others.is_empty() {
+                    String::new()
+                } else {
+                    format!("; with --to they go forward to {} under a decision of its own", others.join(" or "))
+                };
+                way.findings.push(stays(Some(Address::promotion(promotion)), what + &more));
+                continue;
+            }
+        };
+        if target != from {
+            let what = format!("{} units go forward to {target}: there is no way back to {from}", ids.len());
+            way.findings.push(stays(Some(Address::promotion(promotion)), what));
+        } else if applied.last_writer.get(&Address::promotion(promotion)).is_some_and(|run| run == applied.run) {
+            way.forget.push(Change {
+                address: Address::promotion(promotion),
+                declared_at: None,
+                reasons: vec![Reason::Reverted(applied.run.to_owned())],
+                detail: ChangeDetail::Forget,
+            });
+        }
+        let name = format!("revert-{}-{promotion}", applied.run);
+        let conditions = BTreeMap::from([
+            ("id".to_owned(), Condition::In(ids)),
+            ("lifecycle".to_owned(), Condition::In(vec![to.to_owned()])),
+        ]);
+        let review = Review {
+            decision: "approve".to_owned(),
+            reviewer: forward.map_or_else(|| applied.plan.environment.actor.clone(), |f| f.reviewer.clone()),
+            rationale: format!("reverts run {}", applied.run),
+            at: None,
+            more: BTreeMap::new(),
+            place: None,
+        };
+        let units = UnitsRef::Inline(Spot { value: Selection { conditions }, place: place.clone() });
+        let to = Spot { value: target.to_owned(), place: place.clone() };
+        let ids = IdChoice::default();
+        way.desired.promotions.insert(name.clone(), Promotion { name, units, to, review, ids, place: place.clone() });
+    }
+}
+
+/// Adds what brings points back, and forgets the records of promotions whose units all go back.
+pub fn sets_before(
+    applied: &AppliedRun<'_>,
+    observed: &Observed,
+    collections: &BTreeSet<String>,
+) -> (Vec<Change>, Vec<Finding>) {
+    let (mut changes, mut findings) = (Vec::new(), Vec::new());
+    for change in &applied.plan.changes {
+        let ChangeDetail::VectorSet(set) = &change.detail else { continue };
+        match set_before(applied, change, set, observed, collections) {
+            Ok(back) => changes.extend(back),
+            Err(why) => findings.push(stays(Some(change.address.clone()), why)),
+        }
+    }
+    (changes, findings)
+}
+
+fn set_before(
+    applied: &AppliedRun<'_>,
+    change: &Change,
+    set: &VectorChange,
+    observed: &Observed,
+    collections: &BTreeSet<String>,
+) -> Result<Option<Change>, String> {
+    match applied.last_writer.get(&change.address) {
+        Some(writer) if writer == applied.run => {}
+        Some(writer) => return Err(format!("points stay: run {writer} changed the set since; revert that one first")),
+        None => return Err("points stay: Enact no longer manages the set".to_owned()),
+    }
+    let Some((live, _)) = crate::diff::live_collection(&set.set, observed) else {
+        return Err("points stay: the collection is gone".to_owned());
+    };
+    let collection = match &set.collection {
+        CollectionChange::Replace { live: old, .. } if collections.contains(old) => {
+            CollectionChange::Return { live: live.clone(), to: old.clone() }
+        }
+        CollectionChange::Replace { live: old, .. } => {
+            return Err(format!("points stay: the collection \"{old}\", which held the points before, is gone"));
+        }
+        CollectionChange::Return { .. } => return Err("points stay: the run was a revert itself".to_owned()),
+        CollectionChange::New | CollectionChange::InPlace { .. } => {
+            let why = format!("run {} is reverted", applied.run);
+            CollectionChange::InPlace { live: live.clone(), why }
+        }
+    };
+    let in_place = matches!(collection, CollectionChange::InPlace { .. });
+    let empty = BTreeSet::new();
+    let sources = Sources {
+        applied,
+        images: applied.images.get(&live).unwrap_or(&empty),
+        live: observed.points.get(&set.set).unwrap_or(&empty),
+        in_place,
+    };
+    let units = set.units.iter().map(|unit| sources.unit(set, unit)).collect::<Result<Vec<_>, _>>()?;
+    let touched: u64 = units.iter().map(|unit| unit.delete.len() as u64).sum();
+    let kept = sources.live.len() as u64 - touched.min(sources.live.len() as u64);
+    let back = applied.managed_before.get(&change.address).cloned();
+    let detail = VectorChange {
+        set: set.set.clone(),
+        recipe: set.recipe.clone(),
+        collection,
+        ledger: ledger_before(set, &units),
+        units,
+        kept,
+        foreign: 0,
+        tokens: 0,
+        skipped_empty: Vec::new(),
+        back: Some(GoBack { run: applied.run.to_owned(), record: back }),
+    };
+    Ok(Some(Change {
+        address: change.address.clone(),
+        declared_at: None,
+        reasons: vec![Reason::Reverted(applied.run.to_owned())],
+        detail: ChangeDetail::VectorSet(Box::new(detail)),
+    }))
+}
+
+struct Sources<'a> {
+    applied: &'a AppliedRun<'a>,
+    images: &'a BTreeSet<PointId>,
+    live: &'a BTreeSet<PointId>,
+    in_place: bool,
+}
+
+impl Sources<'_> {
+    fn unit(&self, set: &VectorChange, unit: &UnitPoints) -> Result<UnitPoints, String> {
+        let address = Address::vector_unit(&set.set, &unit.unit);
+        let before = self.applied.managed_before.get(&address);
+        let owned: Option<Ownership> =
+            before.and_then(|managed| serde_json::from_value(managed.attributes.clone()).ok());
+        let mut chunks = Vec::new();
+        for (ordinal, chunk) in (0u32..).zip(owned.iter().flat_map(|owned| &owned.chunks)) {
+            let overwritten = unit.chunks.iter().any(|c| c.id == chunk.id && c.source != ChunkSource::Kept);
+            let source = match self.live.contains(&chunk.id) && !overwritten {
+                true => ChunkSource::Kept,
+                false if !self.in_place => ChunkSource::Kept,
+                false if self.images.contains(&chunk.id) => ChunkSource::Image { run: self.applied.run.to_owned() },
+                false => {
+                    return Err(format!("points stay: nothing was kept of point {} of \"{}\"", chunk.id, unit.address));
+                }
+            };
+            let (id, text, sha256) = (chunk.id.clone(), chunk.text.clone(), chunk.sha256.clone());
+            chunks.push(ChunkPlan { ordinal, id, text, sha256, source });
+        }
+        let stays: BTreeSet<&PointId> = chunks.iter().map(|chunk| &chunk.id).collect();
+        let brought = unit.chunks.iter().filter(|chunk| chunk.source != ChunkSource::Kept).map(|chunk| &chunk.id);
+        let delete = brought.filter(|id| !stays.contains(id) && self.live.contains(*id)).cloned().collect();
+        Ok(UnitPoints {
+            unit: unit.unit.clone(),
+            address: unit.address.clone(),
+            title: unit.title.clone(),
+            input: before.map(|managed| Digest::clone(&managed.digest)),
+            reason: Reason::Reverted(self.applied.run.to_owned()),
+            chunks,
+            delete,
+        })
+    }
+}
+
+/// The ledger rows that the run recorded, as they were.
+fn ledger_before(set: &VectorChange, units: &[UnitPoints]) -> Vec<LedgerWrite> {
+    let before: BTreeMap<(&str, u32), &ChunkPlan> = units
+        .iter()
+        .flat_map(|unit| unit.chunks.iter().map(|chunk| ((unit.unit.as_str(), chunk.ordinal), chunk)))
+        .collect();
+    let one = |write: &LedgerWrite| match before.get(&(write.unit.as_str(), write.ordinal)) {
+        Some(chunk) => {
+            LedgerWrite { id: chunk.id.clone(), sha256: chunk.sha256.clone(), exists: true, ..write.clone() }
+        }
+        None => LedgerWrite { exists: false, ..write.clone() },
+    };
+    set.ledger.iter().map(one).collect()
+}
+
+fn stays(address: Option<Address>, message: String) -> Finding {
+    Finding { code: codes::STAYS.id.to_owned(), address, message }
+}
