@@ -246,13 +246,14 @@ pub fn set(name: &str, collection: CollectionChange, units: Vec<UnitPoints>) -> 
         foreign: 0,
         ledger: Vec::new(),
         skipped_empty: Vec::new(),
+        back: None,
     }
 }
 
 fn chunk_tokens(chunk: &ChunkPlan) -> u64 {
     match chunk.source {
         ChunkSource::Embed { tokens } => tokens,
-        ChunkSource::Kept | ChunkSource::Copy { .. } => 0,
+        ChunkSource::Kept | ChunkSource::Copy { .. } | ChunkSource::Image { .. } => 0,
     }
 }
 
