@@ -206,6 +206,7 @@ fn what_a_plan_refers_to_and_is_not_there_stops_it_with_its_place() {
     let broken = PLAN
         .replace("address_prefix: D38-", "adress: x")
         .replace("payload: [unit_id,", "payload: [unit_ix,")
+        .replace("payload_indexes: { unit_id:", "payload_indexes: { unit_ix:")
         .replace("embedder: default", "embedder: defualt");
     project.write("plans/cycle.yaml", &broken);
     let (_, stderr) = project.exits(&["plan"], 3);

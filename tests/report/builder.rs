@@ -250,6 +250,7 @@ pub fn set(name: &str, collection: CollectionChange, units: Vec<UnitPoints>) -> 
         foreign: 0,
         ledger: Vec::new(),
         skipped_empty: Vec::new(),
+        back: None,
     }
 }
 

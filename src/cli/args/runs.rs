@@ -40,9 +40,8 @@ pub struct RehearseArgs {
 /// back from what the run kept, units move back where the binding has a transition for it. What cannot go back is listed.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = "Examples:
-  enact history
-  enact revert 01a204bc-79b8 --out back.json
-  enact apply back.json
+  enact revert 01a204bc-79b8
+  enact revert 01a204bc-79b8 --out back.json  then: enact apply back.json
   enact revert 01a204bc-79b8 --to retired --reviewer council --out back.json")]
 pub struct RevertArgs {
     /// The run, or the beginning of its id

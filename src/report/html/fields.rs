@@ -65,7 +65,7 @@ mod tests {
     fn a_value_a_json_path_and_a_text_are_all_pieces() {
         assert_eq!(shown("draft", "1.5"), [["-\"draft\"", "+1.5"]]);
         let json = shown(r#"{"a": [1], "b": 2}"#, r#"{"a": [1, 3]}"#);
-        assert_eq!(json, [["..a[1]", "+3"], ["..b", "-2"]]);
+        assert_eq!(json, [vec!["..a[1]", "+3"], vec!["..b", "-2"], vec!["=(1 field as before)"]]);
         let [old, new] =
             ["five", "three"].map(|n| format!("the owner shall sign the register within {n} working days\nend"));
         assert_eq!(

@@ -7,6 +7,7 @@ use crate::diff::Finding;
 use crate::plan::{Phase, SavedPlan, Step};
 use crate::report::action::Action;
 use crate::report::body::{Detail, Item, Section, sections, tally_text};
+use crate::report::body_drift;
 use crate::report::escape::markup;
 use crate::report::line::Line;
 use crate::report::verdict::verdict;
@@ -55,6 +56,7 @@ pub fn page(plan: &SavedPlan, data: &str) -> String {
     out.push_str(&header(plan));
     out.push_str("<main id=\"main\">\n");
     out.push_str(&findings(&plan.findings));
+    out.push_str(&drift(plan));
     out.push_str(&tabs(plan));
     out.push_str(&changes(plan));
     out.push_str(&steps(&plan.steps));
@@ -117,6 +119,21 @@ fn findings(findings: &[Finding]) -> String {
         "<section class=\"findings\" aria-labelledby=\"findings-title\"><h2 id=\"findings-title\">Findings \
          <span class=\"count\">{}</span></h2>\n<ul>\n{items}</ul></section>\n",
         words::number(findings.len() as u64)
+    )
+}
+
+/// What changed outside Enact, apart from what the plan files ask for.
+fn drift(plan: &SavedPlan) -> String {
+    if plan.drift.is_empty() {
+        return String::new();
+    }
+    let item = |line: &Line| format!("<li><p>{}</p></li>\n", markup(&line.safe_text()));
+    let items: String = body_drift::lines(&plan.drift, 0).iter().map(item).collect();
+    format!(
+        "<section class=\"findings\" aria-labelledby=\"drift-title\"><h2 id=\"drift-title\">{} \
+         <span class=\"count\">{}</span></h2>\n<ul>\n{items}</ul></section>\n",
+        body_drift::TITLE,
+        words::number(plan.drift.len() as u64)
     )
 }
 
