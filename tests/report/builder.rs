@@ -250,7 +250,6 @@ pub fn set(name: &str, collection: CollectionChange, units: Vec<UnitPoints>) -> 
         foreign: 0,
         ledger: Vec::new(),
         skipped_empty: Vec::new(),
-        back: None,
     }
 }
 
