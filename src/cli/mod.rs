@@ -45,6 +45,7 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Init(InitArgs {}) => commands::init::run(&args.global, output),
         Command::Plan(plan) => commands::plan::run(&args.global, plan, output),
         Command::Apply(apply) => commands::apply::run(&args.global, apply, output),
+        Command::Import(import) => commands::import::run(&args.global, import, output),
         Command::Resume(ResumeArgs {}) => commands::resume::run(&args.global, output),
         #[cfg(feature = "embedded")]
         Command::Demo(demo) => commands::demo::run(&args.global, demo, output),

@@ -2,7 +2,7 @@
 //!
 //! Everything that goes wrong is printed here, once, in users' words; callers pass the [`Outcome`] on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use secrecy::SecretString;
 
 use super::args::GlobalArgs;
 use super::{Outcome, Output};
-use crate::diff::compare;
+use crate::diff::{AdoptInput, adopt, compare, live_collection};
 use crate::embed::{BatchLimits, Embedder, Makers, OpenAiConfig, OpenAiEmbedder, StaticEmbedder};
 use crate::model::{
-    Binding, Desired, Diagnostic, Diagnostics, EmbedderConfig, Environment, Identities, SecretSource, Severity, Stores,
-    Tls, VectorSpec,
+    Address, Binding, Desired, Diagnostic, Diagnostics, EmbedderConfig, Environment, Identities, Observed, PointId,
+    PointSaid, SecretSource, Severity, Stores, Tls, VectorSpec,
 };
-use crate::observe::{ObserveError, Request, observe};
+use crate::observe::{ObserveError, Request, observe, read_said};
 use crate::plan::{BuildInput, Built, build};
 use crate::spec::{EnvFile, Sources, load_binding, load_config, load_plans, secret};
 use crate::store::postgres::{ConnectOptions, Postgres};
@@ -91,8 +91,9 @@ pub fn configure(global: &GlobalArgs, output: &Output) -> Result<Configured, Out
 /// What is wrong with them has been printed.
 pub fn load_desired(global: &GlobalArgs, output: &Output) -> Result<(Desired, Sources), Outcome> {
     match load_plans(&global.plan_paths()) {
-        Ok((desired, warnings, sources)) => {
+        Ok((mut desired, warnings, sources)) => {
             output.diagnostics(&warnings, &sources);
+            desired.partial = !global.file.is_empty();
             Ok((desired, sources))
         }
         Err((found, sources)) => {
@@ -160,10 +161,40 @@ impl Session {
     /// # Errors
     /// What is wrong has been printed.
     pub async fn plan(&mut self, desired: &Desired, sources: &Sources, output: &Output) -> Result<Built, Outcome> {
-        self.try_plan(desired).await.map_err(|error| observe_failed(output, &error, sources))
+        self.try_plan(desired, &Planning::Compare).await.map_err(|error| observe_failed(output, &error, sources))
     }
 
-    async fn try_plan(&mut self, desired: &Desired) -> Result<Built, ObserveError> {
+    /// Observes both stores and plans to adopt what lives already: these resources, or all that are declared.
+    ///
+    /// # Errors
+    /// What is wrong has been printed.
+    pub async fn plan_import(
+        &mut self,
+        mut desired: Desired,
+        only: BTreeSet<Address>,
+        sources: &Sources,
+        output: &Output,
+    ) -> Result<Built, Outcome> {
+        desired.promotions.values_mut().for_each(|promotion| promotion.adopt = true);
+        let planned = self.try_plan(&desired, &Planning::Adopt(only)).await;
+        planned.map_err(|error| observe_failed(output, &error, sources))
+    }
+
+    async fn said(
+        &self,
+        desired: &Desired,
+        observed: &Observed,
+    ) -> Result<BTreeMap<String, BTreeMap<PointId, PointSaid>>, ObserveError> {
+        let mut out = BTreeMap::new();
+        for set in desired.vector_sets.values().filter(|set| set.ids.keyed()) {
+            if let Some((collection, _)) = live_collection(&set.name, observed) {
+                out.insert(set.name.clone(), read_said(&self.qdrant, &collection).await?);
+            }
+        }
+        Ok(out)
+    }
+
+    async fn try_plan(&mut self, desired: &Desired, planning: &Planning) -> Result<Built, ObserveError> {
         let identities = identities(desired, &self.makers)?;
         let tokens = self.makers.embedders.values().next().cloned();
         let count_tokens =
@@ -179,7 +210,14 @@ impl Session {
         let seen = observe(tx.as_mut(), &self.qdrant, &request).await?;
         tx.rollback().await?;
         let (resolved, observed, recipes) = (&seen.resolved, &seen.observed, &seen.recipes);
-        let comparison = compare(desired, &self.binding, &self.environment, resolved, observed, recipes)?;
+        let (binding, environment) = (&self.binding, &self.environment);
+        let comparison = match planning {
+            Planning::Compare => compare(desired, binding, environment, resolved, observed, recipes)?,
+            Planning::Adopt(only) => {
+                let said = &self.said(desired, observed).await?;
+                adopt(&AdoptInput { desired, binding, environment, resolved, observed, recipes, said, only })?
+            }
+        };
         let input = BuildInput {
             desired,
             binding: &self.binding,
@@ -192,6 +230,14 @@ impl Session {
         };
         Ok(build(&input)?)
     }
+}
+
+/// What a plan is for.
+enum Planning {
+    /// To make the plan files true.
+    Compare,
+    /// To write down what lives already.
+    Adopt(BTreeSet<Address>),
 }
 
 /// Where to connect.

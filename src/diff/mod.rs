@@ -8,6 +8,7 @@
 //! Selections are evaluated against the state that the plan will produce: `resolve` first finds what promotions will move,
 //! and a vector set then sees each unit in the state it will have.
 
+mod adopt;
 mod change;
 pub mod codes;
 mod compare;
@@ -15,6 +16,7 @@ mod expand;
 mod functions;
 mod ids;
 mod ledger;
+mod recipe;
 mod resolve;
 mod rollout;
 mod rows;
@@ -22,6 +24,7 @@ mod scope;
 mod shape;
 mod vectors;
 
+pub use adopt::{AdoptInput, adopt};
 pub use change::{
     Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, FieldChange, Finding, LedgerWrite, Reason,
     RowChange, UnitPoints, VectorChange,
@@ -30,11 +33,11 @@ pub use compare::{Comparison, compare};
 pub use functions::check_functions;
 pub use ids::{derive_id, set_hash};
 pub use ledger::ledger_key;
+pub use recipe::{Asked, ChunkView, Recipe, payload, recipe};
 pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, ResolvedRow, RowValue, resolve};
 pub use rollout::{IN_PLACE_PERCENT, IN_PLACE_POINTS};
 pub use rows::{check_rows, reference_targets};
 pub use scope::{APPLY_TIME, unit_value};
 pub use vectors::{
-    ChunkView, GENERATION_KEY, OwnedChunk, Ownership, Recipe, SetRecord, live_collection, payload, recipe,
-    units_needing_text, with_state,
+    GENERATION_KEY, OwnedChunk, Ownership, SetRecord, live_collection, units_needing_text, with_state,
 };

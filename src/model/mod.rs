@@ -40,6 +40,7 @@ pub use observed::{
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{
-    ChunkFacts, CollectionFacts, EmbedderIdentity, Identities, IndexFacts, PointId, PointIdentity, VectorParams,
+    ChunkFacts, CollectionFacts, EmbedderIdentity, Identities, IndexFacts, PointId, PointIdentity, PointIds, PointSaid,
+    VectorParams,
 };
 pub use selection::{Condition, Selection, UnitsRef};

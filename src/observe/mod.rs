@@ -24,4 +24,4 @@ pub use rows::{live_rows, read_references};
 pub use snapshot::{Observation, Request, observe};
 pub use texts::{UnitTexts, cut as cut_unit, read_bodies};
 pub use units::{UnitFilter, read_units};
-pub use vectors::{ReadPoints, read_all_ids, read_ledger, read_vectors};
+pub use vectors::{ReadPoints, read_all_ids, read_digests, read_ledger, read_said, read_vectors, standing};

@@ -6,7 +6,7 @@ use super::build::Builder;
 use super::calls::{empty_calls, fill_cells, ledger_names};
 use super::sets::points_text;
 use super::step::{GateWork, ManagedWrite, Phase, RUN_MARKER, Work};
-use crate::diff::{Change, ChangeDetail, OwnedChunk, Ownership, SetRecord, VectorChange, codes, unit_value};
+use crate::diff::{Change, ChangeDetail, CollectionChange, OwnedChunk, Ownership, SetRecord, VectorChange, codes, unit_value};
 use crate::model::{Address, Diagnostic, Gate, digest_of};
 
 impl Builder<'_> {
@@ -121,7 +121,9 @@ impl Builder<'_> {
         forget: &mut Vec<Address>,
     ) {
         let Some(recipe) = self.input.recipes.get(&set.set) else { return };
-        let record = SetRecord { embedders: recipe.embedders.clone(), generation: RUN_MARKER.to_owned() };
+        let adopted = matches!(set.collection, CollectionChange::Adopt { .. });
+        let record =
+            SetRecord { embedders: recipe.embedders.clone(), generation: RUN_MARKER.to_owned(), adopted };
         write.push(ManagedWrite {
             address: change.address.clone(),
             digest: recipe.whole.clone(),
@@ -140,6 +142,8 @@ impl Builder<'_> {
                     id: chunk.id.clone(),
                     text: chunk.text.clone(),
                     sha256: chunk.sha256.clone(),
+                    digest: chunk.digest.clone(),
+                    adopted,
                 })
                 .collect();
             let owned = Ownership { address: unit.address.clone(), chunks };

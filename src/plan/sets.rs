@@ -18,8 +18,15 @@ impl<'a> Builder<'a> {
             .collect()
     }
 
+    /// Changes that write into the vector store.
+    fn written(&self) -> Vec<(&'a Change, &'a VectorChange)> {
+        let mut changes = self.vector_changes();
+        changes.retain(|(_, vector)| !matches!(vector.collection, CollectionChange::Adopt { .. }));
+        changes
+    }
+
     pub(super) fn stage(&mut self) {
-        for (change, vector) in self.vector_changes() {
+        for (change, vector) in self.written() {
             let Some(set) = self.input.desired.vector_sets.get(&vector.set) else { continue };
             let Some(recipe) = self.input.recipes.get(&vector.set) else { continue };
             let makers = set
@@ -36,7 +43,9 @@ impl<'a> Builder<'a> {
             let in_place = in_place(vector);
             let live = match &vector.collection {
                 CollectionChange::New => None,
-                CollectionChange::Replace { live, .. } | CollectionChange::InPlace { live, .. } => Some(live.clone()),
+                CollectionChange::Replace { live, .. }
+                | CollectionChange::InPlace { live, .. }
+                | CollectionChange::Adopt { live } => Some(live.clone()),
             };
             let ledger = self.input.binding.ledger.as_ref().filter(|ledger| ledger.sets.contains(&vector.set));
             let work = VectorWork {
@@ -80,7 +89,7 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn settle_and_sweep(&mut self) {
-        for (change, vector) in self.vector_changes() {
+        for (change, vector) in self.written() {
             let (title, work) = match in_place(vector) {
                 Some(live) => (format!("stamp {live}"), self.finish(vector, live)),
                 None => {
@@ -118,7 +127,7 @@ impl<'a> Builder<'a> {
 fn in_place(vector: &VectorChange) -> Option<&str> {
     match &vector.collection {
         CollectionChange::InPlace { live, .. } => Some(live),
-        CollectionChange::New | CollectionChange::Replace { .. } => None,
+        CollectionChange::New | CollectionChange::Replace { .. } | CollectionChange::Adopt { .. } => None,
     }
 }
 

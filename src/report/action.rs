@@ -19,11 +19,13 @@ pub enum Action {
     Refresh,
     /// It stays, and Enact no longer manages it.
     Forget,
+    /// It stays, and Enact manages it from now on.
+    Adopt,
 }
 
 impl Action {
     /// All of them, in the order of the legend.
-    pub const ALL: [Action; 7] = [
+    pub const ALL: [Action; 8] = [
         Action::Create,
         Action::Update,
         Action::Replace,
@@ -31,6 +33,7 @@ impl Action {
         Action::Promote,
         Action::Refresh,
         Action::Forget,
+        Action::Adopt,
     ];
 
     /// The symbol.
@@ -43,6 +46,7 @@ impl Action {
             Action::Promote => ">",
             Action::Refresh => "<=",
             Action::Forget => ".",
+            Action::Adopt => "=",
         }
     }
 
@@ -56,6 +60,7 @@ impl Action {
             Action::Promote => "promote",
             Action::Refresh => "refresh",
             Action::Forget => "forget",
+            Action::Adopt => "adopt",
         }
     }
 
@@ -65,7 +70,7 @@ impl Action {
             Action::Update => Role::Change,
             Action::Replace | Action::Delete => Role::Remove,
             Action::Promote | Action::Refresh => Role::Move,
-            Action::Forget => Role::Faint,
+            Action::Forget | Action::Adopt => Role::Faint,
         }
     }
 }

@@ -35,6 +35,7 @@ fn heading(plan: &SavedPlan, change: &Change, set: &VectorChange) -> Item {
         CollectionChange::New => Action::Create,
         CollectionChange::Replace { .. } => Action::Replace,
         CollectionChange::InPlace { .. } => Action::Update,
+        CollectionChange::Adopt { .. } => Action::Adopt,
     };
     let line = Line::marked(0, action).part(Role::Strong, change.address.as_str());
     let mut lines = vec![declared(line, change), why(&change.reasons, 1), rollout(&set.collection), points(set)];
@@ -60,6 +61,7 @@ fn rollout(collection: &CollectionChange) -> Line {
         CollectionChange::InPlace { live, why } => {
             line.plain(format!("in_place: points are written into {live}; why: {why}"))
         }
+        CollectionChange::Adopt { live } => line.plain(format!("none: {live} stays as it is and is written down")),
     }
 }
 
@@ -182,6 +184,9 @@ fn unit_item(unit: &UnitPoints, text: String, detail: Detail) -> Item {
 }
 
 fn action_of(unit: &UnitPoints) -> Action {
+    if unit.reason == Reason::Adopted {
+        return Action::Adopt;
+    }
     let kept = unit.chunks.iter().any(|chunk| chunk.source == ChunkSource::Kept);
     match (unit.chunks.is_empty(), unit.delete.is_empty() && !kept) {
         (true, _) => Action::Delete,

@@ -70,6 +70,7 @@ fn changed(change: &Change) -> GraphNode {
                 CollectionChange::New => Action::Create,
                 CollectionChange::Replace { .. } => Action::Replace,
                 CollectionChange::InPlace { .. } => Action::Update,
+                CollectionChange::Adopt { .. } => Action::Adopt,
             };
             (set.set.clone(), action)
         }

@@ -23,7 +23,7 @@ pub(super) fn merge(plans: Vec<PlanFile>, out: &mut Diagnostics) -> Desired {
                 None => drop(claims.insert((section, name), place)),
             }
         }
-        let Desired { files, units, promotions, rows, chunk_policies, vector_sets } = plan.desired;
+        let Desired { files, units, promotions, rows, chunk_policies, vector_sets, partial: _ } = plan.desired;
         all.files.extend(files);
         all.units.extend(units);
         all.promotions.extend(promotions);

@@ -39,7 +39,10 @@ fn attempt(global: &GlobalArgs, args: &ApplyArgs, output: &Output) -> Result<Out
             (None, None) => panic!("BUG: neither a saved plan nor plan files"),
         };
         let outcome = match plan {
-            Ok(plan) => decide(&mut session, &plan, global, args, output).await,
+            Ok(plan) => {
+                output.result(&written(&plan, PlanFormat::Text, output));
+                decide(&mut session, &plan, "Apply this plan?", global, args.auto_approve, output).await
+            }
             Err(outcome) => outcome,
         };
         session.close(output).await;
@@ -47,19 +50,20 @@ fn attempt(global: &GlobalArgs, args: &ApplyArgs, output: &Output) -> Result<Out
     })
 }
 
-async fn decide(
+/// Asks, unless that is not wanted, and applies.
+pub async fn decide(
     session: &mut Session,
     plan: &SavedPlan,
+    question: &str,
     global: &GlobalArgs,
-    args: &ApplyArgs,
+    auto_approve: bool,
     output: &Output,
 ) -> Outcome {
-    output.result(&written(plan, PlanFormat::Text, output));
     if plan.is_empty() {
         return Outcome::Success;
     }
-    if !args.auto_approve {
-        match confirm("\nApply this plan?", global.no_input) {
+    if !auto_approve {
+        match confirm(&format!("\n{question}"), global.no_input) {
             Ok(Answer::Yes) => {}
             Ok(Answer::No) => {
                 output.note("Not applied. Nothing was changed.");

@@ -5,6 +5,7 @@ pub mod completions;
 #[cfg(feature = "embedded")]
 pub mod demo;
 pub mod graph;
+pub mod import;
 pub mod init;
 #[cfg(feature = "embedded")]
 pub mod local;
