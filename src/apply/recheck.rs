@@ -188,7 +188,11 @@ pub(super) async fn recheck_vectors(vectors: &dyn VectorStore, plan: &SavedPlan)
         if let Some(digests) = &baseline.digests {
             let live = read_digests(vectors, &collection).await?;
             if digest_of(&live) != *digests {
-                moved.push(format!("the points of \"{set}\" changed: {} when planned, {} now", baseline.points, live.len()));
+                moved.push(format!(
+                    "the points of \"{set}\" changed: {} when planned, {} now",
+                    baseline.points,
+                    live.len()
+                ));
             }
             continue;
         }

@@ -78,7 +78,9 @@ impl AdoptInput<'_> {
     }
 
     fn promotion(&self, name: &str, out: &mut Comparison) {
-        let Some(promotion) = self.resolved.promotions.get(name).filter(|promotion| !promotion.recorded) else { return };
+        let Some(promotion) = self.resolved.promotions.get(name).filter(|promotion| !promotion.recorded) else {
+            return;
+        };
         let address = Address::promotion(name);
         let units = promotion.record.units.len() as u64;
         if units == 0 {
@@ -118,7 +120,9 @@ impl AdoptInput<'_> {
 
     fn set(&self, set: &VectorSet, out: &mut Comparison) -> Result<(), String> {
         let (Some(recipe), PointIds::Key { namespace, template }) = (self.recipes.get(&set.name), &set.ids) else {
-            return Err("its ids are of the scheme content, which only Enact makes; write ids: { scheme: key, … }".into());
+            return Err(
+                "its ids are of the scheme content, which only Enact makes; write ids: { scheme: key, … }".into()
+            );
         };
         let Some((live, _)) = live_collection(&set.name, self.observed) else {
             return Err(format!("there is no collection \"{}\"", set.name));
@@ -206,8 +210,13 @@ impl OfSet<'_> {
         if ids.is_empty() {
             return Ok(None);
         }
-        let cut: &[ChunkFacts] =
-            self.input.observed.chunks.get(&self.set.name).and_then(|units| units.get(&unit.id)).map_or(&[], Vec::as_slice);
+        let cut: &[ChunkFacts] = self
+            .input
+            .observed
+            .chunks
+            .get(&self.set.name)
+            .and_then(|units| units.get(&unit.id))
+            .map_or(&[], Vec::as_slice);
         let (mut chunks, mut same_text) = (Vec::new(), cut.len() == ids.len());
         for (ordinal, id) in (0u32..).zip(&ids) {
             let sha256 = self.agreed(unit, ordinal, id, ids.len())?;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::{Change, ChangeDetail, CollectionChange, Finding, Reason};
 use super::codes;
+use super::recipe::Recipe;
 use super::resolve::{Resolved, some_of};
 use super::rows::compare_rows;
-use super::recipe::Recipe;
 use super::vectors::{SetInput, compare_set};
 use crate::model::{Address, Binding, Desired, Diagnostic, Diagnostics, EmptyBody, Environment, Observed};
 

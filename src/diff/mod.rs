@@ -38,6 +38,4 @@ pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, ResolvedRow, Row
 pub use rollout::{IN_PLACE_PERCENT, IN_PLACE_POINTS};
 pub use rows::{check_rows, reference_targets};
 pub use scope::{APPLY_TIME, unit_value};
-pub use vectors::{
-    GENERATION_KEY, OwnedChunk, Ownership, SetRecord, live_collection, units_needing_text, with_state,
-};
+pub use vectors::{GENERATION_KEY, OwnedChunk, Ownership, SetRecord, live_collection, units_needing_text, with_state};

@@ -36,7 +36,12 @@ pub struct Recipe {
 ///
 /// # Errors
 /// The name of an embedder that is not there.
-pub fn recipe(set: &VectorSet, policy: &ChunkPolicy, identities: &Identities, binding: &Binding) -> Result<Recipe, String> {
+pub fn recipe(
+    set: &VectorSet,
+    policy: &ChunkPolicy,
+    identities: &Identities,
+    binding: &Binding,
+) -> Result<Recipe, String> {
     let mut vectors = BTreeMap::new();
     let mut makers = BTreeMap::new();
     for (name, spec) in &set.vectors {
@@ -79,9 +84,8 @@ pub fn recipe(set: &VectorSet, policy: &ChunkPolicy, identities: &Identities, bi
 fn unit_fields(template: &Value, out: &mut BTreeSet<String>) {
     match template {
         Value::String(text) => {
-            let names: Vec<String> = Template::parse(text)
-                .map(|template| template.names().map(str::to_owned).collect())
-                .unwrap_or_default();
+            let names: Vec<String> =
+                Template::parse(text).map(|template| template.names().map(str::to_owned).collect()).unwrap_or_default();
             out.extend(names.iter().filter_map(|name| name.strip_prefix("unit.")).map(str::to_owned));
         }
         Value::Array(items) => items.iter().for_each(|item| unit_fields(item, out)),

@@ -24,8 +24,8 @@ use super::rollout::{Facts, choose};
 use super::scope::unit_value;
 use super::shape::differences;
 use crate::model::{
-    Address, Binding, ChunkFacts, ChunkPolicy, Diagnostic, Digest, Observed, PointId, PointIdentity, PointIds, UnitFacts,
-    VectorSet, digest_of,
+    Address, Binding, ChunkFacts, ChunkPolicy, Diagnostic, Digest, Observed, PointId, PointIdentity, PointIds,
+    UnitFacts, VectorSet, digest_of,
 };
 
 /// The collection metadata key under which the run that wrote it is stamped.

@@ -210,7 +210,8 @@ fn check_names(request: &Request<'_>, observed: &Observed) -> Result<(), Diagnos
     }
     let chunk_fields = ["unit_id", "chunk_index", "chunk_count", "content_digest", "point_key", "text"];
     for payload in request.desired.vector_sets.values().flat_map(|set| &set.payload) {
-        let own = chunk_fields.contains(&payload.value.as_str()) || request.binding.payload.contains_key(&payload.value);
+        let own =
+            chunk_fields.contains(&payload.value.as_str()) || request.binding.payload.contains_key(&payload.value);
         if !own {
             field(&payload.value, &payload.place);
         }

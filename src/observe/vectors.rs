@@ -60,10 +60,7 @@ pub fn standing(payload: &Map<String, Value>) -> Digest {
 ///
 /// # Errors
 /// Those of the store.
-pub async fn read_digests(
-    store: &dyn VectorStore,
-    collection: &str,
-) -> Result<BTreeMap<PointId, Digest>, StoreError> {
+pub async fn read_digests(store: &dyn VectorStore, collection: &str) -> Result<BTreeMap<PointId, Digest>, StoreError> {
     let mut out = BTreeMap::new();
     let mut from: Option<PointId> = None;
     loop {
@@ -80,10 +77,7 @@ pub async fn read_digests(
 ///
 /// # Errors
 /// Those of the store.
-pub async fn read_said(
-    store: &dyn VectorStore,
-    collection: &str,
-) -> Result<BTreeMap<PointId, PointSaid>, StoreError> {
+pub async fn read_said(store: &dyn VectorStore, collection: &str) -> Result<BTreeMap<PointId, PointSaid>, StoreError> {
     let mut out = BTreeMap::new();
     let mut from: Option<PointId> = None;
     loop {

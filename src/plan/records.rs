@@ -6,7 +6,9 @@ use super::build::Builder;
 use super::calls::{empty_calls, fill_cells, ledger_names};
 use super::sets::points_text;
 use super::step::{GateWork, ManagedWrite, Phase, RUN_MARKER, Work};
-use crate::diff::{Change, ChangeDetail, CollectionChange, OwnedChunk, Ownership, SetRecord, VectorChange, codes, unit_value};
+use crate::diff::{
+    Change, ChangeDetail, CollectionChange, OwnedChunk, Ownership, SetRecord, VectorChange, codes, unit_value,
+};
 use crate::model::{Address, Diagnostic, Gate, digest_of};
 
 impl Builder<'_> {
@@ -122,8 +124,7 @@ impl Builder<'_> {
     ) {
         let Some(recipe) = self.input.recipes.get(&set.set) else { return };
         let adopted = matches!(set.collection, CollectionChange::Adopt { .. });
-        let record =
-            SetRecord { embedders: recipe.embedders.clone(), generation: RUN_MARKER.to_owned(), adopted };
+        let record = SetRecord { embedders: recipe.embedders.clone(), generation: RUN_MARKER.to_owned(), adopted };
         write.push(ManagedWrite {
             address: change.address.clone(),
             digest: recipe.whole.clone(),

@@ -7,14 +7,15 @@ use super::selection::units_ref;
 use super::tree::{Entry, Node};
 use super::walk::{Fields, one_of, optional, text, texts, usable_name, whole_u32};
 use crate::model::{
-    ChunkPolicy, ChunkTemplate, Diagnostic, Diagnostics, Distance, EmptyBody, PayloadIndex, PointIds, Rollout, Splitter,
-    Spot, Template, VectorSet, VectorSpec,
+    ChunkPolicy, ChunkTemplate, Diagnostic, Diagnostics, Distance, EmptyBody, PayloadIndex, PointIds, Rollout,
+    Splitter, Spot, Template, VectorSet, VectorSpec,
 };
 
 /// Keys of a chunk policy.
 pub(super) const POLICY_KEYS: &[&str] = &["splitter", "max_chars", "overlap_chars", "text", "empty_body"];
 /// Keys of a vector set.
-pub(super) const SET_KEYS: &[&str] = &["units", "chunk_policy", "vectors", "payload", "payload_indexes", "rollout", "ids"];
+pub(super) const SET_KEYS: &[&str] =
+    &["units", "chunk_policy", "vectors", "payload", "payload_indexes", "rollout", "ids"];
 /// Keys of the choice of point ids.
 pub(super) const POINT_IDS_KEYS: &[&str] = &["scheme", "namespace", "template"];
 /// Keys of a vector, dense and sparse together.

@@ -59,7 +59,8 @@ fn serve(mut stream: TcpStream, counted: &AtomicUsize) {
             .map(|(index, text)| json!({ "object": "embedding", "index": index, "embedding": vector(text.as_str().unwrap_or("")) }))
             .collect();
         let body = json!({ "object": "list", "data": data, "model": "m", "usage": { "total_tokens": 1 } }).to_string();
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
         if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).is_err() {
             return;
         }
@@ -76,7 +77,9 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Value> {
         if line.trim().is_empty() {
             break;
         }
-        if let Some((name, value)) = line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
+        if let Some((name, value)) =
+            line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        {
             let _ = name;
             length = value.trim().parse().ok()?;
         }

@@ -40,7 +40,6 @@ enum Servers {
 
 /// A project folder over running stores.
 pub struct World {
-    pub backend: Backend,
     pub embeddings: Embeddings,
     runtime: Runtime,
     servers: Option<Servers>,
@@ -75,7 +74,7 @@ impl World {
             }
         };
         let embeddings = Embeddings::start();
-        let world = World { backend, embeddings, runtime, servers: Some(servers), folder };
+        let world = World { embeddings, runtime, servers: Some(servers), folder };
         std::fs::create_dir(world.path().join("plans")).expect("plans/");
         world.write("enact.yaml", &world.config(""));
         for (_, sql) in schema::iu_core_sql() {
@@ -258,7 +257,8 @@ impl World {
         let tables = named.into_iter().map(|row| row[0].clone()).filter(|table| !others.contains(&table.as_str()));
         tables
             .map(|table| {
-                let query = format!("SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t");
+                let query =
+                    format!("SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} t");
                 let digest = self.value(&query);
                 (table, digest)
             })
@@ -305,5 +305,5 @@ fn dump(point: &Point) -> String {
             hash = (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0100_0000_01b3);
         }
     }
-    format!("{hash:016x} {}", Value::Object(point.payload.clone()))
+    format!("{hash:016x} {}", enact::model::digest_of(&point.payload).short())
 }
