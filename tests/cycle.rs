@@ -72,6 +72,34 @@ fn one_refused_unit_leaves_both_stores_as_they_were() {
 }
 
 #[test]
+fn a_rehearsal_runs_the_whole_plan_and_changes_nothing() {
+    let project = Project::with_fixture(CONFIG);
+    project.write("plans/cycle.yaml", PLAN);
+    let before = world(&project);
+    let shown = project.ok(&["rehearse", "--refuse-at", "40"]);
+    assert!(shown.starts_with("Rehearsed: the plan runs through, and was rolled back. Nothing changed: "), "{shown}");
+    assert!(shown.contains("a refusal at unit 40: unit \"D38-"), "{shown}");
+    assert!(shown.contains("table       public.iu_lifecycle_log"), "a table that only a function writes to: {shown}");
+    assert!(shown.contains("sequence "), "{shown}");
+    assert_eq!(world(&project), before);
+    assert_eq!(project.value("SELECT outcome FROM enact.run"), "rehearsed");
+    let (_, stderr) = project.exits(&["rehearse", "--refuse-at", "87"], 3);
+    assert!(stderr.contains("the plan moves 86 units, and unit 87 is none of them"), "{stderr}");
+    project.ok(&["apply", "--auto-approve"]);
+    assert_eq!(project.value(COUNTS), AFTER);
+}
+
+#[test]
+fn a_refusal_at_every_unit_in_turn_changes_nothing() {
+    let project = Project::with_fixture(CONFIG);
+    project.write("plans/cycle.yaml", PLAN);
+    let before = world(&project);
+    let shown = project.ok(&["rehearse", "--refuse-each", "--verbose"]);
+    assert_eq!(shown.matches("a refusal at unit ").count(), 86, "{shown}");
+    assert_eq!(world(&project), before);
+}
+
+#[test]
 fn a_unit_changed_after_the_plan_is_named_and_nothing_is_done() {
     let project = Project::with_fixture(CONFIG);
     project.write("plans/cycle.yaml", PLAN);

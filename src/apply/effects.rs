@@ -8,14 +8,15 @@ use super::event::{Event, Events};
 use super::in_place::InPlace;
 use super::journal::{self, Entry};
 use super::machine::{Effect, RunState};
-use super::recheck::{recheck, recheck_unlocked, recheck_vectors};
+use super::recheck::{Rechecked, recheck, recheck_unlocked, recheck_vectors};
 use super::run::Runner;
 use super::stage::Staging;
+use super::stop::Stop;
 use super::work::Steps;
 use crate::diff::{ChunkSource, GENERATION_KEY};
 use crate::model::PointId;
 use crate::plan::{Phase, SavedPlan, Step, VectorWork, Work};
-use crate::store::{Query, Sql, StoreError, TxMode, VectorStore};
+use crate::store::{Query, Sql, StoreError, Tx, TxMode, VectorStore};
 
 impl Runner<'_> {
     pub(super) async fn effect(
@@ -30,6 +31,9 @@ impl Runner<'_> {
             Effect::Transact => self.transact(plan, run).await,
             Effect::Restore => self.restore(run, state).await,
             Effect::Undo => {
+                if !state.collections.is_empty() {
+                    self.wait_out(state).await;
+                }
                 for collection in state.collections.values() {
                     self.vectors.ensure_collection_absent(collection).await?;
                 }
@@ -40,7 +44,12 @@ impl Runner<'_> {
                 self.settle(run, step_of(plan, *step), state).await
             }
             Effect::Sweep(step) => self.sweep(plan, run, step_of(plan, *step)).await,
-            Effect::Close(outcome) => journal::close_run(self.store, run, *outcome).await,
+            Effect::Close(outcome) => {
+                if !state.collections.is_empty() || !state.in_place.is_empty() {
+                    self.wait_out(state).await;
+                }
+                journal::close_run(self.store, run, *outcome).await
+            }
             Effect::Nothing(_) => Ok(()),
         }
     }
@@ -93,16 +102,8 @@ impl Runner<'_> {
     /// Everything up to the commit; the inner result is the commit's own.
     async fn transaction(&mut self, plan: &SavedPlan, run: &str) -> Result<Result<(), StoreError>, ApplyError> {
         let mut tx = self.store.begin(TxMode::ReadWrite).await?;
-        let rechecked = recheck(tx.as_mut(), plan).await?;
-        let now = tx.query(&Query::new(Sql::new("SELECT now()::text"))).await?;
-        let now = now.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned();
-        let steps = Steps { plan, run, events: self.events, stop: &self.stop, now };
-        for step in plan.steps.iter().filter(|step| is_relational(step)) {
-            self.stop.check()?;
-            steps.run_step(tx.as_mut(), step).await?;
-        }
-        tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL IMMEDIATE"))).await?;
-        recheck_unlocked(tx.as_mut(), plan, &rechecked).await?;
+        let relational = RelationalPart { plan, run, events: self.events, stop: &self.stop, refuse_at: None };
+        let rechecked = relational.run(tx.as_mut()).await?;
         recheck_vectors(self.vectors, plan).await?;
         let in_place: Vec<&Step> = plan.steps.iter().filter(|step| writes_in_place(step)).collect();
         for step in &in_place {
@@ -123,15 +124,19 @@ impl Runner<'_> {
         Ok(tx.commit().await)
     }
 
-    /// Puts points back, once no request of a dead or lost sender can take effect any more.
-    async fn restore(&mut self, run: &str, state: &RunState) -> Result<(), ApplyError> {
-        if let Some(since) = self.in_flight_since {
-            let left = Duration::from_millis(state.request_deadline_ms).saturating_sub(since.elapsed());
-            if !left.is_zero() {
-                (self.events)(Event::Waiting { seconds: left.as_millis().div_ceil(1_000) as u64 });
-                tokio::time::sleep(left).await;
-            }
+    /// Waits until no request of a dead or lost sender can take effect any more. What comes after it is not overtaken: neither
+    /// what is put back or removed, nor what the next run does.
+    async fn wait_out(&mut self, state: &RunState) {
+        let Some(since) = self.in_flight_since.take() else { return };
+        let left = Duration::from_millis(state.request_deadline_ms).saturating_sub(since.elapsed());
+        if !left.is_zero() {
+            (self.events)(Event::Waiting { seconds: left.as_millis().div_ceil(1_000) as u64 });
+            tokio::time::sleep(left).await;
         }
+    }
+
+    async fn restore(&mut self, run: &str, state: &RunState) -> Result<(), ApplyError> {
+        self.wait_out(state).await;
         for (set, collection) in &state.in_place {
             let (vectors, events) = (self.vectors, self.events);
             InPlace { run, set, collection, vectors, events }.restore(self.store).await?;
@@ -209,9 +214,9 @@ impl Runner<'_> {
 
     async fn drop_collection(&mut self, run: &str, collection: &str) -> Result<(), ApplyError> {
         self.append(run, Entry::Sweeping { collection: collection.to_owned() }).await?;
+        // A run that was reverted made it live again: whoever replaces it next removes it.
         if self.vectors.aliases().await?.values().any(|live| live == collection) {
-            let why = format!("collection \"{collection}\" is live again");
-            return Err(ApplyError::Refused { step: "remove the old collection".to_owned(), why });
+            return self.append(run, Entry::Swept { collection: collection.to_owned() }).await;
         }
         self.vectors.ensure_collection_absent(collection).await?;
         self.append(run, Entry::Swept { collection: collection.to_owned() }).await
@@ -222,6 +227,33 @@ impl Runner<'_> {
             self.drop_collection(&run, &collection).await?;
         }
         Ok(())
+    }
+}
+
+/// What the transaction does in PostgreSQL, up to the points of live collections and the decision.
+pub(super) struct RelationalPart<'a> {
+    pub plan: &'a SavedPlan,
+    pub run: &'a str,
+    pub events: &'a Events<'a>,
+    pub stop: &'a Stop,
+    /// The unit that is refused, counted from 1 in the order in which units are moved.
+    pub refuse_at: Option<u64>,
+}
+
+impl RelationalPart<'_> {
+    pub async fn run(&self, tx: &mut dyn Tx) -> Result<Rechecked, ApplyError> {
+        let Self { plan, run, events, stop, refuse_at } = *self;
+        let rechecked = recheck(tx, plan).await?;
+        let now = tx.query(&Query::new(Sql::new("SELECT now()::text"))).await?;
+        let now = now.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned();
+        let mut steps = Steps { plan, run, events, stop, now, refuse_at, moved: 0 };
+        for step in plan.steps.iter().filter(|step| is_relational(step)) {
+            stop.check()?;
+            steps.run_step(tx, step).await?;
+        }
+        tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL IMMEDIATE"))).await?;
+        recheck_unlocked(tx, plan, &rechecked).await?;
+        Ok(rechecked)
     }
 }
 

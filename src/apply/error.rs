@@ -24,6 +24,12 @@ pub enum ApplyError {
         /// Which row or unit, and the answer.
         why: String,
     },
+    /// A rehearsal refused a unit.
+    #[error("unit \"{unit}\" was refused, as the rehearsal asked")]
+    RefusedOnPurpose {
+        /// Its address.
+        unit: String,
+    },
     /// An embedder failed.
     #[error("the embedder \"{embedder}\" failed: {source}")]
     Embed {
@@ -58,6 +64,12 @@ pub enum ApplyError {
     /// The user asked to stop.
     #[error("it was interrupted")]
     Interrupted,
+    /// The run went back for a reason that an earlier process met.
+    #[error("the run went back: {why}")]
+    WentBack {
+        /// The reason in its journal.
+        why: String,
+    },
     /// The run was interrupted, and a later run has to find out how far it came.
     #[error("run {run} could neither be finished nor undone: {why}")]
     Unfinished {

@@ -16,6 +16,8 @@ pub enum Entry {
         /// The longest that a request may still be on its way after its sender died, in milliseconds.
         request_deadline_ms: u64,
     },
+    /// The run is a rehearsal: it never decides, and whoever finds it undoes it.
+    Rehearsing,
     /// A collection is about to be made and filled.
     Staging {
         /// The set.
@@ -110,7 +112,7 @@ pub struct RunRow {
     pub opened_at: String,
     /// When it was closed, UTC.
     pub closed_at: Option<String>,
-    /// `applied` or `undone`.
+    /// `applied`, `undone` or `rehearsed`.
     pub outcome: Option<String>,
 }
 
@@ -165,16 +167,13 @@ fn append_query(run: &str, entry: &Entry) -> Query {
 pub(super) async fn close_run(store: &mut dyn Relational, run: &str, outcome: Outcome) -> Result<(), ApplyError> {
     let mut tx = store.begin(crate::store::TxMode::ReadWrite).await?;
     append_in(tx.as_mut(), run, &Entry::Closed { outcome }).await?;
-    let text = match outcome {
-        Outcome::Applied => "applied",
-        Outcome::Undone => "undone",
-    };
     let sql = "UPDATE enact.run SET closed_at = pg_catalog.clock_timestamp(), outcome = $2 WHERE run_id = $1";
-    let query = Query::new(Sql::new(sql)).bind(Param::Text(run.to_owned())).bind(Param::Text(text.to_owned()));
+    let query =
+        Query::new(Sql::new(sql)).bind(Param::Text(run.to_owned())).bind(Param::Text(outcome.as_str().to_owned()));
     tx.query(&query).await?;
     let sweep = Query::new(Sql::new("DELETE FROM enact.staged_point WHERE run_id = $1"));
     tx.query(&sweep.bind(Param::Text(run.to_owned()))).await?;
-    if outcome == Outcome::Undone {
+    if outcome != Outcome::Applied {
         // What was put back needs no image; an applied run can be reverted with it.
         let images = Query::new(Sql::new("DELETE FROM enact.before_image WHERE run_id = $1"));
         tx.query(&images.bind(Param::Text(run.to_owned()))).await?;

@@ -24,6 +24,19 @@ pub enum Outcome {
     Applied,
     /// None of it is.
     Undone,
+    /// It was a rehearsal, and gone back.
+    Rehearsed,
+}
+
+impl Outcome {
+    /// The word in `enact.run.outcome`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Applied => "applied",
+            Outcome::Undone => "undone",
+            Outcome::Rehearsed => "rehearsed",
+        }
+    }
 }
 
 /// What the journal says.
@@ -39,10 +52,14 @@ pub struct RunState {
     pub written: bool,
     /// How long a request may still take effect after its sender died, in milliseconds.
     pub request_deadline_ms: u64,
+    /// Whether the run is a rehearsal, which never decides.
+    pub rehearsal: bool,
     /// Whether the decision is made.
     pub decided: bool,
     /// Whether the run goes back.
     pub undoing: bool,
+    /// Why it goes back.
+    pub why: Option<String>,
     /// Whether it has gone back.
     pub undone: bool,
     /// Sets whose alias is switched.
@@ -87,6 +104,7 @@ pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> RunState {
             Entry::Spooled { set, .. } => {
                 state.staged.insert(set.clone());
             }
+            Entry::Rehearsing => state.rehearsal = true,
             Entry::Transacting => state.written = !state.in_place.is_empty(),
             Entry::Restored => state.written = false,
             Entry::Staging { set, collection } => {
@@ -102,7 +120,10 @@ pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> RunState {
             Entry::Swept { collection } | Entry::Deferred { collection, .. } => {
                 state.swept.insert(collection.clone());
             }
-            Entry::Undoing { .. } => state.undoing = true,
+            Entry::Undoing { why } => {
+                state.undoing = true;
+                state.why = Some(why.clone());
+            }
             Entry::Undone => state.undone = true,
             Entry::Closed { outcome } => state.closed = Some(*outcome),
         }
@@ -137,12 +158,12 @@ pub fn next(plan: &SavedPlan, state: &RunState) -> Effect {
 
 fn before_decision(plan: &SavedPlan, state: &RunState) -> Effect {
     if state.undone {
-        return Effect::Close(Outcome::Undone);
+        return Effect::Close(if state.rehearsal { Outcome::Rehearsed } else { Outcome::Undone });
     }
     if state.written {
         return Effect::Restore;
     }
-    if state.undoing {
+    if state.undoing || state.rehearsal {
         return Effect::Undo;
     }
     for step in &plan.steps {

@@ -9,6 +9,7 @@
 //! work      the steps inside the transaction
 //! in_place  writes points into live collections while it is open, and puts back what was there
 //! run       does what the machine says: `effects`, `event`, `stop`
+//! rehearse  everything up to the decision, then back
 //! standing  where an unfinished run stands, in words. Pure.
 //! ```
 //!
@@ -26,6 +27,7 @@ mod journal;
 mod lease;
 mod machine;
 mod recheck;
+mod rehearse;
 mod run;
 mod schema;
 mod spool;
@@ -39,6 +41,7 @@ pub use event::{Event, Events};
 pub use journal::{Entry, RunRow, read_entries, read_runs};
 pub use lease::{LEASE_KEY, Lease};
 pub use machine::{Effect, Outcome, RunState, fold, next};
+pub use rehearse::{Contents, Pass, Refusals, Rehearsal, units_moved};
 pub use run::{RunEnd, Runner};
 pub use schema::{SCHEMA_VERSION, init, init_sql};
 pub use standing::Standing;

@@ -150,7 +150,7 @@ impl<'a> Runner<'a> {
         loop {
             let effect = next(plan, &state);
             if let Effect::Nothing(outcome) = effect {
-                return Ok(ended(run, outcome, failed));
+                return Ok(ended(run, outcome, failed, state.why));
             }
             let done = self.guarded(plan, run, &effect, &state).await;
             let Err(error) = done else {
@@ -245,6 +245,7 @@ fn may_be_in_flight(error: &ApplyError) -> bool {
         ApplyError::Store(error) => matches!(error.fault, Fault::InDoubt | Fault::Transient),
         ApplyError::Stale(_)
         | ApplyError::Refused { .. }
+        | ApplyError::RefusedOnPurpose { .. }
         | ApplyError::Observe(_)
         | ApplyError::Embed { .. }
         | ApplyError::Bm25(_)
@@ -254,6 +255,7 @@ fn may_be_in_flight(error: &ApplyError) -> bool {
         | ApplyError::LeaseLost
         | ApplyError::Interrupted
         | ApplyError::Unfinished { .. }
+        | ApplyError::WentBack { .. }
         | ApplyError::WrongTarget(_)
         | ApplyError::Journal { .. } => false,
     }
@@ -272,11 +274,15 @@ fn cannot_look(run: &str, effect: &Effect, error: &ApplyError, why: &ApplyError)
     ApplyError::Unfinished { run: run.to_owned(), why: format!("{error}; then {why}") }
 }
 
-fn ended(run: &str, outcome: Outcome, failed: Option<ApplyError>) -> RunEnd {
+/// Why a run went back stands in its journal, whoever finished going back.
+fn ended(run: &str, outcome: Outcome, failed: Option<ApplyError>, why: Option<String>) -> RunEnd {
     let run = run.to_owned();
-    match (outcome, failed) {
-        (Outcome::Applied, _) => RunEnd::Applied { run },
-        (Outcome::Undone, Some(why)) => RunEnd::Undone { run, why },
-        (Outcome::Undone, None) => RunEnd::Undone { run, why: ApplyError::Interrupted },
+    let before = || match why {
+        Some(why) => ApplyError::WentBack { why },
+        None => ApplyError::WentBack { why: "it was a rehearsal".to_owned() },
+    };
+    match outcome {
+        Outcome::Applied => RunEnd::Applied { run },
+        Outcome::Undone | Outcome::Rehearsed => RunEnd::Undone { run, why: failed.unwrap_or_else(before) },
     }
 }

@@ -26,11 +26,15 @@ pub(super) struct Steps<'a> {
     pub stop: &'a Stop,
     /// The transaction's time, as the database spells it.
     pub now: String,
+    /// A rehearsal refuses this unit, counted from 1.
+    pub refuse_at: Option<u64>,
+    /// Units that were moved so far.
+    pub moved: u64,
 }
 
 impl Steps<'_> {
     /// Does one step of the transaction.
-    pub async fn run_step(&self, tx: &mut dyn Tx, step: &Step) -> Result<(), ApplyError> {
+    pub async fn run_step(&mut self, tx: &mut dyn Tx, step: &Step) -> Result<(), ApplyError> {
         if let Some(role) = &step.run_as {
             tx.query(&Query::new(Sql::new("SET LOCAL ROLE ").ident(role))).await?;
         }
@@ -123,7 +127,12 @@ impl Steps<'_> {
         Ok(())
     }
 
-    async fn transitions(&self, tx: &mut dyn Tx, step: &Step, work: &TransitionsWork) -> Result<(), ApplyError> {
+    async fn transitions(&mut self, tx: &mut dyn Tx, step: &Step, work: &TransitionsWork) -> Result<(), ApplyError> {
+        let here = self.refuse_at.and_then(|at| usize::try_from(at.checked_sub(self.moved + 1)?).ok());
+        if let Some(index) = here.filter(|index| *index < work.units.len()) {
+            return self.refuse(tx, step, work, index).await;
+        }
+        self.moved += work.units.len() as u64;
         match &work.by {
             TransitionBy::Calls(calls) => self.calls(tx, step, calls, &work.units).await?,
             TransitionBy::Updates(update) => self.update(tx, step, update).await?,
@@ -145,6 +154,27 @@ impl Steps<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Moves the units before this one, and refuses it.
+    async fn refuse(
+        &self,
+        tx: &mut dyn Tx,
+        step: &Step,
+        work: &TransitionsWork,
+        index: usize,
+    ) -> Result<(), ApplyError> {
+        match &work.by {
+            TransitionBy::Calls(calls) => {
+                let before = CallsWork { calls: calls.calls[..index].to_vec(), ..calls.clone() };
+                self.calls(tx, step, &before, &work.units).await?;
+            }
+            TransitionBy::Updates(update) => {
+                let before = UpdateWork { rows: update.rows[..index].to_vec(), ..update.clone() };
+                self.update(tx, step, &before).await?;
+            }
+        }
+        Err(ApplyError::RefusedOnPurpose { unit: work.units[index].clone() })
     }
 
     /// Calls a function once for each row of arguments, in order; `subjects` name the calls in a refusal.

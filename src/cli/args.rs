@@ -95,6 +95,7 @@ pub enum Command {
     Validate(ValidateArgs),
     Plan(PlanArgs),
     Show(ShowArgs),
+    Rehearse(RehearseArgs),
     Apply(ApplyArgs),
     Resume(ResumeArgs),
     Import(ImportArgs),
@@ -230,6 +231,31 @@ pub struct ImportArgs {
     /// Do not ask
     #[arg(long)]
     pub auto_approve: bool,
+}
+
+/// Run a plan for real up to the decision, and go back
+///
+/// Stages the points and runs the whole transaction, with every statement, call and check, then rolls back and compares
+/// digests of every touched table and collection. Rows are locked meanwhile. Exits with 5 when the plan is refused, and
+/// with 9 when something is not as it was.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:
+  enact rehearse plan.json
+  enact rehearse --refuse-at 40
+  enact rehearse --refuse-each --format json")]
+pub struct RehearseArgs {
+    /// A saved plan; without it, plans first
+    #[arg(value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Also run it with a refusal at the Nth unit that it moves
+    #[arg(long, value_name = "N", conflicts_with = "refuse_each")]
+    pub refuse_at: Option<u64>,
+    /// Also run it with a refusal at each unit that it moves, one after the other
+    #[arg(long)]
+    pub refuse_each: bool,
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t = DataFormat::Text)]
+    pub format: DataFormat,
 }
 
 /// Go on with a run that was interrupted, from where it stopped; what fails before the decision goes back

@@ -9,6 +9,7 @@
 //! ```
 
 mod catalog;
+mod digests;
 mod error;
 mod managed;
 mod rows;
@@ -18,6 +19,7 @@ mod units;
 mod vectors;
 
 pub use catalog::read_catalog;
+pub use digests::{ContentDigest, digest_collection, digest_tables, read_sequences, touched_tables};
 pub use error::ObserveError;
 pub use managed::{read_epoch, read_gates, read_managed};
 pub use rows::{live_rows, read_references};

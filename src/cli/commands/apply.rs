@@ -1,5 +1,6 @@
 //! `enact apply`: makes a plan true in both stores, or changes nothing.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::show::{load, written};
@@ -14,12 +15,25 @@ use crate::spec::Sources;
 
 /// Applies a saved plan, or plans, shows and asks.
 pub fn run(global: &GlobalArgs, args: &ApplyArgs, output: &Output) -> Outcome {
-    attempt(global, args, output).unwrap_or_else(|outcome| outcome)
+    let decide = async |session: &mut Session, plan: &SavedPlan| {
+        output.result(&written(plan, PlanFormat::Text, output));
+        decide(session, plan, "Apply this plan?", global, args.auto_approve, output).await
+    };
+    planned(global, args.plan.as_deref(), output, decide).unwrap_or_else(|outcome| outcome)
 }
 
-fn attempt(global: &GlobalArgs, args: &ApplyArgs, output: &Output) -> Result<Outcome, Outcome> {
+/// Opens the environment and does something with a saved plan of it, or with the plan that the plan files make now.
+///
+/// # Errors
+/// What is wrong has been printed.
+pub fn planned(
+    global: &GlobalArgs,
+    saved: Option<&Path>,
+    output: &Output,
+    body: impl AsyncFnOnce(&mut Session, &SavedPlan) -> Outcome,
+) -> Result<Outcome, Outcome> {
     let configured = configure(global, output)?;
-    let saved = args.plan.as_deref().map(|path| load(path, output)).transpose()?;
+    let saved = saved.map(|path| load(path, output)).transpose()?;
     if let Some(plan) = &saved
         && plan.environment.name != configured.environment.name
     {
@@ -39,10 +53,7 @@ fn attempt(global: &GlobalArgs, args: &ApplyArgs, output: &Output) -> Result<Out
             (None, None) => panic!("BUG: neither a saved plan nor plan files"),
         };
         let outcome = match plan {
-            Ok(plan) => {
-                output.result(&written(&plan, PlanFormat::Text, output));
-                decide(&mut session, &plan, "Apply this plan?", global, args.auto_approve, output).await
-            }
+            Ok(plan) => body(&mut session, &plan).await,
             Err(outcome) => outcome,
         };
         session.close(output).await;
@@ -170,8 +181,10 @@ pub fn failed(error: &ApplyError, output: &Output) -> Outcome {
         }
         ApplyError::Observe(_)
         | ApplyError::Refused { .. }
+        | ApplyError::RefusedOnPurpose { .. }
         | ApplyError::Embed { .. }
         | ApplyError::Bm25(_)
+        | ApplyError::WentBack { .. }
         | ApplyError::WrongTarget(_)
         | ApplyError::Journal { .. } => {
             output.error(&with_sources(error), hint(error));
