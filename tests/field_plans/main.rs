@@ -5,6 +5,8 @@
 #![cfg(feature = "embedded")]
 
 mod embeddings;
+mod items;
+mod lessons;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod numbers;

@@ -167,8 +167,20 @@ impl World {
         })
     }
 
-    pub fn put_points(&self, collection: &str, points: &[Point]) {
-        self.with_qdrant(async |store| store.ensure_points(collection, points).await.expect("points"));
+    /// Rewrites one field of a point's payload, vectors as they are.
+    pub fn change_payload(&self, collection: &str, id: &str, field: &str, value: &str) {
+        let id = PointId::from_text(id);
+        self.with_qdrant(async |store| {
+            let found = store.retrieve(collection, std::slice::from_ref(&id), WithVectors::Yes).await.expect("a point");
+            let mut point = found.into_iter().next().expect("the point");
+            point.payload.insert(field.to_owned(), json!(value));
+            store.ensure_points(collection, &[point]).await.expect("the point is written");
+        });
+    }
+
+    pub fn remove_point(&self, collection: &str, id: &str) {
+        let id = PointId::from_text(id);
+        self.with_qdrant(async |store| store.ensure_points_absent(collection, &[id.clone()]).await.expect("it goes"));
     }
 
     pub fn collections(&self) -> Vec<String> {
