@@ -11,6 +11,7 @@ pub mod embed;
 pub mod diff;
 pub mod observe;
 pub mod plan;
+pub mod preflight;
 pub mod apply;
 pub mod verify;
 pub mod report;

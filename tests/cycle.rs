@@ -138,6 +138,55 @@ fn an_edit_embeds_one_chunk_and_a_unit_that_leaves_takes_its_points() {
 }
 
 #[test]
+fn what_changed_outside_is_told_apart_from_what_the_files_ask_for() {
+    let project = Project::with_fixture(CONFIG);
+    project.write("plans/cycle.yaml", PLAN);
+    let first = project.ok(&["apply", "--auto-approve"]);
+    assert!(first.contains("W043 draft -> enacted (86 units) has no way back to draft"), "{first}");
+    assert!(!first.contains("Changed outside"), "{first}");
+    project.sql(
+        "SELECT fn_iu_amend('D38-DIEU35-S2', 'another title', 'another body', 'somebody'); \
+         SELECT fn_iu_three_axis_envelope_refresh('somebody'); \
+         DELETE FROM cutter_governance.manifest_unit_block WHERE ctid IN \
+           (SELECT ctid FROM cutter_governance.manifest_unit_block LIMIT 2)",
+    );
+    project.lose_point();
+    let drifted = project.ok(&["plan", "--out", "drifted.json"]);
+    assert!(drifted.contains("\nChanged outside Enact since the last apply:\n"), "{drifted}");
+    for line in [
+        "promotion.d38: 2 rows that it wrote are gone; written again",
+        "vector_set.iu_core_iu_chunks: 1 unit (D38-DIEU35-S2) has other content than what is indexed; indexed again",
+        "vector_set.iu_core_iu_chunks: 1 point of 1 unit (",
+        "87 rows are as declared",
+    ] {
+        assert!(drifted.contains(line), "{line}\n{drifted}");
+    }
+    let markdown = project.ok(&["show", "drifted.json", "--format", "markdown"]);
+    assert!(markdown.contains("! promotion.d38: 2 rows that it wrote are gone"), "{markdown}");
+    project.ok(&["apply", "drifted.json", "--auto-approve"]);
+    project.exits(&["plan", "--detailed-exitcode"], 0);
+}
+
+#[test]
+fn a_changed_recipe_is_intent_and_its_cost_is_a_finding() {
+    let project = Project::with_fixture(CONFIG);
+    project.write("plans/cycle.yaml", PLAN);
+    project.ok(&["apply", "--auto-approve"]);
+    project.write("plans/cycle.yaml", &PLAN.replace("max_chars: 1800", "max_chars: 400"));
+    let plan = project.ok(&["plan"]);
+    assert!(plan.contains("why: the chunk policy, an embedder or the payload's fields changed\n"), "{plan}");
+    assert!(plan.contains("W044 vector_set.iu_core_iu_chunks: "), "{plan}");
+    assert!(!plan.contains("Changed outside"), "{plan}");
+    project.write(
+        "plans/cycle.yaml",
+        &PLAN.replace("lifecycle: enacted }", "lifecycle: enacted, address_prefix: D38-DIEU2 }"),
+    );
+    let plan = project.ok(&["plan"]);
+    assert!(plan.contains("W046 vector_set.iu_core_iu_chunks: "), "{plan}");
+    assert!(!plan.contains("Changed outside"), "{plan}");
+}
+
+#[test]
 fn a_plan_file_edited_by_hand_or_of_a_newer_format_is_refused() {
     let project = Project::with_fixture(CONFIG);
     project.write("plans/cycle.yaml", PLAN);

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
+use enact::cli::args::Args;
 use enact::model::{BindingRef, Desired, Environment, RowState};
 use enact::report::{Color, render_diagnostics};
 use enact::spec::{load_binding, load_config, load_plans, parse_plan};
@@ -96,6 +98,88 @@ fn the_readme_shows_files_that_can_be_read() {
     let config = load_config(dir.path()).unwrap_or_else(|(errors, _)| panic!("{errors:?}")).unwrap();
     assert_eq!(config.warnings().0, []);
     assert_eq!(config.environment(None).map(|environment| environment.name), Ok("staging".to_owned()));
+}
+
+fn yaml(path: &str) -> (String, serde_json::Value) {
+    let text = std::fs::read_to_string(repository(path)).unwrap();
+    let value = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
+    (text, value)
+}
+
+/// Every text under these keys: what a build server runs.
+fn scripts(value: &serde_json::Value, keys: &[&str], out: &mut Vec<String>) {
+    let inner: Vec<(bool, &serde_json::Value)> = match value {
+        serde_json::Value::Object(map) => {
+            map.iter().map(|(key, value)| (keys.contains(&key.as_str()), value)).collect()
+        }
+        serde_json::Value::Array(items) => items.iter().map(|item| (false, item)).collect(),
+        _ => Vec::new(),
+    };
+    for (is_script, value) in inner {
+        match value {
+            serde_json::Value::String(text) if is_script => out.push(text.clone()),
+            serde_json::Value::Array(lines) if is_script => {
+                out.extend(lines.iter().filter_map(|line| line.as_str().map(str::to_owned)));
+            }
+            _ => scripts(value, keys, out),
+        }
+    }
+}
+
+/// The command lines of a script that begin with `enact`, each up to a redirection or the next command.
+fn command_lines(script: &str) -> Vec<Vec<String>> {
+    let plain = script.replace("\\\n", " ");
+    let ends = |word: &str| word.starts_with(['>', '|', '&', ';', ')']) || word.starts_with("2>");
+    let of = |line: &str| {
+        let line = line.trim();
+        line.starts_with("enact ")
+            .then(|| line.split_whitespace().take_while(|word| !ends(word)).map(str::to_owned).collect())
+    };
+    plain.lines().filter_map(of).collect()
+}
+
+#[test]
+fn workflows_parse_and_every_command_in_them_is_one_of_ours() {
+    for folder in ["examples/github", "examples/gitlab"] {
+        assert!(repository(folder).join("README.md").is_file(), "{folder}");
+    }
+    let (github, gitlab) = ("examples/github/enact.yml", "examples/gitlab/.gitlab-ci.yml");
+    for (path, keys) in [(github, &["run"][..]), (gitlab, &["script", "before_script"][..])] {
+        let (text, value) = yaml(path);
+        let mut found = Vec::new();
+        scripts(&value, keys, &mut found);
+        let lines: Vec<Vec<String>> = found.iter().flat_map(|script| command_lines(script)).collect();
+        let mut commands: BTreeSet<&str> = lines.iter().map(|line| line[1].as_str()).collect();
+        commands.remove("version");
+        assert_eq!(commands.into_iter().collect::<Vec<_>>(), ["apply", "plan", "resume", "verify"], "{path}");
+        for line in &lines {
+            Args::try_parse_from(line).unwrap_or_else(|error| panic!("{path}: {}\n{error}", line.join(" ")));
+        }
+        // An expression in a script would be run by the shell, whatever a branch or a title holds.
+        assert!(found.iter().all(|script| !script.contains("${{")), "{path}: an expression stands in a script");
+        assert!(!text.contains("pull_request_target:"), "{path}");
+        for script in &found {
+            let status = std::process::Command::new("bash").args(["-n", "-c", script]).status().unwrap();
+            assert!(status.success(), "{path}: bash does not parse\n{script}");
+        }
+    }
+}
+
+#[test]
+fn the_workflow_pins_its_actions_and_asks_for_little() {
+    let (text, value) = yaml("examples/github/enact.yml");
+    let actions: Vec<&str> =
+        text.lines().filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix("uses: ")).collect();
+    assert!(actions.len() >= 4);
+    for action in actions {
+        let (_, rest) = action.split_once('@').unwrap();
+        let (sha, version) = rest.split_once(" # v").unwrap_or_else(|| panic!("{action} names no version"));
+        assert!(sha.len() == 40 && sha.chars().all(|c| c.is_ascii_hexdigit()) && !version.is_empty(), "{action}");
+    }
+    assert_eq!(value["permissions"], serde_json::json!({}));
+    let rights = |job: &str| value["jobs"][job]["permissions"].clone();
+    assert_eq!(rights("plan"), serde_json::json!({ "contents": "read", "pull-requests": "write" }));
+    assert_eq!(rights("apply"), serde_json::json!({ "contents": "read", "pull-requests": "read" }));
 }
 
 /// The header of a unit's file as keys and values, and whether a body follows.

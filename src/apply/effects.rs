@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::error::ApplyError;
 use super::event::{Event, Events};
+use super::guards;
 use super::in_place::InPlace;
 use super::journal::{self, Entry};
 use super::machine::{Effect, RunState};
@@ -102,7 +103,8 @@ impl Runner<'_> {
     /// Everything up to the commit; the inner result is the commit's own.
     async fn transaction(&mut self, plan: &SavedPlan, run: &str) -> Result<Result<(), StoreError>, ApplyError> {
         let mut tx = self.store.begin(TxMode::ReadWrite).await?;
-        let relational = RelationalPart { plan, run, events: self.events, stop: &self.stop, refuse_at: None };
+        let relational =
+            RelationalPart { plan, run, vectors: self.vectors, events: self.events, stop: &self.stop, refuse_at: None };
         let rechecked = relational.run(tx.as_mut()).await?;
         recheck_vectors(self.vectors, plan).await?;
         let in_place: Vec<&Step> = plan.steps.iter().filter(|step| writes_in_place(step)).collect();
@@ -119,6 +121,7 @@ impl Runner<'_> {
         }
         if !in_place.is_empty() {
             recheck_unlocked(tx.as_mut(), plan, &rechecked).await?;
+            guards::unmoved(tx.as_mut(), self.vectors, plan, run).await?;
         }
         journal::append_in(tx.as_mut(), run, &Entry::Decided).await?;
         Ok(tx.commit().await)
@@ -234,6 +237,7 @@ impl Runner<'_> {
 pub(super) struct RelationalPart<'a> {
     pub plan: &'a SavedPlan,
     pub run: &'a str,
+    pub vectors: &'a dyn VectorStore,
     pub events: &'a Events<'a>,
     pub stop: &'a Stop,
     /// The unit that is refused, counted from 1 in the order in which units are moved.
@@ -242,8 +246,9 @@ pub(super) struct RelationalPart<'a> {
 
 impl RelationalPart<'_> {
     pub async fn run(&self, tx: &mut dyn Tx) -> Result<Rechecked, ApplyError> {
-        let Self { plan, run, events, stop, refuse_at } = *self;
+        let Self { plan, run, vectors, events, stop, refuse_at } = *self;
         let rechecked = recheck(tx, plan).await?;
+        guards::as_planned(tx, vectors, plan).await?;
         let now = tx.query(&Query::new(Sql::new("SELECT now()::text"))).await?;
         let now = now.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned();
         let mut steps = Steps { plan, run, events, stop, now, refuse_at, moved: 0 };
@@ -253,6 +258,7 @@ impl RelationalPart<'_> {
         }
         tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL IMMEDIATE"))).await?;
         recheck_unlocked(tx, plan, &rechecked).await?;
+        guards::hold(tx, vectors, plan, run, events).await?;
         Ok(rechecked)
     }
 }

@@ -24,6 +24,17 @@ pub enum ApplyError {
         /// Which row or unit, and the answer.
         why: String,
     },
+    /// Something protected would not be as it was.
+    #[error("{}", .0.join("; "))]
+    Protected(Vec<String>),
+    /// A check does not hold on what the plan made.
+    #[error("check \"{name}\" does not hold: {why}")]
+    Check {
+        /// Its name.
+        name: String,
+        /// What was found instead.
+        why: String,
+    },
     /// A rehearsal refused a unit.
     #[error("unit \"{unit}\" was refused, as the rehearsal asked")]
     RefusedOnPurpose {

@@ -57,6 +57,11 @@ pub enum Event {
         /// Its title.
         title: String,
     },
+    /// A check that only warns does not hold.
+    Warned {
+        /// Which, and what was found instead.
+        what: String,
+    },
     /// The decision is made: from here only forward.
     Decided,
     /// The run goes back.

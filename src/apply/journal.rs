@@ -1,10 +1,13 @@
 //! The journal: intents and effects of each run, in PostgreSQL.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::ApplyError;
 use super::lease;
 use super::machine::Outcome;
+use crate::preflight::Preflight;
 use crate::store::{Param, Query, Record, Relational, Sql, StoreError, Tx};
 
 /// One entry.
@@ -122,13 +125,13 @@ pub(super) async fn open_run(
     run: &RunRow,
     plan: &str,
     opened: &Entry,
+    preflight: Option<&Preflight>,
 ) -> Result<(), ApplyError> {
     let mut tx = store.begin(crate::store::TxMode::ReadWrite).await?;
-    let sql =
-        "INSERT INTO enact.run (run_id, plan_digest, environment, actor, runner, plan) VALUES ($1, $2, $3, $4, $5, $6)";
+    let sql = "INSERT INTO enact.run (run_id, plan_digest, environment, actor, runner, plan, preflight) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let texts = [&run.run, &run.plan_digest, &run.environment, &run.actor, &run.runner];
     let query = texts.into_iter().fold(Query::new(Sql::new(sql)), |query, text| query.bind(Param::Text(text.clone())));
-    tx.query(&query.bind(Param::Text(plan.to_owned()))).await?;
+    tx.query(&query.bind(Param::Text(plan.to_owned())).bind(Param::Json(serde_json::json!(preflight)))).await?;
     append_in(tx.as_mut(), &run.run, opened).await?;
     Ok(tx.commit().await?)
 }
@@ -219,6 +222,17 @@ pub async fn read_runs(store: &mut dyn Relational, limit: i64) -> Result<Vec<Run
         }
     });
     Ok(rows.collect())
+}
+
+/// When the channels of these runs were probed, by run, where that is known. Needs version 2 of the schema.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_probed(store: &mut dyn Relational, runs: &[RunRow]) -> Result<BTreeMap<String, String>, StoreError> {
+    let sql = "SELECT run_id, preflight->>'probed_at' FROM enact.run WHERE run_id = ANY ($1)";
+    let ids = runs.iter().map(|run| run.run.clone()).collect();
+    let records = store.query(&Query::new(Sql::new(sql)).bind(Param::Texts(ids))).await?;
+    Ok(records.iter().filter_map(|record| Some((record.text(0)?.to_owned(), record.text(1)?.to_owned()))).collect())
 }
 
 /// The run that applied the plan with this digest.

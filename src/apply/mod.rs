@@ -7,6 +7,7 @@
 //! stage     makes points that nobody sees yet, in new collections or kept in PostgreSQL (`spool`, `image`)
 //! recheck   locks what the plan read and compares it with the baseline
 //! work      the steps inside the transaction
+//! guards    checks and protections, judged before the decision
 //! in_place  writes points into live collections while it is open, and puts back what was there
 //! run       does what the machine says: `effects`, `event`, `stop`
 //! rehearse  everything up to the decision, then back
@@ -21,6 +22,7 @@
 mod effects;
 mod error;
 mod event;
+mod guards;
 mod image;
 mod in_place;
 mod journal;
@@ -38,11 +40,11 @@ mod work;
 
 pub use error::ApplyError;
 pub use event::{Event, Events};
-pub use journal::{Entry, RunRow, read_entries, read_runs};
+pub use journal::{Entry, RunRow, read_entries, read_probed, read_runs};
 pub use lease::{LEASE_KEY, Lease};
 pub use machine::{Effect, Outcome, RunState, fold, next};
 pub use rehearse::{Contents, Pass, Refusals, Rehearsal, units_moved};
 pub use run::{RunEnd, Runner};
-pub use schema::{SCHEMA_VERSION, init, init_sql};
+pub use schema::{SCHEMA_VERSION, init, init_sql, upgrade};
 pub use standing::Standing;
 pub use stop::Stop;

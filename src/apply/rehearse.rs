@@ -173,7 +173,7 @@ impl Runner<'_> {
         refuse_at: Option<u64>,
     ) -> Result<(Pass, BTreeSet<TableName>), ApplyError> {
         let quiet = |_| {};
-        let part = RelationalPart { plan, run, events: &quiet, stop: &self.stop, refuse_at };
+        let part = RelationalPart { plan, run, vectors: self.vectors, events: &quiet, stop: &self.stop, refuse_at };
         let mut tx = self.store.begin(TxMode::ReadWrite).await?;
         let ran = part.run(tx.as_mut()).await;
         let mut touched = BTreeSet::new();
@@ -231,6 +231,8 @@ fn known_tables(plan: &SavedPlan) -> BTreeSet<TableName> {
             | Work::Refresh { .. }
             | Work::OpenGate(_)
             | Work::ShutGate(_)
+            | Work::SetGate(_)
+            | Work::OpenPaired(_)
             | Work::RecordManaged { .. }
             | Work::WriteVectors { .. }
             | Work::SwitchAlias { .. }

@@ -57,6 +57,8 @@ pub struct Runner<'a> {
     pub events: &'a Events<'a>,
     /// Who runs it: user, host and pid.
     pub runner: String,
+    /// What was found before it; kept with the run.
+    pub preflight: Option<crate::preflight::Preflight>,
     /// The wish to stop.
     pub stop: Stop,
     /// Since when a request of a dead or lost sender may be under way.
@@ -72,7 +74,7 @@ impl<'a> Runner<'a> {
         events: &'a Events<'a>,
         runner: String,
     ) -> Runner<'a> {
-        Runner { store, vectors, makers, events, runner, stop: Stop::default(), in_flight_since: None }
+        Runner { store, vectors, makers, events, runner, preflight: None, stop: Stop::default(), in_flight_since: None }
     }
 
     /// Applies a saved plan. An unfinished run is finished first.
@@ -127,7 +129,8 @@ impl<'a> Runner<'a> {
             outcome: None,
         };
         let request_deadline_ms = plan.environment.request_deadline_seconds.saturating_mul(1_000);
-        journal::open_run(self.store, &run, &plan.to_text(), &Entry::Opened { request_deadline_ms }).await?;
+        let opened = Entry::Opened { request_deadline_ms };
+        journal::open_run(self.store, &run, &plan.to_text(), &opened, self.preflight.as_ref()).await?;
         (self.events)(Event::Opened { run: run.run.clone() });
         Ok(run.run)
     }
@@ -245,6 +248,8 @@ fn may_be_in_flight(error: &ApplyError) -> bool {
         ApplyError::Store(error) => matches!(error.fault, Fault::InDoubt | Fault::Transient),
         ApplyError::Stale(_)
         | ApplyError::Refused { .. }
+        | ApplyError::Protected(_)
+        | ApplyError::Check { .. }
         | ApplyError::RefusedOnPurpose { .. }
         | ApplyError::Observe(_)
         | ApplyError::Embed { .. }

@@ -8,11 +8,13 @@
 //! | `managed` | what earlier applies own, with what later plans need to know |
 //! | `before_image`, `staged_point` | points that an in-place write takes away, and those it brings |
 //! | `approval` | who approved which digest |
+//!
+//! Version 2 keeps with each run what its preflight found.
 
-use crate::store::{Param, Query, Relational, Sql, StoreError, TxMode};
+use crate::store::{Param, Query, Relational, Sql, StoreError, Tx, TxMode};
 
 /// The version that this Enact writes.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 const STATEMENTS: [&str; 9] = [
     "CREATE SCHEMA IF NOT EXISTS enact",
@@ -33,6 +35,9 @@ const STATEMENTS: [&str; 9] = [
     "CREATE INDEX IF NOT EXISTS run_plan_digest_idx ON enact.run (plan_digest)",
 ];
 
+/// What each version adds to the one before, in order. Every statement adds and can be run again.
+const UPGRADES: [(i64, &[&str]); 1] = [(2, &["ALTER TABLE enact.run ADD COLUMN IF NOT EXISTS preflight jsonb"])];
+
 /// What an owner has to run where the role may not create a schema.
 pub fn init_sql() -> String {
     let mut out = String::from("BEGIN;\n");
@@ -40,13 +45,18 @@ pub fn init_sql() -> String {
         out.push_str(statement);
         out.push_str(";\n");
     }
+    for statement in UPGRADES.iter().flat_map(|(_, statements)| *statements) {
+        out.push_str(statement);
+        out.push_str(";\n");
+    }
     out.push_str(&format!(
-        "INSERT INTO enact.meta (version, epoch) VALUES ({SCHEMA_VERSION}, gen_random_uuid()::text) ON CONFLICT DO NOTHING;\nCOMMIT;\n"
+        "INSERT INTO enact.meta (version, epoch) VALUES ({SCHEMA_VERSION}, gen_random_uuid()::text) \
+         ON CONFLICT (one) DO UPDATE SET version = excluded.version;\nCOMMIT;\n"
     ));
     out
 }
 
-/// Creates the schema where it is missing. Gives whether it was made now.
+/// Creates the schema where it is missing, and brings an older one up to this version. Gives whether it was made now.
 ///
 /// # Errors
 /// Those of the store; a schema of a newer Enact is refused.
@@ -67,6 +77,35 @@ pub async fn init(store: &mut dyn Relational) -> Result<bool, StoreError> {
         )
         .hint("use the newer Enact that made it"));
     }
+    // A schema made now has what every version added as well.
+    let from = if made.is_empty() { version } else { 0 };
+    upgrade_from(tx.as_mut(), from).await?;
     tx.commit().await?;
     Ok(!made.is_empty())
+}
+
+/// Brings an older schema up to this version; does nothing where it is.
+///
+/// # Errors
+/// Those of the store: a role that does not own the schema may not.
+pub async fn upgrade(store: &mut dyn Relational) -> Result<(), StoreError> {
+    let records = store.query(&Query::new(Sql::new("SELECT version FROM enact.meta"))).await?;
+    let version = records.first().and_then(|record| record.int(0)).unwrap_or(SCHEMA_VERSION);
+    if version >= SCHEMA_VERSION {
+        return Ok(());
+    }
+    let mut tx = store.begin(TxMode::ReadWrite).await?;
+    let doing = format!("upgrading the schema \"enact\" from version {version} to {SCHEMA_VERSION}");
+    upgrade_from(tx.as_mut(), version)
+        .await
+        .map_err(|error| error.context(&doing).hint("run enact init as its owner"))?;
+    tx.commit().await
+}
+
+async fn upgrade_from(tx: &mut dyn Tx, version: i64) -> Result<(), StoreError> {
+    for statement in UPGRADES.iter().filter(|(to, _)| *to > version).flat_map(|(_, statements)| *statements) {
+        tx.query(&Query::new(Sql::new(statement))).await?;
+    }
+    let query = Query::new(Sql::new("UPDATE enact.meta SET version = $1 WHERE version < $1"));
+    tx.query(&query.bind(Param::Int(SCHEMA_VERSION))).await.map(|_| ())
 }

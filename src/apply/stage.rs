@@ -21,7 +21,7 @@ use crate::plan::{SavedPlan, VectorMaker, VectorWork};
 use crate::store::{CollectionSpec, NamedVector, Point, Relational, SparseVector, TxMode, VectorStore, WithVectors};
 
 /// Points in one request.
-const BATCH: u32 = 256;
+const BATCH: u32 = crate::store::POINTS_PER_WRITE;
 /// Units whose bodies are held at once.
 const UNITS: usize = 200;
 

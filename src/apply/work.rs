@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::error::ApplyError;
 use super::event::{Event, Events};
+use super::guards::open_paired;
 use super::stop::Stop;
 use crate::model::{Cell, StatusCheck, TableName};
 use crate::observe::{UnitFilter, read_units};
@@ -48,7 +49,8 @@ impl Steps<'_> {
                 self.calls(tx, step, call, &[]).await?;
                 check_status(tx, step, status).await?;
             }
-            Work::OpenGate(gate) | Work::ShutGate(gate) => set_gate(tx, step, gate).await?,
+            Work::OpenPaired(paired) => open_paired(tx, step, paired).await?,
+            Work::OpenGate(gate) | Work::ShutGate(gate) | Work::SetGate(gate) => set_gate(tx, step, gate).await?,
             Work::RecordManaged { write, forget } => {
                 let forget: Vec<String> = forget.iter().map(|address| address.to_string()).collect();
                 self.record(tx, write, forget).await?;
@@ -308,7 +310,7 @@ async fn check_status(tx: &mut dyn Tx, step: &Step, status: &StatusCheck) -> Res
     Ok(())
 }
 
-async fn set_gate(tx: &mut dyn Tx, step: &Step, work: &GateWork) -> Result<(), ApplyError> {
+pub(super) async fn set_gate(tx: &mut dyn Tx, step: &Step, work: &GateWork) -> Result<(), ApplyError> {
     let sql = Sql::new("UPDATE ")
         .table(&work.table)
         .text(" SET ")

@@ -94,6 +94,7 @@ pub enum Command {
     Init(InitArgs),
     Validate(ValidateArgs),
     Plan(PlanArgs),
+    Preflight(PreflightArgs),
     Show(ShowArgs),
     Rehearse(RehearseArgs),
     Apply(ApplyArgs),
@@ -181,6 +182,17 @@ pub struct PlanArgs {
     /// How the plan is written to stdout
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub format: PlanFormat,
+}
+
+/// Probe every channel that the plan files use: stores, roles, grants, gates, collections, embedders
+///
+/// Reads only, and believes nothing: what was found, as whom, and what to change. Exits with 1 when something is missing.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:\n  enact preflight\n  enact preflight --env staging --format json")]
+pub struct PreflightArgs {
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = DataFormat::Text)]
+    pub format: DataFormat,
 }
 
 /// Show a saved plan

@@ -12,7 +12,9 @@ pub mod commands;
 mod exit;
 mod interrupt;
 mod output;
+mod probing;
 mod prompt;
+mod reach;
 mod session;
 
 use std::ffi::OsString;
@@ -44,6 +46,7 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
     match &args.command {
         Command::Init(InitArgs {}) => commands::init::run(&args.global, output),
         Command::Plan(plan) => commands::plan::run(&args.global, plan, output),
+        Command::Preflight(preflight) => commands::preflight::run(&args.global, preflight, output),
         Command::Rehearse(rehearse) => commands::rehearse::run(&args.global, rehearse, output),
         Command::Apply(apply) => commands::apply::run(&args.global, apply, output),
         Command::Import(import) => commands::import::run(&args.global, import, output),

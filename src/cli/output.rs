@@ -8,7 +8,7 @@ use anstream::{AutoStream, ColorChoice};
 
 use super::args::{ColorWhen, GlobalArgs};
 use crate::model::Diagnostics;
-use crate::report::{Color, Role, TextOptions, escape, paint, render_diagnostics};
+use crate::report::{Color, Role, TextOptions, UNWRAPPED, escape, paint, render_diagnostics};
 use crate::spec::Sources;
 
 /// The width of lines where there is no terminal.
@@ -72,7 +72,15 @@ impl Output {
             ColorChoice::Always | ColorChoice::AlwaysAnsi => true,
             ColorChoice::Never => false,
         };
-        TextOptions { color, width: width(), verbose: self.verbose }
+        let width = stdout_width().or_else(columns).unwrap_or(WIDTH_ELSEWHERE);
+        TextOptions { color, width, verbose: self.verbose }
+    }
+
+    /// How a plan for stdout is written: wrapped for a terminal, or where `COLUMNS` asks for it. In a pipe or a file its
+    /// lines stay whole, so that `grep` finds what belongs together.
+    pub fn plan_options(&self) -> TextOptions {
+        let width = stdout_width().or_else(columns).unwrap_or(UNWRAPPED);
+        TextOptions { width, ..self.text_options() }
     }
 
     /// Whether progress may be drawn over itself.
@@ -81,11 +89,12 @@ impl Output {
     }
 }
 
-/// The terminal's width, else what `COLUMNS` says, else a width that reads well.
-fn width() -> usize {
-    if let Some((terminal_size::Width(cells), _)) = terminal_size::terminal_size() {
-        return usize::from(cells);
-    }
-    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    columns.unwrap_or(WIDTH_ELSEWHERE)
+/// The width of the terminal that stdout is.
+fn stdout_width() -> Option<usize> {
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(terminal_size::Width(cells), _)| usize::from(cells))
+}
+
+/// What `COLUMNS` says; 0 is no answer.
+fn columns() -> Option<usize> {
+    std::env::var("COLUMNS").ok()?.parse().ok().filter(|cells| *cells > 0)
 }

@@ -4,24 +4,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
-
-use secrecy::SecretString;
 
 use super::args::GlobalArgs;
+use super::reach::reach;
 use super::{Outcome, Output};
 use crate::diff::{AdoptInput, adopt, compare, live_collection};
-use crate::embed::{BatchLimits, Embedder, Makers, OpenAiConfig, OpenAiEmbedder, StaticEmbedder};
+use crate::embed::Makers;
 use crate::model::{
-    Address, Binding, Desired, Diagnostic, Diagnostics, EmbedderConfig, Environment, Identities, Observed, PointId,
-    PointSaid, SecretSource, Severity, Stores, Tls, VectorSpec,
+    Address, Binding, Desired, Diagnostic, Diagnostics, Environment, Identities, Observed, PointId, PointSaid,
+    Severity, VectorSpec,
 };
 use crate::observe::{ObserveError, Request, observe, read_said};
 use crate::plan::{BuildInput, Built, build};
-use crate::spec::{EnvFile, Sources, load_binding, load_config, load_plans, secret};
-use crate::store::postgres::{ConnectOptions, Postgres};
-use crate::store::qdrant::{Qdrant, QdrantOptions};
+use crate::preflight::{Needs, Places, Preflight, diagnostics};
+use crate::spec::{EnvFile, Sources, load_config, load_plans};
+use crate::store::postgres::Postgres;
+use crate::store::qdrant::Qdrant;
 use crate::store::{Fault, Relational, StoreError, TxMode};
 
 /// An environment with its stores connected.
@@ -36,8 +34,12 @@ pub struct Session {
     pub qdrant: Qdrant,
     /// What makes vectors.
     pub makers: Makers,
+    /// What was found by the last probing.
+    pub preflight: Option<Preflight>,
+    /// The text of `enact.yaml`, for excerpts.
+    pub sources: Sources,
     #[cfg(feature = "embedded")]
-    local: Option<crate::local::Attached>,
+    pub(super) local: Option<crate::local::Attached>,
 }
 
 /// An environment as its file says, before anything is connected.
@@ -109,37 +111,7 @@ impl Session {
     /// # Errors
     /// What is wrong has been printed.
     pub async fn open(configured: Configured, global: &GlobalArgs, output: &Output) -> Result<Session, Outcome> {
-        let Configured { environment, env_file, sources } = configured;
-        let refuse = |diagnostic: Diagnostic| {
-            output.diagnostics(&Diagnostics::from(diagnostic), &sources);
-            Outcome::InvalidInput
-        };
-        let binding = load_binding(&environment.binding).map_err(|(found, sources)| {
-            output.diagnostics(&found, &sources);
-            Outcome::InvalidInput
-        })?;
-        let makers = makers(&environment, &env_file).map_err(refuse)?;
-        let targets = targets(&environment, &env_file, global, output).await?.map_err(refuse)?;
-        let postgres = Postgres::connect(&targets.postgres).await;
-        let qdrant = match &postgres {
-            Ok(_) => Qdrant::connect(&targets.qdrant).await,
-            Err(error) => Err(error.clone()),
-        };
-        match (postgres, qdrant) {
-            (Ok(postgres), Ok(qdrant)) => Ok(Session {
-                environment,
-                binding,
-                postgres,
-                qdrant,
-                makers,
-                #[cfg(feature = "embedded")]
-                local: targets.local,
-            }),
-            (Err(error), _) | (_, Err(error)) => {
-                targets.finish().await;
-                Err(store_failed(output, &error))
-            }
-        }
+        reach(configured, global, output).await?.session(output).await
     }
 
     /// Closes the connections, and the embedded servers if this command started them.
@@ -156,12 +128,30 @@ impl Session {
         let _ = output;
     }
 
-    /// Observes both stores and plans.
+    /// Observes both stores, plans, and probes every channel that the steps use.
     ///
     /// # Errors
     /// What is wrong has been printed.
     pub async fn plan(&mut self, desired: &Desired, sources: &Sources, output: &Output) -> Result<Built, Outcome> {
-        self.try_plan(desired, &Planning::Compare).await.map_err(|error| observe_failed(output, &error, sources))
+        let mut all = self.sources.clone();
+        all.extend(sources.clone());
+        let built = match self.try_plan(desired).await {
+            Ok(built) => built,
+            Err(error) => {
+                let error = self.why_unreadable(desired, error).await;
+                return Err(observe_failed(output, &error, &all));
+            }
+        };
+        if !built.plan.is_empty() {
+            let needs = Needs::of_plan(&built.plan, &Places::of(desired), &self.environment);
+            let found = self.probe(&needs).await.map_err(|error| store_failed(output, &error))?;
+            let found = diagnostics(&found);
+            output.diagnostics(&found, &all);
+            if found.has_errors() {
+                return Err(Outcome::InvalidInput);
+            }
+        }
+        Ok(built)
     }
 
     /// Observes both stores and plans to adopt what lives already: these resources, or all that are declared.
@@ -176,8 +166,10 @@ impl Session {
         output: &Output,
     ) -> Result<Built, Outcome> {
         desired.promotions.values_mut().for_each(|promotion| promotion.adopt = true);
-        let planned = self.try_plan(&desired, &Planning::Adopt(only)).await;
-        planned.map_err(|error| observe_failed(output, &error, sources))
+        let mut all = self.sources.clone();
+        all.extend(sources.clone());
+        let planned = self.planning(&desired, &Planning::Adopt(only)).await;
+        planned.map_err(|error| observe_failed(output, &error, &all))
     }
 
     async fn said(
@@ -194,7 +186,15 @@ impl Session {
         Ok(out)
     }
 
-    async fn try_plan(&mut self, desired: &Desired, planning: &Planning) -> Result<Built, ObserveError> {
+    /// Observes both stores and plans, without probing.
+    ///
+    /// # Errors
+    /// Those of the stores, and everything that makes the plan impossible.
+    pub async fn try_plan(&mut self, desired: &Desired) -> Result<Built, ObserveError> {
+        self.planning(desired, &Planning::Compare).await
+    }
+
+    async fn planning(&mut self, desired: &Desired, planning: &Planning) -> Result<Built, ObserveError> {
         let identities = identities(desired, &self.makers)?;
         let tokens = self.makers.embedders.values().next().cloned();
         let count_tokens =
@@ -240,87 +240,6 @@ enum Planning {
     Adopt(BTreeSet<Address>),
 }
 
-/// Where to connect.
-struct Targets {
-    postgres: ConnectOptions,
-    qdrant: QdrantOptions,
-    #[cfg(feature = "embedded")]
-    local: Option<crate::local::Attached>,
-}
-
-impl Targets {
-    async fn finish(self) {
-        #[cfg(feature = "embedded")]
-        if let Some(local) = self.local {
-            let _already_failing = local.finish().await;
-        }
-    }
-}
-
-async fn targets(
-    environment: &Environment,
-    env_file: &EnvFile,
-    global: &GlobalArgs,
-    output: &Output,
-) -> Result<Result<Targets, Diagnostic>, Outcome> {
-    match &environment.stores {
-        Stores::Local { directory } => local_targets(directory, global, output).await.map(Ok),
-        Stores::Remote { postgres, qdrant } => Ok((|| {
-            let resolve = |source: &SecretSource| secret::resolve(source, env_file);
-            let mut options = ConnectOptions::new(resolve(&postgres.conninfo)?);
-            options.password = postgres.password.as_ref().map(resolve).transpose()?;
-            "enact".clone_into(&mut options.application_name);
-            let ca = match &qdrant.tls {
-                Tls::System => None,
-                Tls::Authority(path) => Some(path.clone()),
-            };
-            let qdrant = QdrantOptions {
-                url: resolve(&qdrant.url)?,
-                api_key: qdrant.api_key.as_ref().map(resolve).transpose()?,
-                timeout_ms: qdrant.timeout_ms,
-                ca,
-            };
-            Ok(Targets {
-                postgres: options,
-                qdrant,
-                #[cfg(feature = "embedded")]
-                local: None,
-            })
-        })()),
-    }
-}
-
-#[cfg(feature = "embedded")]
-async fn local_targets(directory: &std::path::Path, global: &GlobalArgs, output: &Output) -> Result<Targets, Outcome> {
-    let patience = Duration::from_secs(global.lock_timeout).max(crate::local::ATTACH_LIMIT);
-    let attached = crate::local::attach_within(directory, patience).await.map_err(|error| {
-        let locked = matches!(error, crate::local::LocalError::Locked { .. });
-        output.error(&with_sources(&error), None);
-        if locked { Outcome::Locked } else { Outcome::Error }
-    })?;
-    let endpoints = attached.endpoints().clone();
-    let mut postgres = ConnectOptions::new(SecretString::from(endpoints.postgres));
-    "enact".clone_into(&mut postgres.application_name);
-    let qdrant =
-        QdrantOptions { url: SecretString::from(endpoints.qdrant), api_key: None, timeout_ms: 60_000, ca: None };
-    Ok(Targets { postgres, qdrant, local: Some(attached) })
-}
-
-#[cfg(not(feature = "embedded"))]
-async fn local_targets(
-    _directory: &std::path::Path,
-    _global: &GlobalArgs,
-    output: &Output,
-) -> Result<Targets, Outcome> {
-    let _ = Duration::ZERO;
-    let _ = SecretString::from(String::new());
-    output.error(
-        "this build of enact has no embedded stores",
-        Some("name PostgreSQL and Qdrant in enact.yaml, or build with the default features"),
-    );
-    Err(Outcome::InvalidInput)
-}
-
 /// An error with what caused it, in one line.
 pub fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -333,47 +252,6 @@ pub fn with_sources(error: &dyn std::error::Error) -> String {
         source = inner.source();
     }
     text
-}
-
-fn makers(environment: &Environment, env_file: &EnvFile) -> Result<Makers, Diagnostic> {
-    let mut embedders: BTreeMap<String, Arc<dyn Embedder>> = BTreeMap::new();
-    for (name, config) in &environment.embedders {
-        let made: Result<Arc<dyn Embedder>, crate::embed::EmbedError> = match config {
-            EmbedderConfig::Static { directory: None, .. } => Ok(Arc::new(StaticEmbedder::built_in())),
-            EmbedderConfig::Static { directory: Some(path), .. } => {
-                StaticEmbedder::open(path).map(|embedder| Arc::new(embedder) as Arc<dyn Embedder>)
-            }
-            EmbedderConfig::OpenAi {
-                base_url,
-                model,
-                dimensions,
-                api_key,
-                max_texts,
-                max_tokens,
-                concurrency,
-                timeout_ms,
-                ..
-            } => {
-                let mut config = OpenAiConfig::new(base_url, model, *dimensions);
-                config.api_key = api_key.as_ref().map(|source| secret::resolve(source, env_file)).transpose()?;
-                config.limits = BatchLimits { max_texts: *max_texts, max_tokens: u64::from(*max_tokens) };
-                config.concurrency = *concurrency;
-                config.timeout = Duration::from_millis(*timeout_ms);
-                OpenAiEmbedder::new(config).map(|embedder| Arc::new(embedder) as Arc<dyn Embedder>)
-            }
-        };
-        match made {
-            Ok(embedder) => {
-                embedders.insert(name.clone(), embedder);
-            }
-            Err(error) => {
-                let code = crate::diff::codes::EMBEDDER;
-                let detail = format!("embedder \"{name}\": {}", with_sources(&error));
-                return Err(Diagnostic::error(code, detail).hint(error.hint()));
-            }
-        }
-    }
-    Ok(Makers { embedders })
 }
 
 /// Identities of everything that the sets of these plan files are made with.

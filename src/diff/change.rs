@@ -64,6 +64,47 @@ pub enum ChangeDetail {
     },
     /// A vector set changes.
     VectorSet(Box<VectorChange>),
+    /// A gate gets another value.
+    Gate {
+        /// Its name.
+        gate: String,
+        /// The live value.
+        before: String,
+        /// The value to be.
+        after: String,
+    },
+    /// The gate of a retention is opened, together with its pair.
+    Retention {
+        /// The gate.
+        gate: String,
+        /// The table whose old rows a job will delete.
+        table: TableName,
+        /// The column that says how old a row is.
+        column: String,
+        /// Rows that are too old now.
+        old: u64,
+        /// How long a row is kept, as written.
+        keep: String,
+        /// The check that has to hold.
+        check: String,
+        /// The first day.
+        not_before: Option<String>,
+        /// The gate's live value.
+        before: String,
+        /// Its value to be.
+        after: String,
+    },
+    /// A check or a protection is written down, for later verifications.
+    Guard {
+        /// Its name.
+        name: String,
+        /// What it is, for people.
+        what: String,
+        /// How many things it covers.
+        count: u64,
+        /// What is written down.
+        record: Box<serde_json::Value>,
+    },
     /// A resource left the plan files; what it made stays, Enact no longer manages it.
     Forget,
 }
@@ -137,6 +178,8 @@ pub enum Reason {
     ShapeChanged(String),
     /// The database's epoch is not the one the set was written under.
     EpochChanged,
+    /// It moved since the last apply.
+    Moved,
     /// It is no longer in the plan files.
     NoLongerDeclared,
 }
@@ -245,6 +288,13 @@ pub struct ChunkPlan {
     pub digest: Option<Digest>,
     /// Where its vectors come from.
     pub source: ChunkSource,
+}
+
+impl ChunkPlan {
+    /// Whether its text is embedded.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.source, ChunkSource::Embed { .. })
+    }
 }
 
 /// Where a point's vectors come from.

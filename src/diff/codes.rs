@@ -1,4 +1,5 @@
-//! Codes of what only the live stores can show: `E040` to `E069`, warnings `W040` to `W059`.
+//! Codes of what only the live stores can show: `E040` to `E069`, warnings `W040` to `W059`; of guards and gates `E080` to
+//! `E089`, `W060` to `W069`.
 
 use crate::model::Code;
 
@@ -54,19 +55,62 @@ pub const SAME_KEY: Code = Code { id: "E064", summary: "two chunks have the same
 pub const APPEND_ONLY: Code = Code { id: "E065", summary: "the table does not allow this change" };
 /// An embedder cannot be used.
 pub const EMBEDDER: Code = Code { id: "E066", summary: "an embedder cannot be used" };
-/// A promotion was recorded and more units match now.
+/// An expression of the binding does not fit the tables.
+pub const EXPRESSION: Code = Code { id: "E067", summary: "an expression of the binding cannot be read" };
+/// A promotion was recorded and more units match now. A recorded decision covers exactly its set: write another
+/// promotion for the rest, or narrow the selection.
 pub const MORE_UNITS: Code = Code { id: "W040", summary: "more units match a promotion that was recorded" };
-/// A promotion selects nothing.
+/// A promotion or a vector set selects nothing. Check its selection: a name or a state may be misspelled.
 pub const NO_UNITS: Code = Code { id: "W041", summary: "a selection is empty" };
-/// A collection holds points that Enact does not own.
+/// A collection holds points that Enact does not own. They stay as they are, and nothing says whether they are right: find
+/// out who writes them, or give Enact a collection of its own.
 pub const FOREIGN_POINTS: Code = Code { id: "W042", summary: "the collection holds points that Enact does not own" };
-/// A transition has no way back.
+/// A transition has no way back: once applied, the units cannot return to the state they are in. Review the list of units
+/// before you approve; what comes after is another state, not this one.
 pub const NO_WAY_BACK: Code = Code { id: "W043", summary: "there is no way back" };
-/// All points are made again.
-pub const RE_EMBEDDING: Code = Code { id: "W044", summary: "every chunk of a set is embedded again" };
-/// A deletion.
+/// The chunk policy or an embedder changed, or the collection is not the one that was applied, so that texts are embedded
+/// again although they did not change. See the plan's cost line, and change recipes of a large set rarely.
+pub const RE_EMBEDDING: Code = Code { id: "W044", summary: "texts are embedded again" };
+/// Rows are deleted. The plan shows each with its values: keep the saved plan, or a dump, if they may be needed again.
 pub const DATA_LOSS: Code = Code { id: "W045", summary: "rows are deleted" };
 /// Something that lives cannot be adopted.
 pub const NOT_ADOPTED: Code = Code { id: "W055", summary: "not adopted" };
 /// Adopted points hold other texts than the chunk policy cuts.
 pub const OTHER_TEXTS: Code = Code { id: "W056", summary: "adopted points hold other texts" };
+/// Points of units that leave a set are deleted, and searches find these units no more. Check that the selection still
+/// means what it should; a unit that comes back is embedded again.
+pub const POINTS_LOST: Code = Code { id: "W046", summary: "points are deleted" };
+/// A new collection takes the place of the old one, which is dropped after the grace. Until then it can be looked into;
+/// set `sweep_grace` of the environment longer to keep it longer.
+pub const COLLECTION_DROPPED: Code = Code { id: "W047", summary: "an old collection is dropped" };
+/// One transaction writes so many rows or moves so many units that others wait for its locks. Apply at a quiet time, or
+/// divide the plan; every part is atomic only in itself.
+pub const LONG_LOCK: Code = Code { id: "W048", summary: "many rows are locked in one transaction" };
+/// A collection was written by something else than the run that the database remembers, or either store was restored from
+/// a backup. Nothing in it is relied on: everything is compared anew and made again where it differs.
+pub const UNVERIFIABLE: Code = Code { id: "W049", summary: "what is there cannot be verified" };
+/// The role may read the rows of the units and not lock them. They are read again as the last thing before the decision,
+/// which leaves a moment for others to change them: grant UPDATE on these tables to close it.
+pub const NOT_LOCKED: Code = Code { id: "W050", summary: "units can be read but not locked" };
+/// The plan would change something that it also protects.
+pub const PROTECTED: Code = Code { id: "E080", summary: "the plan writes into something protected" };
+/// A gate has no row.
+pub const UNKNOWN_GATE: Code = Code { id: "E081", summary: "unknown gate" };
+/// The database refuses a query of a check or a protection.
+pub const QUERY: Code = Code { id: "E082", summary: "a query cannot be run" };
+/// A check does not hold when planned.
+pub const CHECK_FAILED: Code = Code { id: "E083", summary: "a check does not hold" };
+/// A protected collection is not there.
+pub const UNKNOWN_COLLECTION: Code = Code { id: "E084", summary: "unknown collection" };
+/// A retention does not agree with its table or its policy.
+pub const RETENTION: Code = Code { id: "E085", summary: "retention that does not fit its table" };
+/// A check that only warns does not hold.
+pub const CHECK_WARNING: Code = Code { id: "W060", summary: "a check does not hold, and only warns" };
+/// Something protected is another than the last apply left.
+pub const PROTECTION_MOVED: Code = Code { id: "W061", summary: "something protected moved since the last apply" };
+/// A retention's gate is not opened by this plan.
+pub const RETENTION_WAITS: Code = Code { id: "W062", summary: "a retention is not enabled yet" };
+/// A retention's gate stands open without its pair or before its day.
+pub const RETENTION_OPEN: Code = Code { id: "W063", summary: "a retention's gate is open without its pair" };
+/// A declared value means neither open nor shut.
+pub const GATE_VALUE: Code = Code { id: "W064", summary: "a gate's value is neither open nor shut" };

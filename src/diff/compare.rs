@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::change::{Change, ChangeDetail, CollectionChange, Finding, Reason};
+use super::change::{Change, ChangeDetail, Finding, Reason};
 use super::codes;
+use super::drift::{self, Drift};
+use super::guards::guard_changes;
 use super::recipe::Recipe;
 use super::resolve::{Resolved, some_of};
+use super::risks::risks;
 use super::rows::compare_rows;
 use super::vectors::{SetInput, compare_set};
 use crate::model::{Address, Binding, Desired, Diagnostic, Diagnostics, EmptyBody, Environment, Observed};
@@ -17,8 +20,12 @@ pub struct Comparison {
     pub changes: Vec<Change>,
     /// What reviewers should know.
     pub findings: Vec<Finding>,
+    /// What changed outside Enact since the last apply, where this plan has something to do about it.
+    pub drift: Vec<Drift>,
     /// Points that stay in sets without a change.
     pub kept: u64,
+    /// Rows that are as declared.
+    pub same_rows: u64,
 }
 
 /// Compares desired with observed state.
@@ -36,11 +43,14 @@ pub fn compare(
     let mut errors = Diagnostics::default();
     let mut out = Comparison { findings: resolved.findings.clone(), ..Comparison::default() };
     out.changes.extend(compare_rows(resolved, observed, binding, &mut errors));
+    out.same_rows = (resolved.rows.len() as u64).saturating_sub(out.changes.len() as u64);
+    out.drift = drift::of_promotions(resolved, observed, &out.changes);
     lifecycle_changes(resolved, observed, &mut out);
     refresh_changes(binding, resolved, observed, &mut out);
     vector_changes(&VectorsInput { desired, binding, environment, resolved, observed, recipes }, &mut out, &mut errors);
+    guard_changes(desired, binding, observed, &mut out, &mut errors);
     forgotten(desired, observed, &mut out);
-    data_loss(&mut out);
+    out.findings.extend(risks(&out.changes, environment));
     out.findings.sort();
     errors.into_result(out).map(|(out, _)| out)
 }
@@ -132,22 +142,7 @@ fn vector_changes(input: &VectorsInput<'_>, out: &mut Comparison, errors: &mut D
         out.kept += kept;
         let Some((change, reasons)) = change else { continue };
         let address = Address::vector_set(&set.name);
-        if change.foreign > 0 {
-            let message = format!("the collection holds {} points that Enact does not own; they stay", change.foreign);
-            out.findings.push(Finding {
-                code: codes::FOREIGN_POINTS.id.to_owned(),
-                address: Some(address.clone()),
-                message,
-            });
-        }
-        if reasons.contains(&Reason::RecipeChanged) && change.kept == 0 && change.collection != CollectionChange::New {
-            let message = format!("every chunk is embedded again (~{} tokens)", change.tokens);
-            out.findings.push(Finding {
-                code: codes::RE_EMBEDDING.id.to_owned(),
-                address: Some(address.clone()),
-                message,
-            });
-        }
+        out.drift.extend(drift::of_set(&set_input, &change, input.observed));
         let detail = ChangeDetail::VectorSet(Box::new(change));
         out.changes.push(Change { address, declared_at: Some(set.place.to_string()), reasons, detail });
     }
@@ -214,6 +209,8 @@ fn forgotten(desired: &Desired, observed: &Observed, out: &mut Comparison) {
         .keys()
         .map(|name| Address::promotion(name))
         .chain(desired.vector_sets.keys().map(|name| Address::vector_set(name)))
+        .chain(desired.checks.keys().map(|name| Address::check(name)))
+        .chain(desired.protect.keys().map(|name| Address::protect(name)))
         .collect();
     for address in observed.managed.keys().filter(|address| !address.as_str().contains('[')) {
         if !declared.contains(address) {
@@ -224,17 +221,5 @@ fn forgotten(desired: &Desired, observed: &Observed, out: &mut Comparison) {
                 detail: ChangeDetail::Forget,
             });
         }
-    }
-}
-
-fn data_loss(out: &mut Comparison) {
-    let deletes = out
-        .changes
-        .iter()
-        .filter(|change| matches!(&change.detail, ChangeDetail::Row { change: super::RowChange::Delete { .. }, .. }))
-        .count();
-    if deletes > 0 {
-        let message = if deletes == 1 { "1 row is deleted".to_owned() } else { format!("{deletes} rows are deleted") };
-        out.findings.push(Finding { code: codes::DATA_LOSS.id.to_owned(), address: None, message });
     }
 }

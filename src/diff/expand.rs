@@ -55,7 +55,7 @@ impl Resolver<'_> {
                     format!("the binding \"{}\" has no id scheme \"{name}\"", self.binding.name),
                 )
                 .at(place)
-                .hint(format!("it has: {}", known.join(", "))),
+                .hint(crate::model::name_hint(&name, known)),
             );
             return None;
         };

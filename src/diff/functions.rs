@@ -1,7 +1,7 @@
 //! Functions that a binding calls, checked against the catalog.
 
 use super::codes;
-use crate::model::{Binding, Diagnostic, Diagnostics, FunctionCall, Observed, TableName, TransitionWork, name_hint};
+use crate::model::{Binding, Diagnostic, Diagnostics, FunctionCall, Observed, TransitionWork, name_hint, near_hint};
 
 /// Every function call that a binding may make.
 fn calls(binding: &Binding) -> Vec<&FunctionCall> {
@@ -17,14 +17,20 @@ fn calls(binding: &Binding) -> Vec<&FunctionCall> {
 pub fn check_functions(binding: &Binding, observed: &Observed) -> Diagnostics {
     let mut errors = Diagnostics::default();
     for call in calls(binding) {
+        let place = binding.places.of(&call.function.to_string());
         let Some(facts) = observed.functions.get(&call.function) else {
-            let known: Vec<String> = observed.functions.keys().map(TableName::to_string).collect();
+            let known = observed.known.functions.iter().map(String::as_str);
             errors.push(
                 Diagnostic::error(
                     codes::UNKNOWN_FUNCTION,
                     format!("the binding \"{}\" calls \"{}\", which is not there", binding.name, call.function),
                 )
-                .hint(name_hint(&call.function.to_string(), known.iter().map(String::as_str))),
+                .at_some(place)
+                .hint(near_hint(
+                    &call.function.to_string(),
+                    known,
+                    "create it, or name another in the binding",
+                )),
             );
             continue;
         };
@@ -35,16 +41,21 @@ pub fn check_functions(binding: &Binding, observed: &Observed) -> Diagnostics {
                         codes::UNKNOWN_PARAMETER,
                         format!("function \"{}\" has no argument \"{name}\"", call.function),
                     )
+                    .at_some(binding.places.of(name).or(place))
                     .hint(name_hint(name, facts.parameters.iter().map(|parameter| parameter.name.as_str()))),
                 );
             }
         }
         for parameter in &facts.parameters {
             if !parameter.has_default && !call.arguments.contains_key(&parameter.name) {
-                errors.push(Diagnostic::error(
-                    codes::UNKNOWN_PARAMETER,
-                    format!("function \"{}\" needs the argument \"{}\"", call.function, parameter.name),
-                ));
+                errors.push(
+                    Diagnostic::error(
+                        codes::UNKNOWN_PARAMETER,
+                        format!("function \"{}\" needs the argument \"{}\"", call.function, parameter.name),
+                    )
+                    .at_some(place)
+                    .hint("add it to the binding's arguments"),
+                );
             }
         }
     }

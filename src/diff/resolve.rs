@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::change::Finding;
 use super::codes;
+use super::expect::ExpectCheck;
 use super::ids::set_hash;
 use crate::model::{
     Address, Binding, Desired, Diagnostic, Diagnostics, Managed, Place, Promotion, Selection, TableName, UnitFacts,
@@ -359,38 +360,22 @@ impl<'a> Resolver<'a> {
     }
 
     fn expect(&mut self, name: &str, units: &[UnitFacts], hash: Option<&str>) {
-        let Some(expect) = self.desired.units.get(name).and_then(|named| named.expect.as_ref()) else { return };
-        if let Some(count) = expect.value.count.filter(|count| *count != units.len() as u64) {
-            let addresses: Vec<&str> = units.iter().map(|unit| unit.address.as_str()).collect();
-            self.errors.push(
-                Diagnostic::error(
-                    codes::UNEXPECTED_UNITS,
-                    format!(
-                        "\"{name}\" should choose {count} units and chooses {}: {}",
-                        units.len(),
-                        some_of(&addresses)
-                    ),
-                )
-                .at(&expect.place)
-                .hint("review the set again, then change the count"),
-            );
-        }
-        let Some(wanted) = &expect.value.hash else { return };
-        let live = match (hash, &self.binding.promotion.set_hash) {
-            (Some(hash), _) => hash.to_owned(),
-            (None, Some(recipe)) => set_hash(recipe, units.iter()).unwrap_or_default(),
-            (None, None) => String::new(),
-        };
-        if live.is_empty() || !live.starts_with(wanted.trim_end_matches('…')) {
-            self.errors.push(
-                Diagnostic::error(
-                    codes::UNEXPECTED_UNITS,
-                    format!("\"{name}\" should have the hash {wanted} and has {live}"),
-                )
-                .at(&expect.place)
-                .hint("a unit was added, removed or given another version since the review"),
-            );
-        }
+        let named = self.desired.units.get(name);
+        let Some(expect) = named.and_then(|named| named.expect.as_ref()) else { return };
+        let previous = self.previous(name);
+        let recipe = self.binding.promotion.set_hash.as_ref();
+        let check = ExpectCheck { name, expect, units, hash, recipe, previous, binding: &self.binding.name };
+        self.errors.0.extend(check.run());
+    }
+
+    /// The set that an applied promotion recorded: the one that uses this selection, or one of its name.
+    fn previous(&self, name: &str) -> Option<(String, PromotionRecord)> {
+        let using = self.desired.promotions.values().filter(|promotion| names_selection(&promotion.units, name));
+        let names = using.map(|promotion| promotion.name.clone()).chain([name.to_owned()]);
+        names.into_iter().find_map(|name| {
+            let managed = self.managed.get(&Address::promotion(&name))?;
+            Some((name, serde_json::from_value(managed.attributes.clone()).ok()?))
+        })
     }
 
     pub(super) fn template_error<T>(

@@ -11,31 +11,41 @@ use super::change::{Change, ChangeDetail, FieldChange, Reason, RowChange};
 use super::codes;
 use super::resolve::{Resolved, ResolvedRow, RowValue};
 use crate::model::{
-    Address, Binding, Cell, Diagnostic, Diagnostics, LiveRow, Observed, ReferenceTarget, RowKey, TableFacts, TableName,
-    name_hint,
+    Address, Binding, Cell, Diagnostic, Diagnostics, KnownNames, LiveRow, Observed, ReferenceTarget, RowKey,
+    TableFacts, TableName, name_hint, near_hint,
 };
 
 /// Checks tables, columns, keys and required values against the catalog, before the database is asked to read them.
-pub fn check_rows(resolved: &Resolved, tables: &BTreeMap<TableName, TableFacts>) -> Diagnostics {
+pub fn check_rows(resolved: &Resolved, tables: &BTreeMap<TableName, TableFacts>, known: &KnownNames) -> Diagnostics {
     let mut errors = Diagnostics::default();
     let mut seen = BTreeSet::new();
     for row in &resolved.rows {
         // One row of each shape is enough: a template's rows share their mistakes.
         if row.kind.is_none() || seen.insert((row.table.clone(), row.kind.clone(), row.promotion.clone())) {
-            check_row(row, tables, &mut errors);
+            check_row(row, tables, known, &mut errors);
         }
     }
     errors
 }
 
-fn check_row(row: &ResolvedRow, tables: &BTreeMap<TableName, TableFacts>, errors: &mut Diagnostics) {
+fn check_row(
+    row: &ResolvedRow,
+    tables: &BTreeMap<TableName, TableFacts>,
+    known: &KnownNames,
+    errors: &mut Diagnostics,
+) {
     let Some(facts) = tables.get(&row.table) else {
         errors.push(
             Diagnostic::error(
                 codes::UNKNOWN_TABLE,
                 format!("there is no table \"{}\" that this role can see", row.table),
             )
-            .at(&row.place),
+            .at(&row.place)
+            .hint(near_hint(
+                &row.table.to_string(),
+                known.tables.iter().map(String::as_str),
+                "create it, or correct the name",
+            )),
         );
         return;
     };

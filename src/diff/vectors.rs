@@ -104,8 +104,8 @@ pub(super) struct SetView<'a> {
     recipe: &'a Recipe,
     pub(super) observed: &'a Observed,
     overlay: &'a BTreeMap<String, String>,
-    record: Option<SetRecord>,
-    trusted: bool,
+    pub(super) record: Option<SetRecord>,
+    pub(super) trusted: bool,
     live: &'a BTreeSet<PointId>,
     digests: Option<&'a BTreeMap<PointId, Digest>>,
 }
@@ -200,7 +200,13 @@ impl<'a> SetView<'a> {
         (self.trusted && there && digest == self.input(unit)).then_some(owned)
     }
 
-    fn reason(&self, unit: &UnitFacts) -> Reason {
+    /// Whether chunk policy, embedders and payload fields are those of the last apply.
+    pub(super) fn same_recipe(&self) -> bool {
+        let managed = self.observed.managed.get(&Address::vector_set(self.set));
+        managed.is_some_and(|managed| managed.digest == self.recipe.whole)
+    }
+
+    fn reason(&self, unit: &UnitFacts, chunks: &[ChunkPlan]) -> Reason {
         let Some((digest, owned)) = self.owned(&unit.id) else { return Reason::UnitJoins };
         let missing = owned.chunks.iter().filter(|chunk| !self.live.contains(&chunk.id)).count() as u64;
         let changed = owned.chunks.iter().filter(|chunk| chunk.digest.is_some() && !self.intact(chunk)).count() as u64;
@@ -210,9 +216,9 @@ impl<'a> SetView<'a> {
             Reason::PointsMissing(missing)
         } else if changed > 0 {
             Reason::PointsChanged(changed)
-        } else if self.record.as_ref().is_some_and(|record| record.embedders != self.recipe.embedders) {
+        } else if !self.same_recipe() {
             Reason::RecipeChanged
-        } else if digest != self.input(unit) {
+        } else if digest != self.input(unit) && chunks.iter().any(ChunkPlan::is_embedded) {
             Reason::ContentChanged
         } else {
             Reason::PayloadChanged
@@ -388,12 +394,13 @@ impl SetDiff<'_> {
         let rows: Vec<(PointId, String)> = chunks.iter().map(|c| (c.id.clone(), c.sha256.clone())).collect();
         self.ledger_rows(unit, &rows);
         let delete = self.gone(owned.as_ref(), &chunks);
+        let reason = self.view.reason(unit, &chunks);
         self.units.push(UnitPoints {
             unit: unit.id.clone(),
             address: unit.address.clone(),
             title: unit.title.clone(),
             input: Some(self.view.input(unit)),
-            reason: self.view.reason(unit),
+            reason,
             chunks,
             delete,
         });

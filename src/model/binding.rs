@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::diagnostic::Place;
 use super::name::TableName;
 
 /// One binding file.
@@ -31,6 +32,9 @@ pub struct Binding {
     /// Where gates live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gates: Option<Gate>,
+    /// Where retention policies live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<RetentionPolicy>,
     /// Caches that lifecycle changes leave stale.
     #[serde(default)]
     pub refresh: Vec<Refresh>,
@@ -43,6 +47,26 @@ pub struct Binding {
     /// How ids are derived, by scheme name.
     #[serde(default)]
     pub id_schemes: BTreeMap<String, IdScheme>,
+    /// Where its texts stand.
+    #[serde(skip)]
+    pub places: BindingPlaces,
+}
+
+/// Where each text of a binding's file stands for the first time. No part of what it says: all are equal.
+#[derive(Debug, Clone, Default)]
+pub struct BindingPlaces(pub BTreeMap<String, Place>);
+
+impl PartialEq for BindingPlaces {
+    fn eq(&self, _: &BindingPlaces) -> bool {
+        true
+    }
+}
+
+impl BindingPlaces {
+    /// Where this key or value stands.
+    pub fn of(&self, text: &str) -> Option<&Place> {
+        self.0.get(text)
+    }
 }
 
 /// How units are read: `SELECT <expressions> FROM <from> WHERE <where>`.
@@ -252,6 +276,26 @@ pub struct Gate {
     pub open: String,
     /// The value that means shut.
     pub shut: String,
+}
+
+/// A table with one policy for each table whose old rows a job deletes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionPolicy {
+    /// The table.
+    pub table: TableName,
+    /// The column with the name of the table that a policy is for, with or without its schema.
+    pub target: String,
+    /// The column with the name of the column that says how old a row is.
+    pub column: String,
+    /// The column with the number of days that a row is kept.
+    pub keep_days: String,
+    /// The column with the values that a row's own `scope_column` must have (an array of texts); NULL for every row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The column of the table itself that `scope` is compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope_column: Option<String>,
 }
 
 /// A cache that is stale after lifecycle changes until a function runs.

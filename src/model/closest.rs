@@ -20,3 +20,8 @@ pub fn name_hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) 
         None => format!("there is: {}", all.join(", ")),
     }
 }
+
+/// The hint that goes with an unknown name where there may be very many: the nearest one, or this.
+pub fn near_hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>, otherwise: &str) -> String {
+    closest(name, candidates).map_or_else(|| otherwise.to_owned(), |near| format!("did you mean \"{near}\"?"))
+}

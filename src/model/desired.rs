@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::canonical::Digest;
 use super::chunk_policy::ChunkPolicy;
 use super::diagnostic::{Place, Spot};
+use super::guard::{CheckResource, GateResource, Protection, Retention};
 use super::name::TableName;
 use super::points::PointIds;
 use super::selection::{Selection, UnitsRef};
@@ -29,6 +30,14 @@ pub struct Desired {
     pub vector_sets: BTreeMap<String, VectorSet>,
     /// Whether only some of the project's files were read, so that what they leave out may be declared elsewhere.
     pub partial: bool,
+    /// Protections by name.
+    pub protect: BTreeMap<String, Protection>,
+    /// Checks by name.
+    pub checks: BTreeMap<String, CheckResource>,
+    /// Gates by their own name.
+    pub gates: BTreeMap<String, GateResource>,
+    /// Retentions by name.
+    pub retention: BTreeMap<String, Retention>,
 }
 
 /// One plan file.

@@ -83,6 +83,13 @@ impl Diagnostic {
         self
     }
 
+    /// Adds the place where it is known.
+    #[must_use]
+    pub fn at_some(mut self, place: Option<&Place>) -> Diagnostic {
+        self.place = place.cloned();
+        self
+    }
+
     /// Adds the hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Diagnostic {

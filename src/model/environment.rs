@@ -197,4 +197,16 @@ pub struct Roles {
     pub ledger: Option<String>,
     /// Opens and shuts gates.
     pub gates: Option<String>,
+    /// Where each is named, by kind of step.
+    pub places: BTreeMap<String, Place>,
+}
+
+impl Roles {
+    /// The roles that are named, each with its kind of step.
+    pub fn named(&self) -> Vec<(&'static str, &str)> {
+        let Roles { rows, lifecycle, refresh, ledger, gates, places: _ } = self;
+        let all =
+            [("rows", rows), ("lifecycle", lifecycle), ("refresh", refresh), ("ledger", ledger), ("gates", gates)];
+        all.into_iter().filter_map(|(kind, role)| Some((kind, role.as_deref()?))).collect()
+    }
 }

@@ -12,6 +12,7 @@ mod closest;
 mod desired;
 mod diagnostic;
 mod environment;
+mod guard;
 mod name;
 mod observed;
 mod placeholder;
@@ -19,12 +20,13 @@ mod points;
 mod selection;
 
 pub use binding::{
-    Argument, Binding, FunctionCall, Gate, IdScheme, Ledger, LifecycleBinding, PromotionBinding, Refresh, RowTemplate,
-    SetHash, SoftReference, StatusCheck, TableUpdate, TemplateScope, Transition, TransitionWork, UnitSource,
+    Argument, Binding, FunctionCall, Gate, IdScheme, Ledger, LifecycleBinding, PromotionBinding, Refresh,
+    RetentionPolicy, RowTemplate, SetHash, SoftReference, StatusCheck, TableUpdate, TemplateScope, Transition,
+    TransitionWork, UnitSource,
 };
 pub use canonical::{Digest, canonical_json, digest_of};
 pub use chunk_policy::{ChunkPolicy, ChunkTemplate, EmptyBody, Splitter, TemplateError};
-pub use closest::{closest, name_hint};
+pub use closest::{closest, name_hint, near_hint};
 pub use desired::{
     Cell, Desired, Distance, Expectation, IdChoice, NamedSelection, PayloadIndex, Promotion, Review, Rollout,
     RowResource, RowState, SourceFile, VectorSet, VectorSpec,
@@ -33,14 +35,18 @@ pub use diagnostic::{Code, Diagnostic, Diagnostics, Place, Severity, Spot};
 pub use environment::{
     BindingRef, EmbedderConfig, Environment, PostgresConfig, QdrantConfig, Roles, SecretSource, Stores, Tls,
 };
+pub use guard::{
+    Answer, Check, CheckResource, Expected, FilterValue, GateResource, GuardFacts, Guarded, Guards, ItemsSeal,
+    PointsSeal, Protected, Protection, ProtectionPin, Retention, RetentionFacts, Seal, UnitSeal,
+};
 pub use name::{Address, NameError, TableName};
 pub use observed::{
-    Column, ForeignKey, FunctionFacts, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget, RowKey,
-    TableFacts, UnitFacts,
+    Column, ForeignKey, FunctionFacts, KnownNames, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget,
+    RowKey, TableFacts, UnitFacts,
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{
-    ChunkFacts, CollectionFacts, EmbedderIdentity, Identities, IndexFacts, PointId, PointIdentity, PointIds, PointSaid,
-    VectorParams,
+    ChunkFacts, CollectionFacts, CollectionLimits, EmbedderIdentity, Identities, IndexFacts, PointId, PointIdentity,
+    PointIds, PointSaid, VectorParams,
 };
 pub use selection::{Condition, Selection, UnitsRef};

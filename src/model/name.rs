@@ -43,6 +43,26 @@ impl Address {
         Address(format!("refresh.{name}"))
     }
 
+    /// Names a protection.
+    pub fn protect(name: &str) -> Address {
+        Address(format!("protect.{name}"))
+    }
+
+    /// Names a check.
+    pub fn check(name: &str) -> Address {
+        Address(format!("check.{name}"))
+    }
+
+    /// Names a gate.
+    pub fn gate(name: &str) -> Address {
+        Address(format!("gate.{name}"))
+    }
+
+    /// Names a retention.
+    pub fn retention(name: &str) -> Address {
+        Address(format!("retention.{name}"))
+    }
+
     /// Takes an address as it was written by Enact.
     pub fn from_text(text: impl Into<String>) -> Address {
         Address(text.into())

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::canonical::Digest;
+use super::guard::GuardFacts;
 use super::name::{Address, TableName};
 use super::points::{ChunkFacts, CollectionFacts, PointId};
 
@@ -13,10 +14,14 @@ use super::points::{ChunkFacts, CollectionFacts, PointId};
 pub struct Observed {
     /// The random uuid stamped into the database by `init`.
     pub epoch: Option<String>,
+    /// The role of the session.
+    pub session_role: Option<String>,
     /// Catalog facts of every table a plan names.
     pub tables: BTreeMap<TableName, TableFacts>,
     /// Catalog facts of every function a plan names.
     pub functions: BTreeMap<TableName, FunctionFacts>,
+    /// Every table and function there is, read where one that is named is not there.
+    pub known: KnownNames,
     /// Units by id: those that a selection could choose whatever their lifecycle, and those that Enact already manages.
     pub units: BTreeMap<String, UnitFacts>,
     /// Live rows by table and key.
@@ -41,6 +46,17 @@ pub struct Observed {
     pub digests: BTreeMap<String, BTreeMap<PointId, Digest>>,
     /// Ledger rows by vector set and point key: status and digest.
     pub ledger: BTreeMap<String, BTreeMap<String, LedgerRow>>,
+    /// What the guards of the plan found.
+    pub guards: GuardFacts,
+}
+
+/// Names that were perhaps meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownNames {
+    /// Tables and views.
+    pub tables: Vec<String>,
+    /// Functions.
+    pub functions: Vec<String>,
 }
 
 /// A row that another one refers to.

@@ -126,8 +126,36 @@ pub struct CollectionFacts {
     pub shards: u32,
     /// Whether strict mode is on.
     pub strict: bool,
+    /// What the server refuses, or delays, for this collection.
+    #[serde(default)]
+    pub limits: CollectionLimits,
     /// Texts of the collection's metadata that Enact reads and writes.
     pub metadata: BTreeMap<String, String>,
+}
+
+/// What a collection's own configuration refuses or delays. Strict mode's limits are absent while it is off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionLimits {
+    /// The most results that one request may ask for.
+    pub page: Option<u64>,
+    /// The longest deadline that a request may carry, in seconds.
+    pub timeout_seconds: Option<u64>,
+    /// The most points in one write.
+    pub upsert_batch: Option<u64>,
+    /// The most points.
+    pub points: Option<u64>,
+    /// The most bytes of vectors.
+    pub vector_bytes: Option<u64>,
+    /// The most bytes of payloads.
+    pub payload_bytes: Option<u64>,
+    /// The most payload indexes.
+    pub payload_indexes: Option<u64>,
+    /// Reads in a minute.
+    pub reads_per_minute: Option<u64>,
+    /// Writes in a minute.
+    pub writes_per_minute: Option<u64>,
+    /// Whether a write that waits does so until its points are indexed.
+    pub prevent_unoptimized: bool,
 }
 
 /// The shape of one vector.

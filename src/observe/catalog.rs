@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Column, ForeignKey, FunctionFacts, Parameter, TableFacts, TableName};
+use crate::model::{Column, ForeignKey, FunctionFacts, KnownNames, Parameter, TableFacts, TableName};
 use crate::store::{Param, Query, Record, Sql, StoreError, Tx};
 
 const COLUMNS: &str = "SELECT n.nspname::text, c.relname::text, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), \
@@ -63,6 +63,26 @@ pub async fn read_catalog(
     }
     let functions = read_functions(tx, functions).await?;
     Ok((facts, functions))
+}
+
+const KNOWN: &str = "SELECT n.nspname::text, c.relname::text, true FROM pg_catalog.pg_class c \
+ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'information_schema' AND NOT n.nspname LIKE 'pg\\_%' \
+ UNION SELECT n.nspname::text, p.proname::text, false FROM pg_catalog.pg_proc p \
+ JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+ WHERE n.nspname <> 'information_schema' AND NOT n.nspname LIKE 'pg\\_%' ORDER BY 1, 2";
+
+/// Reads the names of all tables and functions that are not PostgreSQL's own.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_known(tx: &mut dyn Tx) -> Result<KnownNames, StoreError> {
+    let mut out = KnownNames::default();
+    for record in tx.query(&Query::new(Sql::new(KNOWN))).await? {
+        let list = if record.is_true(2) { &mut out.tables } else { &mut out.functions };
+        list.push(table_of(&record).to_string());
+    }
+    Ok(out)
 }
 
 fn named(sql: &'static str, names: &BTreeSet<TableName>) -> Query {

@@ -8,22 +8,30 @@
 //! catalog, gates, managed, units ──▶ resolve ──▶ rows, references ──▶ points, ledger ──▶ texts of some units
 //! ```
 
+mod ask;
 mod catalog;
 mod digests;
 mod error;
+mod expressions;
+mod guards;
 mod managed;
+mod retention;
 mod rows;
+mod seal;
 mod snapshot;
 mod texts;
 mod units;
 mod vectors;
 
-pub use catalog::read_catalog;
+pub use ask::ask;
+pub use catalog::{read_catalog, read_known};
 pub use digests::{ContentDigest, digest_collection, digest_tables, read_sequences, touched_tables};
 pub use error::ObserveError;
 pub use managed::{read_epoch, read_gates, read_managed};
+pub use retention::has_come;
 pub use rows::{live_rows, read_references};
+pub use seal::Sealing;
 pub use snapshot::{Observation, Request, observe};
 pub use texts::{UnitTexts, cut as cut_unit, read_bodies};
 pub use units::{UnitFilter, read_units};
-pub use vectors::{ReadPoints, read_all_ids, read_digests, read_ledger, read_said, read_vectors, standing};
+pub use vectors::{PAGE, ReadPoints, read_all_ids, read_digests, read_ledger, read_said, read_vectors, standing};

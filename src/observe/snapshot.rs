@@ -3,17 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ObserveError;
-use super::managed::{read_epoch, read_gates, read_managed};
+use super::expressions::check_expressions;
+use super::guards::{guard_gates, guard_tables, guard_units, observe_guards};
+use super::managed::{read_epoch, read_gates, read_managed, read_session_role};
 use super::rows::normalise;
 use super::units::expression;
-use super::{UnitFilter, UnitTexts, live_rows, read_catalog, read_ledger, read_references, read_units, read_vectors};
+use super::{
+    UnitFilter, UnitTexts, live_rows, read_catalog, read_known, read_ledger, read_references, read_units, read_vectors,
+};
 use crate::diff::{
     PromotionRecord, Recipe, Resolved, check_functions, check_rows, codes, recipe, reference_targets, resolve,
     units_needing_text, with_state,
 };
 use crate::model::{
     Address, Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, Managed, Observed,
-    PointIds, RowKey, Selection, Spot, TableName, Template, TransitionWork, UnitsRef, VectorSpec, name_hint,
+    PointIds, RowKey, Selection, Spot, TableName, Template, TransitionWork, UnitsRef, VectorSpec, name_hint, near_hint,
 };
 use crate::store::{Tx, VectorStore};
 
@@ -52,15 +56,23 @@ pub async fn observe(
     request: &Request<'_>,
 ) -> Result<Observation, ObserveError> {
     let mut observed = Observed { epoch: Some(read_epoch(tx).await?), ..Observed::default() };
+    observed.session_role = read_session_role(tx).await?;
     let (tables, functions) = names(request);
     (observed.tables, observed.functions) = read_catalog(tx, &tables, &functions).await?;
+    if tables.iter().any(|table| !observed.tables.contains_key(table))
+        || functions.iter().any(|function| !observed.functions.contains_key(function))
+    {
+        observed.known = read_known(tx).await?;
+    }
     check_names(request, &observed)?;
     let recipes = recipes(request)?;
     if let Some(gates) = &request.binding.gates {
-        observed.gates = read_gates(tx, gates, &gate_names(request.binding)).await?;
+        let names = gate_names(request.binding).into_iter().chain(guard_gates(request.desired)).collect();
+        observed.gates = read_gates(tx, gates, &names).await?;
     }
     observed.managed = read_managed(tx).await?;
     let filter = unit_filter(request.desired, &observed.managed);
+    check_expressions(tx, request.binding).await?;
     observed.units = read_units(tx, &request.binding.units, &filter).await?;
     let actor = &request.environment.actor;
     let resolved = resolve(request.desired, request.binding, &observed.units, &observed.managed, actor)?;
@@ -74,6 +86,7 @@ pub async fn observe(
         }
     }
     observe_texts(tx, request, &resolved, &recipes, &mut observed).await?;
+    observed.guards = observe_guards(tx, vectors, request, &observed).await?;
     Ok(Observation { observed, resolved, recipes })
 }
 
@@ -83,7 +96,7 @@ async fn observe_rows(
     resolved: &Resolved,
     observed: &mut Observed,
 ) -> Result<(), ObserveError> {
-    let errors = check_rows(resolved, &observed.tables);
+    let errors = check_rows(resolved, &observed.tables, &observed.known);
     if errors.has_errors() {
         return Err(errors.into());
     }
@@ -147,6 +160,7 @@ fn names(request: &Request<'_>) -> (BTreeSet<TableName>, BTreeSet<TableName>) {
     tables.extend(binding.gates.iter().map(|gates| gates.table.clone()));
     tables.extend(binding.ledger.iter().map(|ledger| ledger.table.clone()));
     tables.extend(binding.refresh.iter().map(|refresh| refresh.status.view.clone()));
+    tables.extend(guard_tables(request));
     let mut functions = BTreeSet::new();
     for transition in &binding.lifecycle.transitions {
         match &transition.work {
@@ -174,10 +188,18 @@ fn check_names(request: &Request<'_>, observed: &Observed) -> Result<(), Diagnos
     let mut errors = check_functions(request.binding, observed);
     for (table, column) in binding_columns(request.binding) {
         let Some(facts) = observed.tables.get(table) else {
-            errors.push(Diagnostic::error(
-                codes::UNKNOWN_TABLE,
-                format!("the binding \"{}\" names \"{table}\", which this role cannot see", request.binding.name),
-            ));
+            errors.push(
+                Diagnostic::error(
+                    codes::UNKNOWN_TABLE,
+                    format!("the binding \"{}\" names \"{table}\", which this role cannot see", request.binding.name),
+                )
+                .at_some(request.binding.places.of(&table.to_string()))
+                .hint(near_hint(
+                    &table.to_string(),
+                    observed.known.tables.iter().map(String::as_str),
+                    "create it, or name another in the binding",
+                )),
+            );
             continue;
         };
         if let Some(column) = column.filter(|column| !facts.columns.contains_key(*column)) {
@@ -186,10 +208,12 @@ fn check_names(request: &Request<'_>, observed: &Observed) -> Result<(), Diagnos
                     codes::UNKNOWN_COLUMN,
                     format!("the binding \"{}\" names column \"{column}\" of \"{table}\"", request.binding.name),
                 )
+                .at_some(request.binding.places.of(column))
                 .hint(name_hint(column, facts.columns.keys().map(String::as_str))),
             );
         }
     }
+    check_targets(request, &mut errors);
     let mut field = |name: &str, place| {
         let source = &request.binding.units;
         if expression(source, name).is_none() {
@@ -228,6 +252,19 @@ fn check_names(request: &Request<'_>, observed: &Observed) -> Result<(), Diagnos
     errors.into_result(()).map(|_| ())
 }
 
+/// A state that no transition leads to would select nothing to move, and nobody would be told.
+fn check_targets(request: &Request<'_>, errors: &mut Diagnostics) {
+    let lifecycle = &request.binding.lifecycle;
+    let reachable = |state: &str| lifecycle.transitions.iter().any(|transition| transition.to == state);
+    for promotion in request.desired.promotions.values().filter(|promotion| !reachable(&promotion.to.value)) {
+        let states: BTreeSet<&str> = lifecycle.transitions.iter().map(|transition| transition.to.as_str()).collect();
+        let detail =
+            format!("no transition of the binding \"{}\" leads to \"{}\"", request.binding.name, promotion.to.value);
+        let hint = name_hint(&promotion.to.value, states);
+        errors.push(Diagnostic::error(codes::ILLEGAL_TRANSITION, detail).at(&promotion.to.place).hint(hint));
+    }
+}
+
 fn binding_columns(binding: &Binding) -> Vec<(&TableName, Option<&str>)> {
     let mut out: Vec<(&TableName, Option<&str>)> = binding.units.tables.iter().map(|table| (table, None)).collect();
     for row in &binding.promotion.rows {
@@ -259,7 +296,7 @@ fn binding_columns(binding: &Binding) -> Vec<(&TableName, Option<&str>)> {
 fn all_selections(desired: &Desired) -> Vec<(&Selection, &crate::model::Place)> {
     let named = desired.units.values().map(|named| (&named.selection, &named.place));
     let refs = desired.promotions.values().map(|p| &p.units).chain(desired.vector_sets.values().map(|s| &s.units));
-    let inline = refs.filter_map(|units| match units {
+    let inline = refs.chain(guard_units(desired)).filter_map(|units| match units {
         UnitsRef::Inline(spot) => Some((&spot.value, &spot.place)),
         UnitsRef::Named(_) => None,
     });

@@ -8,7 +8,7 @@ use crate::model::{CollectionFacts, Digest, Ledger, LedgerRow, PointId, PointSai
 use crate::store::{Query, Sql, StoreError, Tx, VectorStore, WithVectors};
 
 /// Ids in one page.
-const PAGE: u32 = 10_000;
+pub const PAGE: u32 = 10_000;
 /// Points with their payloads in one page.
 const PAYLOADS: u32 = 1_000;
 

@@ -118,6 +118,9 @@ fn row_baselines(input: &BuildInput<'_>) -> Vec<RowBaseline> {
             | ChangeDetail::Promotion { .. }
             | ChangeDetail::Refresh { .. }
             | ChangeDetail::VectorSet(_)
+            | ChangeDetail::Gate { .. }
+            | ChangeDetail::Retention { .. }
+            | ChangeDetail::Guard { .. }
             | ChangeDetail::Forget => None,
         })
         .collect()

@@ -14,15 +14,18 @@ use serde_json::Value;
 
 use super::baseline::baseline;
 use super::calls::{empty_calls, fill_cells};
+use super::cost::EmbeddingTerms;
+use super::guards::guards;
+use super::lint::lint;
 use super::order::{graph_of, row_addresses};
 use super::saved::{EnvironmentPin, FORMAT_VERSION, Pins, SavedPlan, SelectionPin};
 use super::step::{CallsWork, Parameter, Phase, RowsWork, Step, UpdateWork, Work};
 use super::summary::Summary;
-use crate::diff::{Change, ChangeDetail, Comparison, Finding, Recipe, Resolved, RowChange, codes};
+use crate::diff::{Change, ChangeDetail, Comparison, Recipe, Resolved, RowChange, codes};
 use crate::graph::Graph;
 use crate::model::{
-    Address, Binding, Cell, Desired, Diagnostic, Diagnostics, Digest, Environment, Identities, Observed, Promotion,
-    Refresh, Selection, TableName, UnitsRef, VectorSpec,
+    Address, Binding, Cell, Desired, Diagnostic, Diagnostics, Digest, EmbedderConfig, Environment, Identities,
+    Observed, Promotion, Refresh, Selection, TableName, UnitsRef, VectorSpec,
 };
 
 /// Everything that a plan is built from.
@@ -73,6 +76,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
     builder.refreshes();
     builder.ledgers();
     builder.deletes();
+    builder.gates();
     builder.managed();
     builder.write_in_place();
     builder.settle_and_sweep();
@@ -82,29 +86,36 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
     }
     let selections = selections(input.desired);
     let mut findings = input.comparison.findings.clone();
-    findings.extend(no_way_back(input));
+    findings.extend(lint(input));
     findings.sort();
     let mut plan = SavedPlan {
         format_version: FORMAT_VERSION.to_owned(),
         digest: Digest::from_text(""),
         made_by: concat!("enact ", env!("CARGO_PKG_VERSION")).to_owned(),
-        summary: Summary::of(&input.comparison.changes, input.comparison.kept),
-        environment: environment_pin(input.environment),
+        summary: Summary {
+            same_rows: input.comparison.same_rows,
+            ..Summary::of(&input.comparison.changes, input.comparison.kept)
+        },
+        environment: environment_pin(input),
         files: input.desired.files.clone(),
         changes: input.comparison.changes.clone(),
         findings,
+        drift: input.comparison.drift.clone(),
         steps,
         baseline: baseline(input, &selections),
         pins: pins(input, selections),
+        guards: guards(input),
     };
     plan.digest = plan.content_digest();
     Ok(Built { plan, graph })
 }
 
-fn environment_pin(environment: &Environment) -> EnvironmentPin {
+fn environment_pin(input: &BuildInput<'_>) -> EnvironmentPin {
+    let environment = input.environment;
     EnvironmentPin {
         name: environment.name.clone(),
         actor: environment.actor.clone(),
+        connected_as: input.observed.session_role.clone(),
         sweep_grace_seconds: environment.sweep_grace_seconds,
         request_deadline_seconds: environment.request_deadline_seconds,
         allowed_collections: environment.allowed_collections.clone(),
@@ -137,6 +148,25 @@ fn pins(input: &BuildInput<'_>, selections: Vec<SelectionPin>) -> Pins {
             .filter(|(name, _)| embedders.contains(name.as_str()))
             .map(|(name, identity)| (name.clone(), identity.clone()))
             .collect(),
+        embedding: input
+            .environment
+            .embedders
+            .iter()
+            .filter(|(name, _)| embedders.contains(name.as_str()))
+            .filter_map(|(name, config)| Some((name.clone(), terms(config)?)))
+            .collect(),
+    }
+}
+
+/// The terms of an embedder that is asked over a network; one inside this process costs nothing.
+fn terms(config: &EmbedderConfig) -> Option<EmbeddingTerms> {
+    match config {
+        EmbedderConfig::Static { .. } => None,
+        EmbedderConfig::OpenAi { max_texts, max_tokens, price_per_million_tokens, .. } => Some(EmbeddingTerms {
+            max_texts: *max_texts,
+            max_tokens: *max_tokens,
+            price_per_million_tokens: price_per_million_tokens.clone(),
+        }),
     }
 }
 
@@ -161,24 +191,6 @@ fn selections(desired: &Desired) -> Vec<SelectionPin> {
         after: true,
     });
     promotions.chain(sets).collect()
-}
-
-fn no_way_back(input: &BuildInput<'_>) -> Vec<Finding> {
-    let transitions = &input.binding.lifecycle.transitions;
-    let mut ways: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    for change in &input.comparison.changes {
-        if let ChangeDetail::Lifecycle { unit, to, .. } = &change.detail {
-            *ways.entry((unit.lifecycle.as_str(), to.as_str())).or_default() += 1;
-        }
-    }
-    ways.into_iter()
-        .filter(|((from, to), _)| !transitions.iter().any(|t| t.from == *to && t.to == *from))
-        .map(|((from, to), count)| Finding {
-            code: codes::NO_WAY_BACK.id.to_owned(),
-            address: None,
-            message: format!("{from} -> {to} ({count} units) has no way back to {from}"),
-        })
-        .collect()
 }
 
 pub(super) struct Builder<'a> {

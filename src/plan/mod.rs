@@ -6,6 +6,9 @@
 mod baseline;
 mod build;
 mod calls;
+mod cost;
+mod lint;
+mod guards;
 mod moves;
 mod order;
 mod pretty;
@@ -18,12 +21,14 @@ mod summary;
 pub use baseline::{collection_ids_digest, managed_under, relevant_units};
 pub use build::{BuildInput, Built, build};
 pub use calls::call_columns;
+pub use cost::{EmbeddingCost, EmbeddingTerms, embedding_costs};
+pub use lint::LONG_LOCK;
 pub use saved::{
     Baseline, CollectionBaseline, EnvironmentPin, FORMAT_MAJOR, FORMAT_VERSION, LoadError, Pins, RowBaseline,
     SavedPlan, SelectionPin,
 };
 pub use step::{
-    CallsWork, GateWork, ManagedWrite, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy, TransitionsWork,
-    UpdateWork, VectorMaker, VectorWork, Work,
+    CallsWork, GateWork, ManagedWrite, PairedWork, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy,
+    TransitionsWork, UpdateWork, VectorMaker, VectorWork, Work,
 };
 pub use summary::{LifecycleCounts, Summary, VectorCounts};

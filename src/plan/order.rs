@@ -43,7 +43,12 @@ pub(super) fn graph_of(input: &BuildInput<'_>) -> Graph {
                     }
                 }
             }
-            ChangeDetail::Row { .. } | ChangeDetail::Promotion { .. } | ChangeDetail::Forget => {}
+            ChangeDetail::Row { .. }
+            | ChangeDetail::Promotion { .. }
+            | ChangeDetail::Gate { .. }
+            | ChangeDetail::Retention { .. }
+            | ChangeDetail::Guard { .. }
+            | ChangeDetail::Forget => {}
         }
     }
     graph

@@ -79,10 +79,14 @@ impl Builder<'_> {
                 Some((work(&gates.open, &value), work(&value, &gates.open)))
             }
             None => {
-                self.errors.push(Diagnostic::error(
-                    codes::NOT_IN_BINDING,
-                    format!("gate \"{gate}\" has no row in \"{}\"", gates.table),
-                ));
+                self.errors.push(
+                    Diagnostic::error(
+                        codes::NOT_IN_BINDING,
+                        format!("gate \"{gate}\" has no row in \"{}\"", gates.table),
+                    )
+                    .at_some(self.input.binding.places.of(gate))
+                    .hint(format!("add the row with {} = '{}', or name another gate", gates.value, gates.shut)),
+                );
                 None
             }
         }
@@ -105,7 +109,12 @@ impl Builder<'_> {
                     forget.extend(under.cloned());
                     forget.push(change.address.clone());
                 }
-                ChangeDetail::Row { .. } | ChangeDetail::Lifecycle { .. } | ChangeDetail::Refresh { .. } => {}
+                ChangeDetail::Guard { record, .. } => write.extend(self.guard_record(change, record)),
+                ChangeDetail::Row { .. }
+                | ChangeDetail::Lifecycle { .. }
+                | ChangeDetail::Refresh { .. }
+                | ChangeDetail::Gate { .. }
+                | ChangeDetail::Retention { .. } => {}
             }
         }
         if !write.is_empty() || !forget.is_empty() {

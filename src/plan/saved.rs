@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::cost::EmbeddingTerms;
 use super::step::Step;
 use super::summary::Summary;
-use crate::diff::{Change, Finding};
+use crate::diff::{Change, Drift, Finding};
 use crate::model::{
-    Address, Binding, ChunkPolicy, Digest, EmbedderIdentity, ReferenceTarget, RowKey, Selection, SourceFile, TableName,
-    canonical_json, digest_of,
+    Address, Binding, ChunkPolicy, Digest, EmbedderIdentity, Guards, ReferenceTarget, RowKey, Selection, SourceFile,
+    TableName, canonical_json, digest_of,
 };
 
 /// The major version of the format.
@@ -40,12 +41,18 @@ pub struct SavedPlan {
     pub changes: Vec<Change>,
     /// What reviewers should know.
     pub findings: Vec<Finding>,
+    /// What changed outside Enact since the last apply, where this plan has something to do about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drift>,
     /// What will be done, in order.
     pub steps: Vec<Step>,
     /// What was observed.
     pub baseline: Baseline,
     /// What the steps stand on.
     pub pins: Pins,
+    /// What must stay as it is and what must hold, judged last before the decision.
+    #[serde(default, skip_serializing_if = "Guards::is_empty")]
+    pub guards: Guards,
 }
 
 /// The environment a plan is for.
@@ -55,6 +62,9 @@ pub struct EnvironmentPin {
     pub name: String,
     /// Who is recorded as having made the change.
     pub actor: String,
+    /// The database role that planned: what no step gives to another role runs as the connection's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected_as: Option<String>,
     /// Seconds that an old collection stays after a switch.
     pub sweep_grace_seconds: u64,
     /// Seconds that a request to the vector store may still take effect after its sender died.
@@ -128,6 +138,9 @@ pub struct Pins {
     pub chunk_policies: BTreeMap<String, ChunkPolicy>,
     /// Embedders by name.
     pub embedders: BTreeMap<String, EmbedderIdentity>,
+    /// Terms of those that are asked over a network, for what the plan says of its cost.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub embedding: BTreeMap<String, EmbeddingTerms>,
 }
 
 /// One selection.
@@ -172,10 +185,7 @@ impl SavedPlan {
     /// Digests everything but `digest` itself.
     pub fn content_digest(&self) -> Digest {
         let Ok(mut value) = serde_json::to_value(self) else { panic!("BUG: a plan does not serialise") };
-        if let Some(map) = value.as_object_mut() {
-            map.remove("digest");
-        }
-        digest_of(&value)
+        without_digest(&mut value)
     }
 
     /// The file's text.
@@ -192,7 +202,7 @@ impl SavedPlan {
     /// # Errors
     /// When it is not a plan, is of a newer format, or was edited.
     pub fn from_text(text: &str) -> Result<SavedPlan, LoadError> {
-        let value: serde_json::Value =
+        let mut value: serde_json::Value =
             serde_json::from_str(text).map_err(|error| LoadError::NotAPlan(error.to_string()))?;
         let found = value.get("format_version").and_then(|v| v.as_str()).unwrap_or("").to_owned();
         match found.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
@@ -200,8 +210,10 @@ impl SavedPlan {
             Some(major) if major > FORMAT_MAJOR => return Err(LoadError::NewerFormat { found }),
             Some(_) => {}
         }
+        // Of what the file says, not of what this version makes of it: a field that an older one did not know has a default
+        // here, and is not in the file's digest.
+        let real = without_digest(&mut value);
         let plan: SavedPlan = serde_json::from_value(value).map_err(|error| LoadError::NotAPlan(error.to_string()))?;
-        let real = plan.content_digest();
         if real != plan.digest {
             return Err(LoadError::Edited { said: plan.digest.to_string(), real: real.to_string() });
         }
@@ -212,4 +224,14 @@ impl SavedPlan {
     pub fn canonical(&self) -> String {
         canonical_json(self)
     }
+}
+
+/// Digests everything but `digest`, which stays where it is.
+fn without_digest(value: &mut serde_json::Value) -> Digest {
+    let said = value.as_object_mut().and_then(|map| map.remove("digest"));
+    let real = digest_of(value);
+    if let (Some(map), Some(said)) = (value.as_object_mut(), said) {
+        map.insert("digest".to_owned(), said);
+    }
+    real
 }

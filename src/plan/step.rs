@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::diff::UnitPoints;
-use crate::model::{Address, Cell, Digest, StatusCheck, TableName, VectorParams};
+use crate::model::{Address, Cell, Check, Digest, StatusCheck, TableName, VectorParams};
 
 /// Stands in a record for the id of the run that writes it.
 pub const RUN_MARKER: &str = "{run}";
@@ -71,6 +71,10 @@ pub enum Work {
     OpenGate(GateWork),
     /// Shuts it again.
     ShutGate(GateWork),
+    /// Gives a gate another value for good.
+    SetGate(GateWork),
+    /// Opens a gate for good, if its pair is there and its day has come.
+    OpenPaired(Box<PairedWork>),
     /// Writes down what is managed.
     RecordManaged {
         /// New or changed records.
@@ -192,6 +196,20 @@ pub struct GateWork {
     pub value: String,
     /// The value that must be there before.
     pub expect: String,
+}
+
+/// A gate that is opened only together with its pair.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PairedWork {
+    /// The gate.
+    pub gate: GateWork,
+    /// The first day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<String>,
+    /// The name of the check.
+    pub check: String,
+    /// What has to hold.
+    pub holds: Check,
 }
 
 /// A record of what is managed.

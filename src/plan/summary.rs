@@ -11,7 +11,7 @@ use crate::diff::{Change, ChangeDetail, ChunkSource, RowChange};
 pub struct Summary {
     /// Rows to add.
     pub add: u64,
-    /// Rows to change.
+    /// Rows and gates to change.
     pub change: u64,
     /// Rows to destroy.
     pub destroy: u64,
@@ -21,6 +21,9 @@ pub struct Summary {
     pub vectors: VectorCounts,
     /// Resources that are forgotten.
     pub forget: u64,
+    /// Rows that are as declared.
+    #[serde(default)]
+    pub same_rows: u64,
 }
 
 /// Lifecycle moves.
@@ -84,7 +87,8 @@ impl Summary {
                 }
             }
             ChangeDetail::Forget => self.forget += 1,
-            ChangeDetail::Promotion { .. } | ChangeDetail::Refresh { .. } => {}
+            ChangeDetail::Gate { .. } | ChangeDetail::Retention { .. } => self.change += 1,
+            ChangeDetail::Promotion { .. } | ChangeDetail::Refresh { .. } | ChangeDetail::Guard { .. } => {}
         }
     }
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::action::Action;
 use super::line::Line;
 use super::style::Role;
-use super::{body_rows, body_vectors, words};
+use super::{body_guards, body_rows, body_vectors, words};
 use crate::diff::{Change, ChangeDetail, Reason};
 use crate::plan::SavedPlan;
 
@@ -28,6 +28,23 @@ pub(super) struct Detail {
     pub destructive: usize,
     /// The longest value that is shown whole, in characters.
     pub value_chars: usize,
+}
+
+/// Changes of one kind that are built one by one where not all are: more than a comment holds.
+const MOST_BUILT: usize = 1_500;
+/// Changes of one kind, beside deletions, that a terminal shows one by one.
+const LISTED: usize = 50;
+
+impl Detail {
+    /// How many deletions of one kind are built one by one.
+    pub fn deletions(self) -> usize {
+        if self.unfold { usize::MAX } else { self.destructive.min(MOST_BUILT) }
+    }
+
+    /// How many other changes of one kind are built one by one.
+    pub fn listed(self) -> usize {
+        if self.unfold { usize::MAX } else { self.destructive.clamp(LISTED, MOST_BUILT) }
+    }
 }
 
 /// One kind of thing.
@@ -74,13 +91,16 @@ pub(super) fn tally_text(tally: &BTreeMap<(Action, &'static str), u64>) -> Strin
     parts.join(", ")
 }
 
-/// All sections of a plan, in the order of the groups: rows by table, lifecycle, refreshes, vector sets, the forgotten.
+/// All sections of a plan, in the order of the groups: rows by table, lifecycle, refreshes, vector sets, gates,
+/// guards, the forgotten.
 pub(super) fn sections(plan: &SavedPlan, detail: Detail) -> Vec<Section> {
     let mut sections = body_rows::sections(&plan.changes, detail);
     let section = |title: &'static str, items: Vec<Item>| Section { title, name: String::new(), items };
     sections.push(section("Lifecycle", lifecycle(&plan.changes, detail)));
     sections.push(section("Refreshes", refreshes(&plan.changes)));
     sections.extend(body_vectors::sections(plan, detail));
+    sections.push(section("Gates", body_guards::gates(&plan.changes)));
+    sections.push(section("Guards", body_guards::guards(&plan.changes)));
     sections.push(section("No longer managed", forgotten(&plan.changes)));
     sections.retain(|section| !section.items.is_empty());
     sections

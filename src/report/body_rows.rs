@@ -1,6 +1,6 @@
 //! Rows of a plan, by table. Rows that change in the same way are folded; what is deleted is shown whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::action::Action;
 use super::body::{Detail, FOLD_FROM, Item, Section, declared, shared_reasons, why};
@@ -9,10 +9,16 @@ use super::line::Line;
 use super::style::Role;
 use super::{value, words};
 use crate::diff::{Change, ChangeDetail, RowChange};
-use crate::model::{TableName, canonical_json};
+use crate::model::{Cell, Digest, TableName, canonical_json};
 
 /// Columns are aligned up to this width.
 const WIDEST_COLUMN: usize = 28;
+/// Bytes of values that are listed one by one when not all are.
+const MOST_BYTES: usize = 1_000_000;
+/// Reasons that are named for rows that are not listed.
+const MOST_REASONS: usize = 5;
+/// Columns that are named for rows that are not listed.
+const MOST_COLUMNS: usize = 30;
 
 /// One row's change with the parts that matter here.
 #[derive(Clone, Copy)]
@@ -33,18 +39,19 @@ pub(super) fn sections(changes: &[Change], detail: Detail) -> Vec<Section> {
     let section = |(table, rows): (&TableName, Vec<Row<'_>>)| Section {
         title: "Rows of",
         name: table.to_string(),
-        items: groups(&rows).into_iter().flat_map(|(action, rows)| items(action, &rows, detail)).collect(),
+        items: table_items(groups(&rows), detail),
     };
     tables.into_iter().map(section).collect()
 }
 
 /// Rows that may be folded together, by action and then by first appearance.
 fn groups<'p>(rows: &[Row<'p>]) -> Vec<(Action, Vec<Row<'p>>)> {
-    let mut places: BTreeMap<(Action, String), usize> = BTreeMap::new();
+    let mut places: BTreeMap<(Action, Digest), usize> = BTreeMap::new();
     let mut groups: Vec<(Action, Vec<Row<'p>>)> = Vec::new();
     for row in rows {
         let (action, same) = likeness(row);
-        let place = *places.entry((action, same)).or_insert(groups.len());
+        // The digest, not the text: fifty thousand long values would be held twice.
+        let place = *places.entry((action, Digest::of_bytes(same.as_bytes()))).or_insert(groups.len());
         if place == groups.len() {
             groups.push((action, Vec::new()));
         }
@@ -66,19 +73,65 @@ fn likeness(row: &Row<'_>) -> (Action, String) {
     }
 }
 
-fn items(action: Action, rows: &[Row<'_>], detail: Detail) -> Vec<Item> {
-    if action == Action::Delete {
-        let shown = if detail.unfold { rows.len() } else { detail.destructive.min(rows.len()) };
-        let mut items: Vec<Item> = rows[..shown].iter().map(|row| one(action, row, detail)).collect();
-        if shown < rows.len() {
-            items.push(more_deletions(&rows[shown..]));
+/// Items of a table: deletions one by one, likes folded, and what is too much to list as one item for each action.
+fn table_items(groups: Vec<(Action, Vec<Row<'_>>)>, detail: Detail) -> Vec<Item> {
+    let mut items = Vec::new();
+    let mut by_action: BTreeMap<Action, Vec<Vec<Row<'_>>>> = BTreeMap::new();
+    for (action, rows) in groups {
+        by_action.entry(action).or_default().push(rows);
+    }
+    for (action, groups) in by_action {
+        let most = if action == Action::Delete { detail.deletions() } else { detail.listed() };
+        let mut room = Room { items: most, bytes: if detail.unfold { usize::MAX } else { MOST_BYTES } };
+        let mut rest: Vec<Row<'_>> = Vec::new();
+        for rows in groups {
+            if action != Action::Delete && !detail.unfold && rows.len() >= FOLD_FROM {
+                match room.take(&rows[0]) {
+                    true => items.push(folded(action, &rows, detail)),
+                    false => rest.extend(rows),
+                }
+                continue;
+            }
+            for row in rows {
+                match room.take(&row) {
+                    true => items.push(one(action, &row, detail)),
+                    false => rest.push(row),
+                }
+            }
         }
-        return items;
+        items.extend(more(action, &rest));
     }
-    if detail.unfold || rows.len() < FOLD_FROM {
-        return rows.iter().map(|row| one(action, row, detail)).collect();
+    items
+}
+
+/// How much more is listed one by one: so many items, of values so large that comparing them takes a moment.
+struct Room {
+    items: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// Takes room for a row; once there is none for one, there is none for those that follow.
+    fn take(&mut self, row: &Row<'_>) -> bool {
+        let fits = self.items > 0 && self.bytes > 0;
+        self.items = self.items.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes(row.row));
+        fits
     }
-    vec![folded(action, rows, detail)]
+}
+
+fn bytes(row: &RowChange) -> usize {
+    let text = |cell: &Cell| match cell {
+        Cell::Text(text) => text.len(),
+        Cell::Null | Cell::ApplyTime => 0,
+    };
+    match row {
+        RowChange::Create { values } => values.values().map(text).sum(),
+        RowChange::Update { live: _, fields } => {
+            fields.values().map(|field| field.before.as_ref().map_or(0, String::len) + text(&field.after)).sum()
+        }
+        RowChange::Delete { before } => before.0.values().flatten().map(String::len).sum(),
+    }
 }
 
 fn one(action: Action, row: &Row<'_>, detail: Detail) -> Item {
@@ -89,8 +142,9 @@ fn one(action: Action, row: &Row<'_>, detail: Detail) -> Item {
             let shown = values.iter().map(|(column, cell)| (column.as_str(), value::cell(cell)));
             lines.extend(assignments(shown.collect(), Role::Add, detail));
         }
-        RowChange::Update { live: _, fields } => {
+        RowChange::Update { live, fields } => {
             lines.extend(fields.iter().flat_map(|(column, field)| value::field(column, field, 1, detail.value_chars)));
+            lines.extend(as_before(live.0.keys().filter(|column| !fields.contains_key(*column)).count()));
         }
         RowChange::Delete { before } => {
             let shown = before.0.iter().map(|(column, text)| (column.as_str(), value::live(text.as_deref())));
@@ -98,6 +152,11 @@ fn one(action: Action, row: &Row<'_>, detail: Detail) -> Item {
         }
     }
     Item { action, things: 1, noun: "row", destructive: action == Action::Delete, lines }
+}
+
+fn as_before(columns: usize) -> Option<Line> {
+    let text = format!("({} as before)", words::count(columns as u64, "column"));
+    (columns > 0).then(|| Line::new(1).part(Role::Faint, text))
 }
 
 fn named(line: Line, kind: Option<&str>) -> Line {
@@ -139,23 +198,57 @@ fn span(rows: &[Row<'_>]) -> Line {
 
 /// For each column of several rows to create: the value where all have the same, else how many there are.
 fn common<'p>(rows: &[Row<'p>]) -> Vec<(&'p str, String)> {
-    let mut values: BTreeMap<&'p str, BTreeSet<String>> = BTreeMap::new();
+    let mut values: BTreeMap<&'p str, BTreeMap<(u8, &'p str), &'p Cell>> = BTreeMap::new();
     for row in rows {
         if let RowChange::Create { values: cells } = row.row {
             for (column, cell) in cells {
-                values.entry(column).or_default().insert(value::cell(cell));
+                values.entry(column).or_default().insert(rank(cell), cell);
             }
         }
     }
-    let describe = |(column, all): (&'p str, BTreeSet<String>)| match (all.len(), all.into_iter().next()) {
-        (1, Some(only)) => (column, only),
-        (count, _) => (column, format!("({} values)", words::number(count as u64))),
-    };
+    let describe =
+        |(column, all): (&'p str, BTreeMap<(u8, &'p str), &'p Cell>)| match (all.len(), all.into_values().next()) {
+            (1, Some(only)) => (column, value::cell(only)),
+            (count, _) => (column, format!("({} values)", words::number(count as u64))),
+        };
     values.into_iter().map(describe).collect()
 }
 
-fn more_deletions(rows: &[Row<'_>]) -> Item {
+fn rank(cell: &Cell) -> (u8, &str) {
+    match cell {
+        Cell::Null => (0, ""),
+        Cell::Text(text) => (1, text),
+        Cell::ApplyTime => (2, ""),
+    }
+}
+
+/// What is not listed, as one item: how many rows, from which to which, and which columns they change.
+fn more(action: Action, rows: &[Row<'_>]) -> Option<Item> {
+    if rows.is_empty() {
+        return None;
+    }
     let things = rows.len() as u64;
-    let heading = Line::marked(0, Action::Delete).part(Role::Strong, format!("{} more", words::count(things, "row")));
-    Item { action: Action::Delete, things, noun: "row", destructive: true, lines: vec![heading, span(rows)] }
+    let heading = Line::marked(0, action).part(Role::Strong, words::count(things, "more row"));
+    let mut lines = vec![heading];
+    let mut reasons = Vec::new();
+    let mut columns: BTreeMap<&str, u64> = BTreeMap::new();
+    for row in rows {
+        for reason in &row.change.reasons {
+            if reasons.len() < MOST_REASONS && !reasons.contains(reason) {
+                reasons.push(reason.clone());
+            }
+        }
+        if let RowChange::Update { live: _, fields } = row.row {
+            for column in fields.keys() {
+                *columns.entry(column).or_default() += 1;
+            }
+        }
+    }
+    lines.push(why(&reasons, 1));
+    lines.push(span(rows));
+    let changed = columns.into_iter().take(MOST_COLUMNS);
+    lines.extend(
+        changed.map(|(column, count)| Line::new(1).plain(format!("{column}: other in {}", words::count(count, "row")))),
+    );
+    Some(Item { action, things, noun: "row", destructive: action == Action::Delete, lines })
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::action::Action;
 use super::body::{Detail, Item, Section, declared, some_names, why};
+use super::body_chunks::Chunks;
 use super::line::Line;
 use super::style::Role;
 use super::{escape, layout, words};
 use crate::diff::{
     Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, LedgerWrite, Reason, UnitPoints, VectorChange,
 };
-use crate::plan::{SavedPlan, VectorCounts, VectorMaker, Work};
+use crate::plan::{EmbeddingCost, SavedPlan, VectorCounts, VectorMaker, embedding_costs};
 
 /// Units of one reason that are listed when the rest is folded.
 const UNITS_LISTED: usize = 10;
@@ -39,7 +40,7 @@ fn heading(plan: &SavedPlan, change: &Change, set: &VectorChange) -> Item {
     };
     let line = Line::marked(0, action).part(Role::Strong, change.address.as_str());
     let mut lines = vec![declared(line, change), why(&change.reasons, 1), rollout(&set.collection), points(set)];
-    lines.extend(cost(plan, set));
+    lines.extend(costs(plan, set));
     lines.extend(ledger(&set.ledger));
     if !set.skipped_empty.is_empty() {
         let units = words::count(set.skipped_empty.len() as u64, "unit");
@@ -47,7 +48,8 @@ fn heading(plan: &SavedPlan, change: &Change, set: &VectorChange) -> Item {
         let line = Line::new(1).part(Role::Faint, "without a body, so without a chunk: ");
         lines.push(line.plain(format!("{units}: {names}")));
     }
-    Item { action, things: 1, noun: "vector set", destructive: action == Action::Replace, lines }
+    // Replacing is not losing: what stays is in the new collection before the alias is switched.
+    Item { action, things: 1, noun: "vector set", destructive: false, lines }
 }
 
 fn rollout(collection: &CollectionChange) -> Line {
@@ -98,22 +100,37 @@ pub(super) fn counts_text(counts: &VectorCounts) -> String {
     text
 }
 
-/// What makes the vectors, and what that costs. BM25 costs nothing.
-fn cost(plan: &SavedPlan, set: &VectorChange) -> Option<Line> {
-    let work = plan.steps.iter().find_map(|step| {
-        let Work::StageVectors(work) = &step.work else { return None };
-        (work.set == set.set).then_some(work)
-    })?;
-    let maker = |(vector, maker): (&String, &VectorMaker)| match maker {
+/// What makes the vectors, and what that costs, one line for each vector.
+fn costs(plan: &SavedPlan, set: &VectorChange) -> Vec<Line> {
+    let lines = embedding_costs(plan, set).into_iter();
+    lines.map(|cost| Line::new(1).part(Role::Faint, "cost: ").plain(cost_text(plan, &cost))).collect()
+}
+
+/// `dense: 412 texts, ~93k tokens, ~5 requests to default (openai m, 1536 dimensions), about 0.0019 at 0.02 …`.
+fn cost_text(plan: &SavedPlan, cost: &EmbeddingCost) -> String {
+    let EmbeddingCost { vector, maker, texts, tokens, requests, money } = cost;
+    let maker = match maker {
+        VectorMaker::Bm25(language) => return format!("{vector}: BM25 ({language}), free"),
         VectorMaker::Embedder(name) => match plan.pins.embedders.get(name) {
-            Some(pin) => format!("{vector} by {name} ({} {}, {} dimensions)", pin.kind, pin.model, pin.dimension),
-            None => format!("{vector} by {name}"),
+            Some(pin) => format!("{name} ({} {}, {} dimensions)", pin.kind, pin.model, pin.dimension),
+            None => name.clone(),
         },
-        VectorMaker::Bm25(language) => format!("{vector} by BM25 ({language}), free"),
     };
-    let makers: Vec<String> = work.makers.iter().map(maker).collect();
-    let text = format!("{} tokens; {}", words::tokens(set.tokens), makers.join("; "));
-    Some(Line::new(1).part(Role::Faint, "cost: ").plain(text))
+    let mut text = format!("{vector}: {}, {} tokens", words::count(*texts, "text"), words::tokens(*tokens));
+    match requests {
+        Some(1) => text.push_str(&format!(", 1 request to {maker}")),
+        Some(requests) => text.push_str(&format!(", ~{} requests to {maker}", words::number(*requests))),
+        None => text.push_str(&format!(" by {maker}, free")),
+    }
+    match (money, requests) {
+        (Some((price, parts)), _) => {
+            let (whole, parts) = (words::number(parts / 10_000), parts % 10_000);
+            text.push_str(&format!(", about {whole}.{parts:04} at {price} for a million tokens"));
+        }
+        (None, Some(_)) => text.push_str(", no price configured"),
+        (None, None) => {}
+    }
+    text
 }
 
 /// What is recorded in the binding's ledger.
@@ -133,21 +150,18 @@ fn unit_items(units: &[UnitPoints], detail: Detail) -> Vec<Item> {
 }
 
 fn reason_items(reason: &Reason, units: &[&UnitPoints], detail: Detail) -> Vec<Item> {
-    let chunks: Vec<&ChunkPlan> = units.iter().flat_map(|unit| &unit.chunks).collect();
-    let deleted = units.iter().map(|unit| unit.delete.len() as u64).sum();
     let heading = Line::new(1).part(Role::Strong, words::reason(reason)).plain(format!(
         " ({}; {})",
         words::count(units.len() as u64, "unit"),
-        chunks_text(&chunks, deleted)
+        Chunks::of_all(units.iter().copied()).text()
     ));
     let lines = vec![heading];
     let mut items = vec![Item { action: Action::Update, things: 0, noun: ENTRY, destructive: false, lines }];
     for destructive in [true, false] {
-        let some: Vec<&UnitPoints> =
-            units.iter().filter(|unit| unit.delete.is_empty() != destructive).copied().collect();
+        let some: Vec<&UnitPoints> = units.iter().filter(|unit| is_lost(unit) == destructive).copied().collect();
         let most = match (detail.unfold, destructive) {
             (true, _) => usize::MAX,
-            (false, true) => detail.destructive,
+            (false, true) => detail.deletions(),
             (false, false) => UNITS_LISTED,
         };
         let shown = if some.len() <= most.saturating_add(2) { some.len() } else { most };
@@ -161,8 +175,7 @@ fn reason_items(reason: &Reason, units: &[&UnitPoints], detail: Detail) -> Vec<I
 fn listed(units: &[&UnitPoints], detail: Detail) -> Vec<Item> {
     let row = |unit: &&UnitPoints| {
         let title = layout::shorten(&escape::terminal(&unit.title), TITLE_CELLS);
-        let chunks: Vec<&ChunkPlan> = unit.chunks.iter().collect();
-        vec![unit.address.clone(), title, chunks_text(&chunks, unit.delete.len() as u64)]
+        vec![unit.address.clone(), title, Chunks::of_all([*unit]).text()]
     };
     let rows: Vec<Vec<String>> = units.iter().map(row).collect();
     let texts = layout::columns(&rows, &[]);
@@ -180,7 +193,12 @@ fn unit_item(unit: &UnitPoints, text: String, detail: Detail) -> Item {
                 .map(|id| Line { mark: Some(Action::Delete), ..Line::new(2) }.plain(format!("point {id}"))),
         );
     }
-    Item { action, things: 1, noun: ENTRY, destructive: !unit.delete.is_empty(), lines }
+    Item { action, things: 1, noun: ENTRY, destructive: is_lost(unit), lines }
+}
+
+/// Whether points go and nothing takes their place: those of a unit that leaves.
+fn is_lost(unit: &UnitPoints) -> bool {
+    unit.chunks.is_empty() && !unit.delete.is_empty()
 }
 
 fn action_of(unit: &UnitPoints) -> Action {
@@ -204,36 +222,11 @@ fn chunk_line(chunk: &ChunkPlan) -> Line {
     Line::new(2).part(Role::Faint, format!("chunk {}: {source}, point {}", chunk.ordinal + 1, chunk.id))
 }
 
-/// `3 chunks: 1 to embed, 2 kept; 1 point to delete`.
-fn chunks_text(chunks: &[&ChunkPlan], deleted: u64) -> String {
-    let (mut embed, mut copy, mut kept) = (0, 0, 0);
-    for chunk in chunks {
-        match chunk.source {
-            ChunkSource::Kept => kept += 1,
-            ChunkSource::Copy { .. } => copy += 1,
-            ChunkSource::Embed { .. } => embed += 1,
-        }
-    }
-    let parts: Vec<String> = [(embed, "to embed"), (copy, "to copy"), (kept, "kept")]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{} {what}", words::number(count)))
-        .collect();
-    let gone = format!("{} to delete", words::count(deleted, "point"));
-    match (chunks.len() as u64, deleted) {
-        (0, 0) => "no chunk".to_owned(),
-        (0, _) => gone,
-        (count, 0) => format!("{}: {}", words::count(count, "chunk"), parts.join(", ")),
-        (count, _) => format!("{}: {}; {gone}", words::count(count, "chunk"), parts.join(", ")),
-    }
-}
-
 fn more_units(units: &[&UnitPoints]) -> Option<Item> {
     let first = units.first()?;
     let (things, action) = (units.len() as u64, action_of(first));
-    let chunks: Vec<&ChunkPlan> = units.iter().flat_map(|unit| &unit.chunks).collect();
-    let deleted = units.iter().map(|unit| unit.delete.len() as u64).sum();
-    let text = format!("and {} more: {}", words::count(things, "unit"), chunks_text(&chunks, deleted));
+    let chunks = Chunks::of_all(units.iter().copied());
+    let text = format!("and {}: {}", words::count(things, "more unit"), chunks.text());
     let lines = vec![Line { mark: Some(action), ..Line::new(1) }.part(Role::Faint, text)];
-    Some(Item { action, things, noun: ENTRY, destructive: deleted > 0, lines })
+    Some(Item { action, things, noun: ENTRY, destructive: is_lost(first), lines })
 }

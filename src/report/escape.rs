@@ -37,7 +37,30 @@ pub fn quoted(text: &str) -> String {
     terminal(&out)
 }
 
-/// Writes a text as inline code of HTML. Mentions, issue numbers and links are not looked for inside `<code>`.
+/// Writes a text as a code span of Markdown, between more backticks than it holds in a row. Nothing is looked for inside:
+/// no HTML, link, mention, issue number or commit.
+pub fn code_span(text: &str) -> String {
+    let text = terminal(text);
+    let fence = "`".repeat(longest_run(&text, '`') + 1);
+    // One space on either side is taken away again, and keeps a backtick at the end from joining the fence.
+    if text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) {
+        return format!("{fence} {text} {fence}");
+    }
+    format!("{fence}{text}{fence}")
+}
+
+/// How many of a character stand in a row at most.
+pub fn longest_run(text: &str, of: char) -> usize {
+    let (mut longest, mut run) = (0, 0);
+    for c in text.chars() {
+        run = if c == of { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    longest
+}
+
+/// Writes a text as inline code of HTML, for a block of HTML: there mentions, issue numbers and commits are not looked for
+/// inside `<code>`. Amid Markdown, where a link would still be read inside it, use [`code_span`].
 pub fn html_code(text: &str) -> String {
     let mut out = String::from("<code>");
     for c in terminal(text).chars() {
@@ -120,6 +143,8 @@ mod tests {
         assert_eq!(quoted("a\" -> \"b\\"), "\"a\\\" -> \\\"b\\\\\"");
         assert_eq!(dot("x\"]; node [\\N"), "\"x\\\"]; node [\\\\N\"");
         assert_eq!(mermaid("a\"] --> b<i>"), "\"a#34;#93; --#62; b#60;i#62;\"");
+        assert_eq!(code_span("a``b"), "```a``b```");
+        assert_eq!(code_span("`"), "`` ` ``");
         assert_eq!(html_code("</code>@a"), "<code>&lt;/code&gt;&#64;a</code>");
     }
 }

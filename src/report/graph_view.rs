@@ -74,6 +74,8 @@ fn changed(change: &Change) -> GraphNode {
             };
             (set.set.clone(), action)
         }
+        ChangeDetail::Gate { .. } | ChangeDetail::Retention { .. } => (rest_of(address).to_owned(), Action::Update),
+        ChangeDetail::Guard { name, .. } => (name.clone(), Action::Create),
         ChangeDetail::Forget => (rest_of(address).to_owned(), Action::Forget),
     };
     node(kind_of(address), address.as_str(), &label, Some(action))

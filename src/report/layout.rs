@@ -100,6 +100,16 @@ mod tests {
     }
 
     #[test]
+    fn emoji_and_marks_line_up() {
+        let rows = [["👍🏽 Điều", "1"], ["👩‍🔬", "22"], ["ê\u{323}", "3"], ["한글", "4"]]
+            .map(|row| row.map(str::to_owned).to_vec());
+        let lines = columns(&rows, &[]);
+        let starts: Vec<usize> =
+            lines.iter().map(|line| width(line.trim_end_matches(|c: char| c.is_ascii_digit()))).collect();
+        assert_eq!(starts, [9, 9, 9, 9], "{lines:?}");
+    }
+
+    #[test]
     fn a_cut_text_says_so() {
         assert_eq!([shorten("漢字漢字", 5), shorten("abc", 3)], ["漢字…", "abc"]);
     }

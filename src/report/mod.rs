@@ -8,6 +8,9 @@
 
 mod action;
 mod body;
+mod body_chunks;
+mod body_drift;
+mod body_guards;
 mod body_rows;
 mod body_vectors;
 mod diagnostic;
@@ -17,6 +20,7 @@ mod graph_view;
 pub mod layout;
 mod line;
 mod markdown;
+mod preflight;
 mod prose;
 mod rehearsal;
 mod runs;
@@ -33,11 +37,12 @@ pub use diagnostic::{Color, render_diagnostics};
 pub use diagram::{GraphEdge, GraphNode, GraphView, graph_dot, graph_mermaid};
 pub use graph_view::{changes_view, declared_view};
 pub use markdown::{COMMENT_CHARS, plan_markdown};
+pub use preflight::{preflight_json, preflight_text, preflight_verdict};
 pub use rehearsal::{rehearsal_json, rehearsal_text, rehearsal_verdict};
-pub use runs::{SetView, StatusView, history_json, history_text, lock_text, status_json, status_text};
+pub use runs::{Probed, SetView, StatusView, history_json, history_text, lock_text, status_json, status_text};
 pub use search::{Hit, SearchView, search_json, search_text};
 pub use style::{Role, paint};
-pub use text::{TextOptions, plan_text};
+pub use text::{TextOptions, UNWRAPPED, plan_text};
 pub use verdict::{counts, verdict};
 pub use verify::{verify_json, verify_text, verify_verdict};
 

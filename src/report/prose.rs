@@ -1,14 +1,14 @@
 //! Long text as an inline word diff: `shall sign within [-five-]{+three+} days`.
 //!
 //! Lines are matched first, words within the lines that differ. Lines that stay are shown one on either side and
-//! counted beyond that. Text without spaces is compared by characters. A text too large to be compared in a moment is
-//! counted only.
+//! counted beyond that; of a long line the words beside a difference are shown, and an ellipsis for the rest. Text
+//! without spaces is compared by characters. A text too large to be compared in a moment is counted only.
 
 use similar::{ChangeTag, DiffOp, TextDiff};
 
 use super::line::Line;
 use super::style::Role;
-use super::words;
+use super::{value, words};
 
 /// Lines of context on either side.
 const CONTEXT: usize = 1;
@@ -22,8 +22,77 @@ const WORD_CHARS: usize = 24;
 /// Less in common than this, and the two are shown one after the other.
 const ALIKE: f32 = 0.3;
 
+/// Characters of unchanged text that are shown beside a difference within a line.
+const BESIDE: usize = 60;
+/// Lines of one difference that are shown when not all are.
+const MOST_SHOWN: usize = 40;
+
+/// How much of a difference is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it, with whole lines.
+    Whole,
+    /// The differences with some context, pieces of at most so many characters.
+    Brief(usize),
+}
+
 /// Writes the differences of two texts.
-pub(super) fn lines(before: &str, after: &str, depth: usize) -> Vec<Line> {
+pub(super) fn lines(before: &str, after: &str, depth: usize, extent: Extent) -> Vec<Line> {
+    let mut out = differences(before, after, depth);
+    if let Extent::Brief(longest) = extent {
+        let more = out.len().saturating_sub(MOST_SHOWN);
+        out.truncate(MOST_SHOWN);
+        out = out.into_iter().map(|line| brief(line, longest)).collect();
+        if more > 0 {
+            let text = format!("({} of the difference not shown)", words::count(more as u64, "line"));
+            out.push(Line::new(depth).part(Role::Faint, text));
+        }
+    }
+    out
+}
+
+/// Leaves of each unchanged part what is beside a difference, and cuts what is too long.
+fn brief(line: Line, longest: usize) -> Line {
+    let last = line.parts.len().saturating_sub(1);
+    let part = |(at, (role, text)): (usize, (Role, String))| {
+        let text = match role {
+            Role::Plain => beside(&text, at > 0, at < last),
+            _ => cut_inside(&text, longest),
+        };
+        (role, text)
+    };
+    Line { parts: line.parts.into_iter().enumerate().map(part).collect(), ..line }
+}
+
+/// Cuts a text that is too long, inside its marks where it has some.
+fn cut_inside(text: &str, longest: usize) -> String {
+    for (open, shut) in [("[-", "-]"), ("{+", "+}")] {
+        if let Some(inside) = text.strip_prefix(open).and_then(|rest| rest.strip_suffix(shut)) {
+            return format!("{open}{}{shut}", value::cut(inside, longest));
+        }
+    }
+    value::cut(text, longest)
+}
+
+/// The ends of a text that stand beside a difference, cut at spaces where there are any.
+fn beside(text: &str, after_one: bool, before_one: bool) -> String {
+    let room = BESIDE * (usize::from(after_one) + usize::from(before_one));
+    if text.chars().count() <= room + BESIDE {
+        return text.to_owned();
+    }
+    let head: String = if after_one { text.chars().take(BESIDE).collect() } else { String::new() };
+    let skip = text.chars().count() - if before_one { BESIDE } else { 0 };
+    let tail: String = text.chars().skip(skip).collect();
+    let head = head.rsplit_once(' ').map_or(head.as_str(), |(whole, _)| whole);
+    let tail = tail.split_once(' ').map_or(tail.as_str(), |(_, whole)| whole);
+    match (after_one, before_one) {
+        (true, true) => format!("{head} … {tail}"),
+        (true, false) => format!("{head} …"),
+        (false, _) => format!("… {tail}"),
+    }
+}
+
+fn differences(before: &str, after: &str, depth: usize) -> Vec<Line> {
     if before.lines().count() + after.lines().count() > MOST_LINES {
         let size = |text: &str| words::count(text.chars().count() as u64, "character");
         return vec![Line::new(depth).part(Role::Change, format!("{} -> {}", size(before), size(after)))];
@@ -123,7 +192,7 @@ mod tests {
     use super::*;
 
     fn shown(before: &str, after: &str) -> Vec<String> {
-        lines(before, after, 0).iter().map(Line::safe_text).collect()
+        lines(before, after, 0, Extent::Brief(80)).iter().map(Line::safe_text).collect()
     }
 
     #[test]
@@ -147,5 +216,22 @@ mod tests {
         let (before, after) = ("数据所有者必须在五天之内签署", "数据所有者必须在三天之内签署");
         let line = "数据所有者必须在[-五-]{+三+}天之内签署";
         assert_eq!(shown(&before.repeat(2), &after.repeat(2)), [line.repeat(2)]);
+    }
+
+    #[test]
+    fn a_long_line_shows_what_is_beside_the_difference() {
+        let filler = "and so on ".repeat(30);
+        let (before, after) = (format!("{filler}five days {filler}"), format!("{filler}three days {filler}"));
+        let found = shown(&before, &after).concat();
+        let five = "and so on ".repeat(5);
+        assert_eq!(found, format!("… so on {five}[-five-]{{+three+}} days {five}and …"));
+    }
+
+    #[test]
+    fn a_text_that_is_all_new_is_cut_to_some_lines() {
+        let text = |word: &str| (0..100).map(|n| format!("{word} {n}\n")).collect::<String>();
+        let found = shown(&text("one"), &text("zwei drei vier"));
+        assert_eq!(found.len(), MOST_SHOWN + 1);
+        assert!(found[MOST_SHOWN].ends_with("not shown)"), "{found:?}");
     }
 }

@@ -1,5 +1,7 @@
 //! Runs and where an environment stands, for a terminal and for machines.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::layout::{Align, columns};
@@ -35,7 +37,12 @@ pub struct StatusView {
     pub sets: Vec<SetView>,
     /// The last runs, newest first.
     pub runs: Vec<RunRow>,
+    /// When the channels were probed, by run.
+    pub probed: Probed,
 }
+
+/// When the channels were probed before a run, by run.
+pub type Probed = BTreeMap<String, String>;
 
 /// A managed vector set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +58,7 @@ pub struct SetView {
 /// Writes where an environment stands.
 pub fn status_text(view: &StatusView, options: &TextOptions) -> String {
     let mut out = String::new();
-    let rows = vec![
+    let mut rows = vec![
         vec!["Environment".to_owned(), view.environment.clone()],
         vec!["Binding".to_owned(), view.binding.clone()],
         vec!["PostgreSQL".to_owned(), view.postgres.clone()],
@@ -59,6 +66,8 @@ pub fn status_text(view: &StatusView, options: &TextOptions) -> String {
         vec!["Schema".to_owned(), schema_words(view.schema)],
         vec!["Lock".to_owned(), view.lock.clone().unwrap_or_else(|| "free".to_owned())],
     ];
+    let last = view.runs.first().and_then(|run| view.probed.get(&run.run));
+    rows.extend(last.map(|at| vec!["Probed".to_owned(), format!("{}, by the last run", to_seconds(at))]));
     for line in columns(&rows, &[]) {
         out.push_str(&line);
         out.push('\n');
@@ -68,7 +77,7 @@ pub fn status_text(view: &StatusView, options: &TextOptions) -> String {
         line.write(options, &mut out);
     }
     block(&mut out, "Vector sets:", &set_rows(&view.sets), &[Align::Left, Align::Left, Align::Right], options);
-    block(&mut out, "Last runs:", &run_rows(&view.runs, options.verbose), &[], options);
+    block(&mut out, "Last runs:", &run_rows(&view.runs, &view.probed, options.verbose), &[], options);
     out
 }
 
@@ -116,13 +125,13 @@ fn set_rows(sets: &[SetView]) -> Vec<Vec<String>> {
     sets.iter().map(row).collect()
 }
 
-fn run_rows(runs: &[RunRow], whole: bool) -> Vec<Vec<String>> {
+fn run_rows(runs: &[RunRow], probed: &Probed, whole: bool) -> Vec<Vec<String>> {
     if runs.is_empty() {
         return Vec::new();
     }
     let mut heads = ["RUN", "OPENED", "CLOSED", "OUTCOME", "ENVIRONMENT", "ACTOR", "PLAN"].map(str::to_owned).to_vec();
     if whole {
-        heads.push("RUNNER".to_owned());
+        heads.extend(["RUNNER", "PROBED"].map(str::to_owned));
     }
     let row = |run: &RunRow| {
         let RunRow { run, plan_digest, environment, actor, runner, opened_at, closed_at, outcome } = run;
@@ -141,6 +150,7 @@ fn run_rows(runs: &[RunRow], whole: bool) -> Vec<Vec<String>> {
         ];
         if whole {
             row.push(runner.clone());
+            row.push(probed.get(run).cloned().unwrap_or_else(|| "-".to_owned()));
         }
         row
     };
@@ -156,7 +166,7 @@ fn to_seconds(text: &str) -> String {
 
 /// Writes where an environment stands for machines.
 pub fn status_json(view: &StatusView) -> String {
-    let StatusView { environment, binding, postgres, qdrant, schema, unfinished, lock, sets, runs } = view;
+    let StatusView { environment, binding, postgres, qdrant, schema, unfinished, lock, sets, runs, probed } = view;
     let unfinished = unfinished.as_ref().map(|(run, standing)| {
         json!({
             "run": run, "phase": standing.to_string(), "visible": standing.visible(), "resume": standing.resume(),
@@ -179,17 +189,17 @@ pub fn status_json(view: &StatusView) -> String {
         "unfinished": unfinished,
         "lock": lock,
         "vector_sets": sets,
-        "runs": runs,
+        "runs": runs_json(runs, probed),
     });
     format!("{answer:#}\n")
 }
 
 /// Writes runs as a table.
-pub fn history_text(runs: &[RunRow], options: &TextOptions) -> String {
+pub fn history_text(runs: &[RunRow], probed: &Probed, options: &TextOptions) -> String {
     if runs.is_empty() {
         return "No run yet.\n".to_owned();
     }
-    let mut lines = columns(&run_rows(runs, options.verbose), &[]);
+    let mut lines = columns(&run_rows(runs, probed, options.verbose), &[]);
     if let Some(head) = lines.first_mut() {
         *head = paint(Role::Strong, head, options.color);
     }
@@ -197,8 +207,17 @@ pub fn history_text(runs: &[RunRow], options: &TextOptions) -> String {
 }
 
 /// Writes runs for machines.
-pub fn history_json(runs: &[RunRow]) -> String {
-    format!("{:#}\n", json!({ "format_version": FORMAT_VERSION, "runs": runs }))
+pub fn history_json(runs: &[RunRow], probed: &Probed) -> String {
+    format!("{:#}\n", json!({ "format_version": FORMAT_VERSION, "runs": runs_json(runs, probed) }))
+}
+
+fn runs_json(runs: &[RunRow], probed: &Probed) -> Value {
+    let one = |run: &RunRow| {
+        let mut value = json!(run);
+        value["probed_at"] = json!(probed.get(&run.run));
+        value
+    };
+    runs.iter().map(one).collect()
 }
 
 /// Names the session that holds the lock.
@@ -236,12 +255,12 @@ mod tests {
     #[test]
     fn history_is_a_table_and_open_runs_say_so() {
         assert_eq!(
-            history_text(&[run(None), run(Some("applied"))], &PLAIN),
+            history_text(&[run(None), run(Some("applied"))], &Probed::new(), &PLAIN),
             "RUN   OPENED                  CLOSED                  OUTCOME     ENVIRONMENT  ACTOR        PLAN\n\
              0198  2026-03-12 10:00:00+00  -                       unfinished  local        enact\\u{1b}  0123456789ab\n\
              0198  2026-03-12 10:00:00+00  2026-03-12 10:00:02+00  applied     local        enact\\u{1b}  0123456789ab\n"
         );
-        assert_eq!(history_text(&[], &PLAIN), "No run yet.\n");
+        assert_eq!(history_text(&[], &Probed::new(), &PLAIN), "No run yet.\n");
     }
 
     fn view() -> StatusView {
@@ -259,6 +278,7 @@ mod tests {
                 others: vec!["handbook@0198".to_owned()],
             }],
             runs: Vec::new(),
+            probed: Probed::new(),
         }
     }
 

@@ -1,4 +1,8 @@
-//! A plan for a terminal: verdict, legend, changes by kind, findings, what runs as whom, verdict.
+//! A plan for a terminal: verdict, legend, drift, changes by kind, findings, what runs as whom, verdict.
+//!
+//! Every symbol stands beside a word or in the legend, so that nothing depends on colour. Lines are wrapped to a width by
+//! terminal cells; a width of [`UNWRAPPED`] leaves them whole, as a pipe to `grep` wants them. Without `verbose` the size
+//! of the text depends on how many kinds of change there are, not on how many changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,6 +11,7 @@ use super::body::{Detail, Section, sections, some_names, tally_text};
 use super::line::Line;
 use super::style::Role;
 use super::verdict::verdict;
+use super::{body_drift, words};
 use crate::plan::{Phase, SavedPlan};
 
 /// How a text is written.
@@ -19,6 +24,9 @@ pub struct TextOptions {
     /// Whether identical changes, chunks and steps are shown one by one and values whole.
     pub verbose: bool,
 }
+
+/// The width that wraps nothing.
+pub const UNWRAPPED: usize = usize::MAX / 2;
 
 /// Values longer than this are cut when not verbose.
 const VALUE_CHARS: usize = 240;
@@ -34,12 +42,14 @@ pub fn plan_text(plan: &SavedPlan, options: &TextOptions) -> String {
     };
     let sections = sections(plan, detail);
     let mut blocks = vec![verdict_lines(plan), environment(plan, &sections)];
+    blocks.push(titled(&format!("{}:", body_drift::TITLE), body_drift::lines(&plan.drift, 1)));
     blocks.extend(sections.iter().map(section_lines));
     blocks.push(findings(plan));
     blocks.push(roles(plan));
     if options.verbose {
         blocks.push(steps(plan));
     }
+    blocks.push(not_shown(plan, &sections).into_iter().collect());
     if !sections.is_empty() || !plan.findings.is_empty() {
         blocks.push(verdict_lines(plan));
     }
@@ -63,7 +73,9 @@ fn environment(plan: &SavedPlan, sections: &[Section]) -> Vec<Line> {
     let files = some_names(plan.files.iter().map(|file| file.path.as_str()));
     let from = if files.is_empty() { String::new() } else { format!(" From {files}.") };
     let pin = &plan.environment;
-    let mut lines = vec![Line::new(0).plain(format!("Environment {}, recorded as {}.{from}", pin.name, pin.actor))];
+    let role = pin.connected_as.as_ref().map(|role| format!(", connected as {role}")).unwrap_or_default();
+    let words = format!("Environment {}, recorded as {}{role}.{from}", pin.name, pin.actor);
+    let mut lines = vec![Line::new(0).plain(words)];
     lines.extend(legend(sections));
     lines
 }
@@ -90,6 +102,24 @@ fn section_lines(section: &Section) -> Vec<Line> {
     std::iter::once(heading).chain(items).collect()
 }
 
+/// What is counted only: changes that were folded, rows that need none.
+fn not_shown(plan: &SavedPlan, sections: &[Section]) -> Option<Line> {
+    let mut folded: BTreeMap<&str, u64> = BTreeMap::new();
+    for item in sections.iter().flat_map(|section| &section.items).filter(|item| item.things > 1) {
+        *folded.entry(item.noun).or_default() += item.things;
+    }
+    let mut parts = Vec::new();
+    if !folded.is_empty() {
+        let folded: Vec<String> = folded.iter().map(|(noun, count)| words::count(*count, noun)).collect();
+        parts.push(format!("{} folded (--verbose shows each)", folded.join(", ")));
+    }
+    if plan.summary.same_rows > 0 && !sections.is_empty() {
+        let be = if plan.summary.same_rows == 1 { "is" } else { "are" };
+        parts.push(format!("{} {be} as declared", words::count(plan.summary.same_rows, "row")));
+    }
+    (!parts.is_empty()).then(|| Line::new(0).part(Role::Faint, format!("Not shown: {}.", parts.join("; "))))
+}
+
 fn findings(plan: &SavedPlan) -> Vec<Line> {
     let line = |finding: &crate::diff::Finding| {
         let line = Line::new(1).part(Role::Warn, finding.code.as_str()).plain(" ");
@@ -103,19 +133,25 @@ fn findings(plan: &SavedPlan) -> Vec<Line> {
 }
 
 /// What runs as whom, where a step runs as another role than the connection's own.
-fn roles(plan: &SavedPlan) -> Vec<Line> {
+pub(super) fn roles(plan: &SavedPlan) -> Vec<Line> {
     if plan.steps.iter().all(|step| step.run_as.is_none()) {
         return Vec::new();
     }
     let mut roles: BTreeMap<Option<&str>, Vec<&str>> = BTreeMap::new();
-    for step in plan.steps.iter().filter(|step| step.phase == Phase::Transaction) {
-        roles.entry(step.run_as.as_deref()).or_default().push(&step.title);
+    let mut vectors: Vec<&str> = Vec::new();
+    for step in &plan.steps {
+        match step.phase {
+            Phase::Transaction => roles.entry(step.run_as.as_deref()).or_default().push(&step.title),
+            Phase::Stage | Phase::Settle | Phase::Sweep => vectors.push(&step.title),
+        }
     }
-    let line = |(role, titles): (Option<&str>, Vec<&str>)| {
-        let role = role.unwrap_or("the connection's own role");
-        Line::new(1).part(Role::Strong, role).plain(": ").plain(titles.join("; "))
-    };
-    titled("Runs as:", roles.into_iter().map(line).collect())
+    let line = |role: &str, titles: &[&str]| Line::new(1).part(Role::Strong, role).plain(": ").plain(titles.join("; "));
+    let mut lines: Vec<Line> =
+        roles.iter().map(|(role, titles)| line(role.unwrap_or("the connection's own role"), titles)).collect();
+    if !vectors.is_empty() {
+        lines.push(line("the connection to Qdrant", &vectors));
+    }
+    titled("Runs as:", lines)
 }
 
 fn steps(plan: &SavedPlan) -> Vec<Line> {

@@ -7,15 +7,20 @@ use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::action::Action;
+use super::escape;
 use super::line::Line;
+use super::prose::{self, Extent};
 use super::style::Role;
 use super::words;
-use super::{escape, prose};
 use crate::diff::FieldChange;
 use crate::model::Cell;
 
 /// Texts from this many characters on are compared by words.
 const LONG_TEXT: usize = 60;
+/// Paths of one JSON value that are shown when not all are.
+const MOST_PATHS: usize = 60;
+/// Items of two arrays together beyond which they are not matched. Matching takes time with the square of this.
+const MOST_ITEMS: usize = 4_000;
 
 /// Writes a cell.
 pub(super) fn cell(cell: &Cell) -> String {
@@ -46,21 +51,38 @@ pub(super) fn field(column: &str, change: &FieldChange, depth: usize, limit: usi
     let FieldChange { before, after } = change;
     if let (Some(before), Cell::Text(after)) = (before, after) {
         if let (Some(old), Some(new)) = (composite(before), composite(after)) {
-            let mut lines = vec![Line::new(depth).plain(format!("{column}:"))];
-            compare(&old, &new, &mut String::new(), &mut |path, old, new| {
-                lines.push(json_line(path, old, new, depth + 1, limit));
-            });
+            let lines = json_lines(column, &old, &new, depth, limit);
             if lines.len() > 1 {
                 return lines;
             }
         } else if before.chars().count().max(after.chars().count()) >= LONG_TEXT {
             let mut lines = vec![Line::new(depth).plain(format!("{column}:"))];
-            lines.extend(prose::lines(before, after, depth + 1));
+            lines.extend(prose::lines(before, after, depth + 1, extent(limit)));
             return lines;
         }
     }
     let (old, new) = (live(before.as_deref()), cell(after));
     vec![arrow(Line::new(depth).plain(format!("{column}: ")), &cut(&old, limit), &cut(&new, limit))]
+}
+
+/// The parts of a JSON value that differ, each by its path, and how many are as before.
+fn json_lines(column: &str, old: &Value, new: &Value, depth: usize, limit: usize) -> Vec<Line> {
+    let mut lines = vec![Line::new(depth).plain(format!("{column}:"))];
+    let (mut same, mut more) = (0, 0);
+    let most = if limit == usize::MAX { usize::MAX } else { MOST_PATHS };
+    compare(old, new, &mut String::new(), &mut |path, found| match found {
+        Found::Same => same += 1,
+        Found::Other(_, _) if lines.len() > most => more += 1,
+        Found::Other(old, new) => lines.extend(json_part(path, old, new, depth + 1, limit)),
+    });
+    let faint = |text: String| Line::new(depth + 1).part(Role::Faint, text);
+    if more > 0 {
+        lines.push(faint(format!("({} of the difference not shown)", words::count(more, "path"))));
+    }
+    if lines.len() > 1 && same > 0 {
+        lines.push(faint(format!("({} as before)", words::count(same, "field"))));
+    }
+    lines
 }
 
 fn arrow(line: Line, old: &str, new: &str) -> Line {
@@ -88,6 +110,23 @@ fn composite(text: &str) -> Option<Value> {
     serde_json::from_str::<Value>(text).ok()
 }
 
+/// One part: a long text by its words, everything else on one line.
+fn json_part(path: &str, old: Option<&Value>, new: Option<&Value>, depth: usize, limit: usize) -> Vec<Line> {
+    match (old, new) {
+        (Some(Value::String(old)), Some(Value::String(new)))
+            if old.chars().count().max(new.chars().count()) >= LONG_TEXT =>
+        {
+            let heading = Line { mark: Some(Action::Update), ..Line::new(depth) }.plain(format!("{path}:"));
+            std::iter::once(heading).chain(prose::lines(old, new, depth + 1, extent(limit))).collect()
+        }
+        (old, new) => vec![json_line(path, old, new, depth, limit)],
+    }
+}
+
+fn extent(limit: usize) -> Extent {
+    if limit == usize::MAX { Extent::Whole } else { Extent::Brief(limit) }
+}
+
 fn json_line(path: &str, old: Option<&Value>, new: Option<&Value>, depth: usize, limit: usize) -> Line {
     let show = |value: &Value| cut(&value.to_string(), limit);
     let line = |action: Action| Line { mark: Some(action), ..Line::new(depth) }.plain(path).plain(": ");
@@ -99,9 +138,18 @@ fn json_line(path: &str, old: Option<&Value>, new: Option<&Value>, depth: usize,
     }
 }
 
+/// What `compare` hands on.
+enum Found<'v> {
+    /// A part that is the same on both sides, as a whole.
+    Same,
+    /// A part that differs, or is on one side only.
+    Other(Option<&'v Value>, Option<&'v Value>),
+}
+
 /// Hands every difference to `found`, deepest first where both sides have the same structure.
-fn compare(old: &Value, new: &Value, path: &mut String, found: &mut impl FnMut(&str, Option<&Value>, Option<&Value>)) {
+fn compare(old: &Value, new: &Value, path: &mut String, found: &mut impl FnMut(&str, Found<'_>)) {
     match (old, new) {
+        (old, new) if old == new => found(path, Found::Same),
         (Value::Object(before), Value::Object(after)) => {
             let mut keys: Vec<&String> = before.keys().chain(after.keys()).collect();
             keys.sort();
@@ -110,22 +158,19 @@ fn compare(old: &Value, new: &Value, path: &mut String, found: &mut impl FnMut(&
                 within(path, &step(key), |path| pair(before.get(key), after.get(key), path, found));
             }
         }
-        (Value::Array(before), Value::Array(after)) => arrays(before, after, path, found),
-        (old, new) if old == new => {}
-        (old, new) => found(path, Some(old), Some(new)),
+        (Value::Array(before), Value::Array(after)) if before.len() + after.len() <= MOST_ITEMS => {
+            arrays(before, after, path, found)
+        }
+        (old, new) => found(path, Found::Other(Some(old), Some(new))),
     }
 }
 
-fn arrays(
-    before: &[Value],
-    after: &[Value],
-    path: &mut String,
-    found: &mut impl FnMut(&str, Option<&Value>, Option<&Value>),
-) {
+fn arrays(before: &[Value], after: &[Value], path: &mut String, found: &mut impl FnMut(&str, Found<'_>)) {
     let spell = |items: &[Value]| items.iter().map(Value::to_string).collect::<Vec<_>>();
     for op in capture_diff_slices(Algorithm::Myers, &spell(before), &spell(after)) {
         let (old, new) = (op.old_range(), op.new_range());
         if matches!(op, DiffOp::Equal { .. }) {
+            old.for_each(|_| found(path, Found::Same));
             continue;
         }
         for i in 0..old.len().max(new.len()) {
@@ -138,15 +183,10 @@ fn arrays(
     }
 }
 
-fn pair(
-    old: Option<&Value>,
-    new: Option<&Value>,
-    path: &mut String,
-    found: &mut impl FnMut(&str, Option<&Value>, Option<&Value>),
-) {
+fn pair(old: Option<&Value>, new: Option<&Value>, path: &mut String, found: &mut impl FnMut(&str, Found<'_>)) {
     match (old, new) {
         (Some(old), Some(new)) => compare(old, new, path, found),
-        (old, new) => found(path, old, new),
+        (old, new) => found(path, Found::Other(old, new)),
     }
 }
 
@@ -176,7 +216,10 @@ mod tests {
     fn json_is_compared_by_its_fields() {
         let before = r#"{"a": 1, "b": {"x": [1, 2, 3]}, "gone": null}"#;
         let after = r#"{"b": {"x": [1, 3, 4]}, "a": 1, "n w": "y"}"#;
-        assert_eq!(shown(before, after), ["c:", ".b.x[1]: 2", ".b.x[2]: 4", ".gone: null", "[\"n w\"]: \"y\""]);
+        assert_eq!(
+            shown(before, after),
+            ["c:", ".b.x[1]: 2", ".b.x[2]: 4", ".gone: null", "[\"n w\"]: \"y\"", "(3 fields as before)"]
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub fn verdict(plan: &SavedPlan) -> Vec<String> {
 
 /// The two lines that count.
 pub fn counts(summary: &Summary) -> [String; 2] {
-    let Summary { add, change, destroy, lifecycle, vectors, forget } = summary;
+    let Summary { add, change, destroy, lifecycle, vectors, forget, same_rows: _ } = summary;
     let mut rows =
         format!("Plan: {} to add, {} to change, {} to destroy", number(*add), number(*change), number(*destroy));
     if *forget > 0 {

@@ -73,7 +73,7 @@ pub fn reason(reason: &Reason) -> String {
         Reason::UnitLeaves => "the unit leaves the selection".to_owned(),
         Reason::ContentChanged => "the content changed".to_owned(),
         Reason::PayloadChanged => "values of the text or the payload changed".to_owned(),
-        Reason::RecipeChanged => "the chunk policy or an embedder changed".to_owned(),
+        Reason::RecipeChanged => "the chunk policy, an embedder or the payload's fields changed".to_owned(),
         Reason::PointsMissing(1) => "1 point is missing that should exist".to_owned(),
         Reason::PointsMissing(points) => format!("{} points are missing that should exist", number(*points)),
         Reason::PointsChanged(1) => "1 point is no longer what was written".to_owned(),
@@ -81,6 +81,7 @@ pub fn reason(reason: &Reason) -> String {
         Reason::Adopted => "made before Enact knew of it, taken over as it is".to_owned(),
         Reason::ShapeChanged(how) => format!("the collection's shape changes: {how}"),
         Reason::EpochChanged => "the database is not the one that the set was written under".to_owned(),
+        Reason::Moved => "it moved since the last apply".to_owned(),
         Reason::NoLongerDeclared => "no longer in the plan files".to_owned(),
     }
 }

@@ -4,6 +4,7 @@
 //! go between states of the list, keys are among the values, the default scheme exists. Whether tables, columns and
 //! functions exist is checked against the live catalog.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::binding_check::check;
 use super::codes;
 use super::load::read_text;
 use super::sources::Sources;
+use super::tree::{Entry, Kind, Node};
 use super::walk::suggest;
 use crate::model::{Binding, BindingRef, Diagnostic, Diagnostics, Place, Spot};
 
@@ -84,8 +86,9 @@ fn parse_binding(name: &str, text: &str, sources: &mut Sources, out: &mut Diagno
         return None;
     };
     match serde_saphyr::from_str::<Binding>(text) {
-        Ok(binding) => {
+        Ok(mut binding) => {
             check(&binding, &tree, out);
+            places_of(&tree, &mut binding.places.0);
             Some(binding)
         }
         Err(error) => {
@@ -94,6 +97,23 @@ fn parse_binding(name: &str, text: &str, sources: &mut Sources, out: &mut Diagno
             out.push(Diagnostic::error(codes::BAD_BINDING, detail).at(&place));
             None
         }
+    }
+}
+
+/// Every text with the place where it stands first.
+fn places_of(node: &Node, out: &mut BTreeMap<String, Place>) {
+    match &node.kind {
+        Kind::Text(text) => {
+            out.entry(text.clone()).or_insert_with(|| node.place.clone());
+        }
+        Kind::List(items) => items.iter().for_each(|item| places_of(item, out)),
+        Kind::Map(entries) => {
+            for Entry { key, value } in entries {
+                out.entry(key.value.clone()).or_insert_with(|| key.place.clone());
+                places_of(value, out);
+            }
+        }
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) => {}
     }
 }
 

@@ -42,8 +42,6 @@ codes! {
     INVALID_VALUE = "E013" "value not allowed";
     /// The file is of another format version.
     VERSION = "E014" "unknown format version";
-    /// A section that this version does not know how to honour.
-    NOT_SUPPORTED = "E015" "not supported by this version";
     /// Two keys exclude each other.
     CONFLICT = "E016" "keys that exclude each other";
     /// A name refers to nothing.

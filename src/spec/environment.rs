@@ -252,7 +252,8 @@ fn roles(node: &Node, context: &Context<'_>, out: &mut Diagnostics) -> Option<Ro
     let mut role = |key: &str| optional(fields.get(key), |node| plain(node, key, context, out));
     let (rows, lifecycle, refresh) = (role("rows"), role("lifecycle"), role("refresh"));
     let (ledger, gates) = (role("ledger"), role("gates"));
-    Some(Roles { rows: rows?, lifecycle: lifecycle?, refresh: refresh?, ledger: ledger?, gates: gates? })
+    let places = fields.entries().iter().map(|entry| (entry.key.value.clone(), entry.value.place.clone())).collect();
+    Some(Roles { rows: rows?, lifecycle: lifecycle?, refresh: refresh?, ledger: ledger?, gates: gates?, places })
 }
 
 fn collections(node: &Node, out: &mut Diagnostics) -> Option<(Vec<String>, Vec<String>)> {

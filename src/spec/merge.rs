@@ -23,19 +23,48 @@ pub(super) fn merge(plans: Vec<PlanFile>, out: &mut Diagnostics) -> Desired {
                 None => drop(claims.insert((section, name), place)),
             }
         }
-        let Desired { files, units, promotions, rows, chunk_policies, vector_sets, partial: _ } = plan.desired;
+        let Desired {
+            files,
+            units,
+            promotions,
+            rows,
+            chunk_policies,
+            vector_sets,
+            partial: _,
+            protect,
+            checks,
+            gates,
+            retention,
+        } = plan.desired;
         all.files.extend(files);
         all.units.extend(units);
         all.promotions.extend(promotions);
         all.rows.extend(rows);
         all.chunk_policies.extend(chunk_policies);
         all.vector_sets.extend(vector_sets);
+        all.protect.extend(protect);
+        all.checks.extend(checks);
+        all.gates.extend(gates);
+        all.retention.extend(retention);
     }
     all.rows = unique_rows(std::mem::take(&mut all.rows), out);
+    gates_of_retention(&all, out);
     for (section, name) in references.iter().filter(|(_, name)| !name.value.trim().is_empty()) {
         resolve_name(*section, name, &claims, out);
     }
     all
+}
+
+/// A gate has one owner: a retention opens it with its pair, or a value is declared for it.
+fn gates_of_retention(all: &Desired, out: &mut Diagnostics) {
+    for (name, retention) in &all.retention {
+        if let Some(gate) = all.gates.get(&retention.gate.value) {
+            let detail =
+                format!("the gate \"{}\" is opened by retention \"{name}\" with its pair", retention.gate.value);
+            let diagnostic = Diagnostic::error(codes::CONFLICT, detail).at(&gate.place);
+            out.push(diagnostic.hint("declare it in one of the two places"));
+        }
+    }
 }
 
 fn taken(section: Section, name: &str, first: &Place, second: &Place) -> Diagnostic {

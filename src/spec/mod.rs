@@ -13,18 +13,23 @@
 
 mod binding;
 mod binding_check;
+mod checks;
 pub mod codes;
 mod config;
 mod env_file;
 mod environment;
+mod gates;
 mod hide;
 mod load;
 mod merge;
 mod plan_file;
 mod promotion;
+mod protect;
+mod retention;
 mod rows;
 mod scalar;
 pub mod schema;
+mod schema_guards;
 mod schema_shape;
 pub mod secret;
 mod selection;

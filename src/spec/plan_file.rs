@@ -5,8 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::checks::check;
 use super::codes;
+use super::gates::gate;
 use super::promotion::promotion;
+use super::protect::protection;
+use super::retention::retention;
 use super::rows::table_rows;
 use super::selection::named_selection;
 use super::tree::{Kind, Node};
@@ -16,10 +20,19 @@ use super::yaml::parse_document;
 use crate::model::{Desired, Diagnostic, Diagnostics, Digest, Place, SourceFile, Spot};
 
 /// Keys of a plan file.
-pub(super) const PLAN_KEYS: &[&str] =
-    &["enact", "plan", "units", "promotions", "rows", "chunk_policies", "vector_sets"];
-/// Sections that are known by name and not honoured yet: accepting one silently would promise what nothing keeps.
-const LATER_SECTIONS: &[&str] = &["protect", "retention", "gates", "checks"];
+pub(super) const PLAN_KEYS: &[&str] = &[
+    "enact",
+    "plan",
+    "units",
+    "promotions",
+    "rows",
+    "chunk_policies",
+    "vector_sets",
+    "gates",
+    "checks",
+    "protect",
+    "retention",
+];
 /// Keys that somebody may look for here and that belong to `enact.yaml`.
 const CONFIG_KEYS: &[&str] =
     &["environments", "default", "env_file", "postgres", "qdrant", "embedders", "binding", "roles"];
@@ -31,6 +44,10 @@ pub(super) enum Section {
     Promotion,
     ChunkPolicy,
     VectorSet,
+    Protection,
+    Check,
+    Gate,
+    Retention,
 }
 
 impl Section {
@@ -41,6 +58,10 @@ impl Section {
             Section::Promotion => "promotion",
             Section::ChunkPolicy => "chunk policy",
             Section::VectorSet => "vector set",
+            Section::Protection => "protection",
+            Section::Check => "check",
+            Section::Gate => "gate",
+            Section::Retention => "retention",
         }
     }
 }
@@ -84,11 +105,7 @@ fn check_keys(fields: &Fields<'_>, out: &mut Diagnostics) {
         if PLAN_KEYS.contains(&key) {
             continue;
         }
-        if LATER_SECTIONS.contains(&key) {
-            let detail = format!("the section \"{key}\"");
-            let hint = "remove it; nothing would hold what it asks for";
-            out.push(Diagnostic::error(codes::NOT_SUPPORTED, detail).at(&entry.key.place).hint(hint));
-        } else if CONFIG_KEYS.contains(&key) {
+        if CONFIG_KEYS.contains(&key) {
             let hint = "connections and environments belong in enact.yaml";
             out.push(unknown_key(&entry.key, "a plan file", PLAN_KEYS).hint(hint));
         } else {
@@ -122,6 +139,8 @@ fn read_sections(fields: &Fields<'_>, plan: &mut PlanFile, out: &mut Diagnostics
         references.extend(reference(node, "chunk_policy", Section::ChunkPolicy));
         desired.vector_sets.extend(vector_set(name, node, out).map(|value| (name.value.clone(), value)));
     });
+    read_guards(fields, plan, out);
+    let desired = &mut plan.desired;
     let Some(rows) = fields.get("rows") else { return };
     let Some(tables) = Fields::open_any(rows, "\"rows\"", &rows.place, out) else { return };
     for entry in tables.entries() {
@@ -129,9 +148,33 @@ fn read_sections(fields: &Fields<'_>, plan: &mut PlanFile, out: &mut Diagnostics
     }
 }
 
-fn reference(node: &Node, key: &str, section: Section) -> Option<(Section, Spot<String>)> {
+fn read_guards(fields: &Fields<'_>, plan: &mut PlanFile, out: &mut Diagnostics) {
+    let PlanFile { desired, claims, references } = plan;
+    each(fields, "gates", Section::Gate, claims, out, |name, node, out| {
+        desired.gates.extend(gate(name, node, out).map(|value| (name.value.clone(), value)));
+    });
+    each(fields, "checks", Section::Check, claims, out, |name, node, out| {
+        desired.checks.extend(check(name, node, out).map(|value| (name.value.clone(), value)));
+    });
+    each(fields, "protect", Section::Protection, claims, out, |name, node, out| {
+        references.extend(reference(node, "units", Section::Units));
+        desired.protect.extend(protection(name, node, out).map(|value| (name.value.clone(), value)));
+    });
+    each(fields, "retention", Section::Retention, claims, out, |name, node, out| {
+        if let Some(paired) = child(node, "paired") {
+            references.extend(reference(paired, "check", Section::Check));
+        }
+        desired.retention.extend(retention(name, node, out).map(|value| (name.value.clone(), value)));
+    });
+}
+
+fn child<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
     let Kind::Map(entries) = &node.kind else { return None };
-    let value = &entries.iter().find(|entry| entry.key.value == key)?.value;
+    entries.iter().find(|entry| entry.key.value == key).map(|entry| &entry.value)
+}
+
+fn reference(node: &Node, key: &str, section: Section) -> Option<(Section, Spot<String>)> {
+    let value = child(node, key)?;
     value.scalar_text().map(|name| (section, Spot { value: name, place: value.place.clone() }))
 }
 

@@ -60,7 +60,9 @@ fn without_null(property: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{config, environment, plan_file, promotion, rows, secret, selection, vectors};
+    use crate::spec::{
+        checks, config, environment, plan_file, promotion, protect, retention, rows, secret, selection, vectors,
+    };
     use std::collections::BTreeSet;
 
     fn keys<'s>(schema: &'s Value, shapes: &[&str]) -> BTreeSet<&'s str> {
@@ -88,6 +90,11 @@ mod tests {
         holds(&plan, &["ChunkPolicy"], vectors::POLICY_KEYS);
         holds(&plan, &["VectorSet"], vectors::SET_KEYS);
         holds(&plan, &["DenseVector", "SparseVector"], vectors::VECTOR_KEYS);
+        holds(&plan, &["CheckShape"], checks::CHECK_KEYS);
+        holds(&plan, &["Answer"], checks::ANSWER_KEYS);
+        holds(&plan, &["ProtectUnits", "ProtectTable", "ProtectQuery", "ProtectCollection"], protect::PROTECT_KEYS);
+        holds(&plan, &["RetentionShape"], retention::RETENTION_KEYS);
+        holds(&plan, &["Paired"], retention::PAIRED_KEYS);
         let config = config_schema();
         holds(&config, &[""], config::CONFIG_KEYS);
         holds(&config, &["Environment"], environment::ENVIRONMENT_KEYS);

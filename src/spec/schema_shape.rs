@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
+use super::schema_guards as guards;
+
 #[derive(JsonSchema)]
 pub enum Version {
     #[schemars(rename = "v1")]
@@ -31,6 +33,14 @@ pub struct Plan {
     chunk_policies: Option<BTreeMap<String, ChunkPolicy>>,
     /// Collections or aliases that applications query.
     vector_sets: Option<BTreeMap<String, VectorSet>>,
+    /// Values of gates.
+    gates: Option<BTreeMap<String, Scalar>>,
+    /// Read-only queries and what they must answer.
+    checks: Option<BTreeMap<String, guards::CheckShape>>,
+    /// What must be the same before and after.
+    protect: Option<BTreeMap<String, guards::Protect>>,
+    /// Tables whose old rows a job may delete.
+    retention: Option<BTreeMap<String, guards::RetentionShape>>,
 }
 
 #[derive(JsonSchema)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::codes;
 use super::selection::units_ref;
 use super::tree::{Entry, Node};
-use super::walk::{Fields, one_of, optional, text, texts, usable_name, whole_u32};
+use super::walk::{Fields, one_of, optional, suggest, text, texts, usable_name, whole_u32};
 use crate::model::{
     ChunkPolicy, ChunkTemplate, Diagnostic, Diagnostics, Distance, EmptyBody, PayloadIndex, PointIds, Rollout,
     Splitter, Spot, Template, VectorSet, VectorSpec,
@@ -119,6 +119,9 @@ pub(super) fn vector_set(name: &Spot<String>, node: &Node, out: &mut Diagnostics
         Some(node) => indexes(node, out),
     };
     let rollout = optional(fields.get("rollout"), |node| one_of(node, "rollout", ROLLOUTS, out));
+    if let (Some(payload), Some(indexes)) = (&payload, &payload_indexes) {
+        check_indexes(payload, indexes, out);
+    }
     let ids = optional(fields.entry("ids").map(|entry| &entry.value), |node| point_ids(node, out));
     Some(VectorSet {
         name: name.value.clone(),
@@ -242,6 +245,15 @@ fn payload(node: &Node, out: &mut Diagnostics) -> Option<Vec<Spot<String>>> {
         }
     }
     complete.then_some(fields)
+}
+
+/// An index over a field that no point has would find nothing, and nobody would be told.
+fn check_indexes(payload: &[Spot<String>], indexes: &BTreeMap<String, Spot<PayloadIndex>>, out: &mut Diagnostics) {
+    let known: Vec<&str> = payload.iter().map(|field| field.value.as_str()).collect();
+    for (field, index) in indexes.iter().filter(|(field, _)| !known.contains(&field.as_str())) {
+        let detail = format!("\"payload_indexes\" names \"{field}\", which is not in the payload");
+        out.push(Diagnostic::error(codes::UNKNOWN_NAME, detail).at(&index.place).hint(suggest(field, &known)));
+    }
 }
 
 fn indexes(node: &Node, out: &mut Diagnostics) -> Option<BTreeMap<String, Spot<PayloadIndex>>> {

@@ -13,7 +13,29 @@ use crate::model::{CollectionFacts, PointId, VectorParams};
 pub struct ServerFacts {
     /// Its version, such as `1.16.3`.
     pub version: String,
+    /// Where it is, without any secret.
+    pub url: String,
+    /// What is known of the key that goes with each request.
+    pub key: KeyFacts,
 }
+
+/// What a key says of itself, without asking the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyFacts {
+    /// There is none.
+    None,
+    /// It says nothing.
+    Opaque,
+    /// A token that may read and nothing else.
+    ReadOnly,
+    /// A token that may do everything.
+    Manage,
+    /// A token for some collections: which, and whether it may write there.
+    Collections(BTreeMap<String, bool>),
+}
+
+/// The most points in one write.
+pub const POINTS_PER_WRITE: u32 = 256;
 
 /// A collection to be made.
 #[derive(Debug, Clone, PartialEq)]

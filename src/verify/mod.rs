@@ -7,6 +7,7 @@
 //! Only what Enact manages is judged. Points and ledger rows of others are counted and left alone. Nothing is written,
 //! and no plan file is read: what was applied stands in the database.
 
+mod guards;
 mod ledger;
 mod points;
 mod read;
@@ -16,6 +17,7 @@ mod result;
 #[cfg(test)]
 mod tests;
 
+pub use guards::{Finding, GuardFindings};
 pub use read::{Facts, LedgerFacts, PointFacts, RefreshFacts, SetFacts, read};
 pub use result::{Check, Report, Status};
 
@@ -31,5 +33,6 @@ pub fn compare(binding: &Binding, facts: &Facts) -> Report {
     checks.extend(relational::refreshes(binding, facts));
     checks.extend(relational::gates(binding, facts));
     checks.extend(relational::promotions(binding, facts));
+    checks.extend(guards::checks(facts));
     Report { checks }
 }

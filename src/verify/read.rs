@@ -35,6 +35,8 @@ pub struct Facts {
     pub gates: BTreeMap<String, Option<String>>,
     /// Status views of refreshes by the refresh's name.
     pub refreshes: BTreeMap<String, RefreshFacts>,
+    /// What was found of checks and protections.
+    pub guards: super::GuardFindings,
 }
 
 /// A managed vector set.
@@ -106,6 +108,7 @@ pub async fn read(
     facts.units = managed_units(tx.as_mut(), binding, &facts).await?;
     relational(tx.as_mut(), binding, &mut facts).await?;
     add_keys(binding, &mut facts);
+    facts.guards = super::guards::read(tx.as_mut(), vectors, binding, &managed).await?;
     // The points are read while the snapshot is open, so that both stores are seen as near to one moment as they can be.
     for (name, set) in &mut facts.sets {
         set.collection = vectors.collection(name).await?;

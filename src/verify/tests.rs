@@ -51,6 +51,7 @@ fn facts(points: Vec<Point>) -> Facts {
     let chunk =
         OwnedChunk { id: own.id, text: Digest::of_bytes(b"body"), sha256: sha("body"), digest: None, adopted: false };
     let collection = CollectionFacts {
+        limits: crate::model::CollectionLimits::default(),
         name: "s@1".to_owned(),
         vectors: BTreeMap::new(),
         payload_indexes: BTreeMap::new(),

@@ -30,9 +30,11 @@ impl PlanBuilder {
             files: vec![file("plans/charter.yaml")],
             changes: Vec::new(),
             findings: Vec::new(),
+            drift: Vec::new(),
             steps: Vec::new(),
             baseline: Baseline::default(),
             pins: pins(),
+            guards: enact::model::Guards::default(),
         };
         PlanBuilder { plan, kept: 0 }
     }
@@ -161,6 +163,7 @@ pub fn environment(name: &str) -> EnvironmentPin {
     EnvironmentPin {
         name: name.to_owned(),
         actor: "lan".to_owned(),
+        connected_as: None,
         sweep_grace_seconds: 0,
         request_deadline_seconds: 0,
         allowed_collections: Vec::new(),
@@ -181,6 +184,7 @@ fn pins() -> Pins {
         overlay: BTreeMap::new(),
         chunk_policies: BTreeMap::new(),
         embedders: BTreeMap::from([("default".to_owned(), pin)]),
+        embedding: BTreeMap::new(),
     }
 }
 

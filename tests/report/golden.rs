@@ -3,9 +3,9 @@
 
 use std::path::PathBuf;
 
-use enact::diff::{ChunkSource, CollectionChange, LedgerWrite, Reason};
+use enact::diff::{ChunkSource, CollectionChange, Drift, DriftKind, LedgerWrite, Reason, RowChange, SomeUnits};
 use enact::model::{Address, PointId};
-use enact::plan::{Phase, SavedPlan};
+use enact::plan::{EmbeddingTerms, Phase, SavedPlan};
 use enact::report::{
     GraphEdge, GraphNode, GraphView, TextOptions, graph_dot, graph_mermaid, plan_json, plan_markdown, plan_text,
 };
@@ -87,6 +87,53 @@ fn a_collection_that_is_replaced() {
     change.ledger = [true, true, false].map(ledger_write).to_vec();
     let plan = PlanBuilder::new().vectors(Reason::RecipeChanged, change).done();
     check_all("replace", &plan);
+}
+
+#[test]
+fn drift_costs_and_an_edit_in_one_chunk() {
+    let kept = || ChunkSource::Kept;
+    let edited = points("DIEU-7", "Điều khoản", Reason::ContentChanged, &[kept(), EMBED, kept()], 1);
+    let gone = points("DIEU-8", "👩‍🔬 Tài liệu", Reason::PointsMissing(1), &[EMBED, kept()], 0);
+    let moved =
+        points("GLOSS-11", "漢字", Reason::PayloadChanged, &[ChunkSource::Copy { from: PointId::Number(5) }], 1);
+    let replace = CollectionChange::Replace { live: "charter@1".to_owned(), why: "readers never see half".to_owned() };
+    let change = set("charter", replace, vec![edited, gone, moved]);
+    let mut plan = PlanBuilder::new().vectors(Reason::ContentChanged, change).done();
+    let terms = EmbeddingTerms { max_texts: 1, max_tokens: 8_000, price_per_million_tokens: Some("0.02".to_owned()) };
+    plan.pins.embedding.insert("default".to_owned(), terms);
+    let some = |count, name: &str| SomeUnits { count, examples: vec![name.to_owned()] };
+    let drift = |address: Address, what: DriftKind| Drift { address, what };
+    plan.drift = vec![
+        drift(
+            Address::promotion("articles"),
+            DriftKind::UnitsMovedBack { from: "enacted".to_owned(), units: some(12, "DIEU-1") },
+        ),
+        drift(Address::vector_set("charter"), DriftKind::ContentChanged { units: some(1, "DIEU-7") }),
+        drift(Address::vector_set("charter"), DriftKind::PointsGone { points: 1, units: some(1, "DIEU-8") }),
+    ];
+    plan.summary.same_rows = 7;
+    plan.digest = plan.content_digest();
+    check_all("edit", &plan);
+}
+
+#[test]
+fn a_long_paragraph_and_nested_json() {
+    let filler = "Biên bản được lưu tại văn phòng và gửi cho các bên trong ngày. ".repeat(6);
+    let text = |days: &str| format!("{filler}Chủ sở hữu phải ký trong {days} ngày làm việc. {filler}");
+    let (old, new) = (text("năm"), text("ba"));
+    let json = |days: &str, tags: &str| {
+        format!(r#"{{"rule": {{"text": "{}", "grade": 2}}, "tags": [{tags}], "keep": {{"a": 1}}}}"#, text(days))
+    };
+    let (before, after) = (json("năm", r#""a", "b""#), json("ba", r#""a", "b", "c""#));
+    let fields = [("body", old.as_str(), new.as_str()), ("meta", before.as_str(), after.as_str())];
+    let mut change = update(&fields);
+    if let RowChange::Update { live, .. } = &mut change {
+        for column in ["id", "body", "meta", "title", "owner"] {
+            live.0.insert(column.to_owned(), Some("x".to_owned()));
+        }
+    }
+    let plan = PlanBuilder::new().row("public.entry", "6d1c", Reason::ValuesDiffer, change).done();
+    check_all("long", &plan);
 }
 
 fn ledger_write(exists: bool) -> LedgerWrite {

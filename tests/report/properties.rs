@@ -1,7 +1,7 @@
 //! No value escapes its place, whatever it holds: what stands outside the places for values is the same for every
 //! value.
 
-use enact::diff::{ChunkSource, CollectionChange, Reason};
+use enact::diff::{ChunkSource, CollectionChange, Drift, DriftKind, Reason, SomeUnits};
 use enact::model::{Address, TableName};
 use enact::plan::{Phase, SavedPlan};
 use enact::report::{
@@ -34,7 +34,23 @@ const NASTY: &[&str] = &[
     "<script>",
     "&lt;",
     "@team",
+    "@org/team",
     "#12",
+    "org/repo#12",
+    "GH-12",
+    "!12",
+    "1f2e3d4c5b6a79881f2e3d4c5b6a79881f2e3d4c",
+    ":tada:",
+    "www.x.y",
+    "a@x.y",
+    "::error::",
+    "$`a`$",
+    "</summary>",
+    "<details open>",
+    "``",
+    "&#96;",
+    "\u{1F468}\u{200D}\u{1F469}\u{200D}\u{1F467}",
+    "\u{fe0f}",
     "https://x.y",
     "[a](b)",
     "**",
@@ -97,7 +113,23 @@ fn plan_with(value: &str) -> SavedPlan {
     builder.plan.environment = environment(value);
     builder.plan.environment.actor = value.clone();
     builder.plan.files = vec![file(value)];
+    builder.plan.drift = drift(value);
     builder.done()
+}
+
+fn drift(value: &str) -> Vec<Drift> {
+    let units = SomeUnits { count: 5, examples: vec![value.to_owned()] };
+    let kinds = [
+        DriftKind::UnitsMovedBack { from: value.to_owned(), units: units.clone() },
+        DriftKind::RowsGone { rows: 1 },
+        DriftKind::CollectionGone,
+        DriftKind::CollectionReplaced { live: value.to_owned() },
+        DriftKind::ShapeChanged { how: vec![value.to_owned()] },
+        DriftKind::PointsGone { points: 1, units: units.clone() },
+        DriftKind::ContentChanged { units },
+        DriftKind::LedgerChanged { rows: 2 },
+    ];
+    kinds.into_iter().map(|what| Drift { address: Address::from_text(value), what }).collect()
 }
 
 /// Marks at the places where only we put them, in order.
@@ -138,7 +170,12 @@ fn skeleton(markdown: &str) -> String {
     out
 }
 
+/// A line of Markdown without what stands in code spans; a line of HTML without what stands in `<code>`.
 fn without_code(line: &str) -> String {
+    if line.starts_with("<details>") { without_html_code(line) } else { without_code_spans(line) }
+}
+
+fn without_html_code(line: &str) -> String {
     let mut out = String::new();
     let mut rest = line;
     while let Some((before, code)) = rest.split_once("<code>") {
@@ -146,6 +183,28 @@ fn without_code(line: &str) -> String {
         let (inside, after) = code.split_once("</code>").unwrap();
         assert!(!inside.contains(['<', '>', '@', '`']), "{inside}");
         rest = after;
+    }
+    out + rest
+}
+
+/// As CommonMark reads them: a run of backticks is closed by the next run of the same length.
+fn without_code_spans(line: &str) -> String {
+    let run = |text: &str| text.chars().take_while(|c| *c == '`').count();
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find('`') {
+        let ticks = run(&rest[at..]);
+        out.push_str(&rest[..at]);
+        let mut inside = &rest[at + ticks..];
+        loop {
+            let shut = inside.find('`').unwrap_or_else(|| panic!("a code span is left open: {line}"));
+            let length = run(&inside[shut..]);
+            inside = &inside[shut + length..];
+            if length == ticks {
+                break;
+            }
+        }
+        rest = inside;
     }
     out + rest
 }

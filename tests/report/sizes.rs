@@ -30,7 +30,7 @@ fn ten_thousand_updates_fit_a_comment_and_are_all_counted() {
     assert!((50_000..=COMMENT_CHARS).contains(&markdown.chars().count()));
     let (shown, left_out) = shown_and_left_out(&markdown, "~   update");
     assert_eq!(shown + left_out, 10_000);
-    assert!(shown > 300 && markdown.ends_with("</code>\n"));
+    assert!(shown > 300 && markdown.ends_with("`\n"));
 }
 
 #[test]
@@ -48,6 +48,46 @@ fn ten_thousand_deletions_fit_too() {
     assert!(markdown.chars().count() <= COMMENT_CHARS);
     let (shown, left_out) = shown_and_left_out(&markdown, "-   delete");
     assert_eq!(shown + left_out, 10_000);
+}
+
+#[test]
+fn fifty_thousand_changes_are_folded_on_a_terminal_and_fit_a_comment() {
+    let body = "A long paragraph of the handbook, of which one word is another. ".repeat(40);
+    let mut plan = plan_of(50_000, |key| update(&[("body", &body, &format!("{body}{key}")), ("status", key, "shut")]));
+    plan.changes.extend(plan_of(50_000, |key| delete(&[("status", key)])).changes);
+    let text = plan_text(&plan, &TextOptions { color: false, width: 100, verbose: false });
+    assert!(text.contains("  ~ update 49,950 more rows\n"), "{}", &text[..2_000]);
+    assert!(text.contains("  - delete 49,980 more rows\n"));
+    assert!(text.contains("body: other in 49,950 rows\n"));
+    assert!(text.lines().count() < 800, "{}", text.lines().count());
+    let markdown = plan_markdown(&plan);
+    assert!((55_000..COMMENT_CHARS - 500).contains(&markdown.chars().count()));
+    for mark in ["~   update", "-   delete"] {
+        assert!(shown_and_left_out(&markdown, mark).0 > 20, "{mark}");
+    }
+}
+
+#[test]
+fn one_large_deletion_does_not_hide_the_small_ones() {
+    let large: Vec<(String, String)> = (0..100).map(|n| (format!("c{n}"), "y".repeat(900))).collect();
+    let large: Vec<(&str, &str)> = large.iter().map(|(column, value)| (column.as_str(), value.as_str())).collect();
+    let mut plan = plan_of(1, |_| delete(&large));
+    plan.changes.extend(plan_of(30, |key| delete(&[("status", key)])).changes);
+    assert_eq!(shown_and_left_out(&plan_markdown(&plan), "-   delete"), (30, 1));
+}
+
+#[test]
+fn every_table_of_many_is_counted() {
+    let mut builder = PlanBuilder::new();
+    for n in 0..200 {
+        let table = format!("public.t{n}");
+        builder = builder.row(&table, "k", Reason::NotThere, create(&[("body", &"漢字 ".repeat(400))]));
+    }
+    let markdown = plan_markdown(&builder.done());
+    assert!(markdown.chars().count() <= COMMENT_CHARS);
+    let (shown, left_out) = shown_and_left_out(&markdown, "+   create");
+    assert_eq!(shown + left_out, 200);
+    assert!(shown > 20, "{shown}");
 }
 
 #[test]

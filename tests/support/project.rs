@@ -65,6 +65,18 @@ impl Project {
         })
     }
 
+    /// Deletes the first point behind the first alias, as somebody else would.
+    pub fn lose_point(&self) {
+        let url = self.servers.as_ref().expect("running servers").endpoints().qdrant.clone();
+        self.runtime.block_on(async {
+            let options = QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 20_000, ca: None };
+            let store = Qdrant::connect(&options).await.expect("the vector server");
+            let (_, collection) = store.aliases().await.expect("aliases").into_iter().next().expect("an alias");
+            let (page, _) = store.point_ids(&collection, None, 1).await.expect("ids");
+            store.ensure_points_absent(&collection, &page[..1]).await.expect("the point goes");
+        });
+    }
+
     /// Writes a file of the project.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path().join(name);

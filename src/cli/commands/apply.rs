@@ -4,13 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::show::{load, written};
-use crate::apply::{ApplyError, Event, RunEnd, Runner};
+use crate::apply::{ApplyError, Event, RunEnd, Runner, upgrade};
 use crate::cli::args::{ApplyArgs, GlobalArgs, PlanFormat};
 use crate::cli::interrupt::stop_on_interrupt;
 use crate::cli::session::{Session, block_on, configure, load_desired, observe_failed, store_failed, with_sources};
 use crate::cli::{Answer, Outcome, Output, confirm};
 use crate::observe::ObserveError;
 use crate::plan::{Phase, SavedPlan};
+use crate::preflight::{Needs, Places, diagnostics};
 use crate::spec::Sources;
 
 /// Applies a saved plan, or plans, shows and asks.
@@ -91,12 +92,33 @@ pub async fn decide(
 
 /// Applies and prints how it ended.
 pub async fn apply(session: &mut Session, plan: &SavedPlan, patience: Duration, output: &Output) -> Outcome {
+    if session.preflight.is_none()
+        && let Err(outcome) = probe_again(session, plan, output).await
+    {
+        return outcome;
+    }
+    if let Err(error) = upgrade(&mut session.postgres).await {
+        return store_failed(output, &error);
+    }
     let events = |event: Event| progress(output, &event);
     let mut runner = runner(session, &events);
     match runner.apply(plan, patience).await {
         Ok(end) => report(&end, output),
         Err(error) => failed(&error, output),
     }
+}
+
+/// A saved plan was probed when it was made; what has changed since is found before anything is written.
+async fn probe_again(session: &mut Session, plan: &SavedPlan, output: &Output) -> Result<(), Outcome> {
+    let needs = Needs::of_plan(plan, &Places::default(), &session.environment);
+    let found = session.probe(&needs).await.map_err(|error| store_failed(output, &error))?;
+    let found = diagnostics(&found);
+    output.diagnostics(&found, &session.sources);
+    if found.has_errors() {
+        output.note("Preflight failed. Nothing was changed. Next: make the changes above, then apply again");
+        return Err(Outcome::Error);
+    }
+    Ok(())
 }
 
 /// A runner over a session.
@@ -107,6 +129,7 @@ pub fn runner<'a>(session: &'a mut Session, events: &'a crate::apply::Events<'a>
     let who = format!("{user}@{host}, pid {}", std::process::id());
     let mut runner = Runner::new(&mut session.postgres, &session.qdrant, &session.makers, events, who);
     runner.stop = stop_on_interrupt();
+    runner.preflight.clone_from(&session.preflight);
     runner
 }
 
@@ -131,6 +154,7 @@ pub fn progress(output: &Output, event: &Event) {
         Event::Reconnected => "  the connection to PostgreSQL was lost and made anew".to_owned(),
         Event::StepDone { step, title } => format!("  step {step}: {title}"),
         Event::Decided => "Decided: PostgreSQL has committed".to_owned(),
+        Event::Warned { what } => format!("  warning: {}", crate::report::escape::terminal(what)),
         Event::Undoing { why } => format!("Going back: {}", crate::report::escape::terminal(why)),
     };
     output.note(&line);
@@ -181,6 +205,8 @@ pub fn failed(error: &ApplyError, output: &Output) -> Outcome {
         }
         ApplyError::Observe(_)
         | ApplyError::Refused { .. }
+        | ApplyError::Protected(_)
+        | ApplyError::Check { .. }
         | ApplyError::RefusedOnPurpose { .. }
         | ApplyError::Embed { .. }
         | ApplyError::Bm25(_)

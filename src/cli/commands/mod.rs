@@ -10,6 +10,7 @@ pub mod init;
 #[cfg(feature = "embedded")]
 pub mod local;
 pub mod plan;
+pub mod preflight;
 pub mod rehearse;
 pub mod resume;
 pub mod search;

@@ -21,7 +21,7 @@ pub fn run(args: &ShowArgs, output: &Output) -> Outcome {
 /// Writes a plan in the chosen format, for stdout.
 pub fn written(plan: &SavedPlan, format: PlanFormat, output: &Output) -> String {
     match format {
-        PlanFormat::Text => plan_text(plan, &output.text_options()),
+        PlanFormat::Text => plan_text(plan, &output.plan_options()),
         PlanFormat::Json => plan_json(plan),
         PlanFormat::Markdown => plan_markdown(plan),
     }

@@ -1,13 +1,13 @@
 //! `enact status` and `enact history`: where the environment stands, and what was run in it.
 
-use crate::apply::{ApplyError, LEASE_KEY, RunRow, SCHEMA_VERSION, Standing, read_entries, read_runs};
+use crate::apply::{ApplyError, LEASE_KEY, RunRow, SCHEMA_VERSION, Standing, read_entries, read_probed, read_runs};
 use crate::cli::args::{DataFormat, GlobalArgs, HistoryArgs, StatusArgs};
 use crate::cli::commands::apply::failed;
 use crate::cli::session::{Session, block_on, configure, observe_failed};
 use crate::cli::{Outcome, Output};
 use crate::model::Address;
 use crate::observe::{ObserveError, read_managed};
-use crate::report::{SetView, StatusView, history_json, history_text, lock_text, status_json, status_text};
+use crate::report::{Probed, SetView, StatusView, history_json, history_text, lock_text, status_json, status_text};
 use crate::spec::Sources;
 use crate::store::{Query, Relational, Sql, StoreError, TxMode, VectorStore};
 
@@ -55,10 +55,10 @@ pub fn history(global: &GlobalArgs, args: &HistoryArgs, output: &Output) -> Outc
         };
         let limit = i64::try_from(args.limit).unwrap_or(i64::MAX);
         let outcome = match read_history(&mut session, limit).await {
-            Ok(runs) => {
+            Ok((runs, probed)) => {
                 output.result(&match args.format {
-                    DataFormat::Text => history_text(&runs, &output.text_options()),
-                    DataFormat::Json => history_json(&runs),
+                    DataFormat::Text => history_text(&runs, &probed, &output.text_options()),
+                    DataFormat::Json => history_json(&runs, &probed),
                 });
                 Outcome::Success
             }
@@ -69,11 +69,22 @@ pub fn history(global: &GlobalArgs, args: &HistoryArgs, output: &Output) -> Outc
     })
 }
 
-async fn read_history(session: &mut Session, limit: i64) -> Result<Vec<RunRow>, ObserveError> {
-    if schema_version(&mut session.postgres).await?.is_none() {
+async fn read_history(session: &mut Session, limit: i64) -> Result<(Vec<RunRow>, Probed), ObserveError> {
+    let version = schema_version(&mut session.postgres).await?;
+    if version.is_none() {
         return Err(ObserveError::NotInitialised);
     }
-    Ok(read_runs(&mut session.postgres, limit).await?)
+    let runs = read_runs(&mut session.postgres, limit).await?;
+    let probed = probed(session, version, &runs).await?;
+    Ok((runs, probed))
+}
+
+/// When each run was probed. A schema of version 1 does not know.
+async fn probed(session: &mut Session, version: Option<i64>, runs: &[RunRow]) -> Result<Probed, StoreError> {
+    if version.is_none_or(|version| version < 2) {
+        return Ok(Probed::new());
+    }
+    read_probed(&mut session.postgres, runs).await
 }
 
 async fn read(session: &mut Session) -> Result<StatusView, ApplyError> {
@@ -88,6 +99,7 @@ async fn read(session: &mut Session) -> Result<StatusView, ApplyError> {
         lock: session.postgres.lock_holder(LEASE_KEY).await?.as_ref().map(lock_text),
         sets: Vec::new(),
         runs: Vec::new(),
+        probed: Probed::new(),
     };
     if view.schema.0.is_none() {
         return Ok(view);
@@ -98,6 +110,7 @@ async fn read(session: &mut Session) -> Result<StatusView, ApplyError> {
         view.unfinished = Some((run.clone(), Standing::of(&entries)));
     }
     runs.truncate(usize::try_from(LAST_RUNS).unwrap_or_default());
+    view.probed = probed(session, view.schema.0, &runs).await?;
     view.runs = runs;
     view.sets = sets(session).await?;
     Ok(view)

@@ -39,13 +39,29 @@ fn check_config(global: &GlobalArgs) -> (Diagnostics, Sources) {
 
 /// What the files hold: `2 plan files with 1 promotion, 12 rows, 1 vector set`.
 fn contents(desired: &Desired) -> String {
-    let Desired { files, units, promotions, rows, chunk_policies, vector_sets, partial: _ } = desired;
+    let Desired {
+        files,
+        units,
+        promotions,
+        rows,
+        chunk_policies,
+        vector_sets,
+        partial: _,
+        protect,
+        checks,
+        gates,
+        retention,
+    } = desired;
     let kinds = [
         (units.len(), "selection"),
         (promotions.len(), "promotion"),
         (rows.len(), "row"),
         (vector_sets.len(), "vector set"),
         (chunk_policies.len(), "chunk policy"),
+        (gates.len(), "gate"),
+        (checks.len(), "check"),
+        (protect.len(), "protection"),
+        (retention.len(), "retention"),
     ];
     let counts = kinds.into_iter().filter(|(n, _)| *n > 0);
     let counts: Vec<String> = counts.map(|(n, noun)| count(n as u64, noun)).collect();

@@ -200,11 +200,7 @@ impl Session {
         if statement.params().len() != query.params.len() {
             return Err(StoreError::new(
                 Fault::Refused,
-                format!(
-                    "BUG: a statement takes {} values and was given {}",
-                    statement.params().len(),
-                    query.params.len()
-                ),
+                format!("a statement takes {} values and was given {}", statement.params().len(), query.params.len()),
             ));
         }
         values::check_columns(&statement)?;

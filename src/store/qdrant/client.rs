@@ -85,6 +85,11 @@ impl Client {
         Ok(reply.into_inner().version)
     }
 
+    /// Where it connects to.
+    pub(super) fn url(&self) -> String {
+        self.address.url.clone()
+    }
+
     /// Replaces what gRPC says of a failed connection by what is wrong.
     pub(super) async fn diagnose(&self, error: StoreError) -> StoreError {
         let keyed = self.key.0.is_some();

@@ -6,6 +6,7 @@
 //!   never came, is [`Fault::InDoubt`](super::Fault::InDoubt) (`fault`). Nothing is retried here.
 //! - Counts are exact, ids come in ascending order, points are deleted by id alone, an alias is moved by one action.
 //! - Payloads keep integers, floats and nesting as they are (`payload`); shapes and points are translated in `wire`.
+//! - What a key says of itself is read from it, never tried out by a write (`key`).
 //! - A connection that cannot be made is looked into, so that the message says what is wrong (`probe`).
 //!
 //! The server normalises the vectors of a `cosine` collection: what is read back is not what was written.
@@ -13,6 +14,7 @@
 mod address;
 mod client;
 mod fault;
+mod key;
 mod payload;
 mod probe;
 mod reads;
@@ -60,7 +62,7 @@ impl Qdrant {
             Ok(version) => version,
             Err(error) => return Err(client.diagnose(error).await),
         };
-        Ok(Qdrant { client, server: ServerFacts { version } })
+        Ok(Qdrant { server: ServerFacts { version, url: client.url(), key: key::facts(options) }, client })
     }
 }
 

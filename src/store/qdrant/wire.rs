@@ -7,7 +7,7 @@ use qdrant_client::qdrant::{
     vectors_config::Config,
 };
 
-use crate::model::{CollectionFacts, PointId, VectorParams};
+use crate::model::{CollectionFacts, CollectionLimits, PointId, VectorParams};
 use crate::store::{CollectionSpec, Fault, StoreError};
 
 /// An id for the wire.
@@ -101,7 +101,8 @@ pub(super) fn facts(name: String, info: proto::CollectionInfo) -> CollectionFact
             .collect(),
         points: 0,
         shards: params.shard_number,
-        strict: config.strict_mode_config.is_some_and(|strict| strict.enabled()),
+        strict: config.strict_mode_config.as_ref().is_some_and(proto::StrictModeConfig::enabled),
+        limits: limits(config.strict_mode_config.as_ref(), config.optimizer_config.as_ref()),
         metadata: config
             .metadata
             .into_iter()
@@ -110,6 +111,28 @@ pub(super) fn facts(name: String, info: proto::CollectionInfo) -> CollectionFact
                 _ => None,
             })
             .collect(),
+    }
+}
+
+fn limits(
+    strict: Option<&proto::StrictModeConfig>,
+    optimizers: Option<&proto::OptimizersConfigDiff>,
+) -> CollectionLimits {
+    let prevent_unoptimized = optimizers.is_some_and(proto::OptimizersConfigDiff::prevent_unoptimized);
+    let Some(strict) = strict.filter(|strict| strict.enabled()) else {
+        return CollectionLimits { prevent_unoptimized, ..CollectionLimits::default() };
+    };
+    CollectionLimits {
+        page: strict.max_query_limit.map(u64::from),
+        timeout_seconds: strict.max_timeout.map(u64::from),
+        upsert_batch: strict.upsert_max_batchsize,
+        points: strict.max_points_count,
+        vector_bytes: strict.max_collection_vector_size_bytes,
+        payload_bytes: strict.max_collection_payload_size_bytes,
+        payload_indexes: strict.max_payload_index_count,
+        reads_per_minute: strict.read_rate_limit.map(u64::from),
+        writes_per_minute: strict.write_rate_limit.map(u64::from),
+        prevent_unoptimized,
     }
 }
 

@@ -1,0 +1,76 @@
+//! The binding's expressions over its units, read once for no row.
+//!
+//! All in one statement; only when that is refused, one by one, so that each that does not fit is named with its place.
+
+use super::error::ObserveError;
+use crate::diff::codes;
+use crate::model::{Binding, Diagnostic, Diagnostics, UnitSource};
+use crate::store::{Query, Sql, StoreError, Tx};
+
+/// Checks that every expression can be read.
+///
+/// # Errors
+/// Each expression that cannot, with its place; those of the store.
+pub(super) async fn check_expressions(tx: &mut dyn Tx, binding: &Binding) -> Result<(), ObserveError> {
+    let source = &binding.units;
+    let all = expressions(source);
+    let texts: Vec<&str> = all.iter().map(|(_, text)| *text).collect();
+    let Err(refused) = read(tx, source, &texts).await? else { return Ok(()) };
+    let mut errors = Diagnostics::default();
+    match read(tx, source, &[]).await? {
+        Err(refused) => errors.push(wrong(binding, "from or where", &source.from, &refused)),
+        Ok(()) => {
+            for (name, text) in &all {
+                if let Err(refused) = read(tx, source, &[text]).await? {
+                    errors.push(wrong(binding, name, text, &refused));
+                }
+            }
+        }
+    }
+    if errors.has_errors() { Err(errors.into()) } else { Err(refused.into()) }
+}
+
+fn expressions(source: &UnitSource) -> Vec<(&str, &str)> {
+    let UnitSource { id, address, title, body, content_hash, lifecycle, anchor, fields, .. } = source;
+    let own = [
+        ("id", id),
+        ("address", address),
+        ("title", title),
+        ("body", body),
+        ("content_hash", content_hash),
+        ("lifecycle", lifecycle),
+    ];
+    let anchor = anchor.iter().map(|text| ("anchor", text));
+    let fields = fields.iter().map(|(name, text)| (name.as_str(), text));
+    own.into_iter().chain(anchor).chain(fields).map(|(name, text)| (name, text.as_str())).collect()
+}
+
+/// Reads no row. The inner error is a refusal of the statement's text (SQLSTATE class 42), apart from a missing privilege.
+async fn read(tx: &mut dyn Tx, source: &UnitSource, texts: &[&str]) -> Result<Result<(), StoreError>, StoreError> {
+    let sql = Sql::new("SELECT true").text(if texts.is_empty() { "" } else { ", " });
+    let sql = sql.list(texts, |sql, text| sql.text("(").trusted(text).text(")::text"));
+    let sql = sql.text(" FROM ").trusted(&source.from).text(" WHERE (");
+    let sql = sql.trusted(source.condition.as_deref().unwrap_or("true")).text(") AND false");
+    savepoint(tx, "SAVEPOINT enact_expressions").await?;
+    match tx.query(&Query::new(sql)).await {
+        Ok(_) => {
+            savepoint(tx, "RELEASE SAVEPOINT enact_expressions").await?;
+            Ok(Ok(()))
+        }
+        Err(error) if error.code.as_deref().is_some_and(|code| code.starts_with("42") && code != "42501") => {
+            savepoint(tx, "ROLLBACK TO SAVEPOINT enact_expressions").await?;
+            Ok(Err(error))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn savepoint(tx: &mut dyn Tx, statement: &'static str) -> Result<(), StoreError> {
+    tx.query(&Query::new(Sql::new(statement))).await.map(|_| ())
+}
+
+fn wrong(binding: &Binding, name: &str, text: &str, refused: &StoreError) -> Diagnostic {
+    let detail = format!("{name} of the binding \"{}\": {}", binding.name, refused.message);
+    let hint = refused.hint.clone().unwrap_or_else(|| "write it over the tables of \"from\"".to_owned());
+    Diagnostic::error(codes::EXPRESSION, detail).at_some(binding.places.of(text)).hint(hint)
+}
