@@ -30,7 +30,7 @@ impl Embeddings {
         Embeddings { url, texts }
     }
 
-    /// How many texts were embedded so far.
+    /// How many texts were embedded so far, without those of a preflight.
     pub fn texts(&self) -> usize {
         self.texts.load(Ordering::SeqCst)
     }
@@ -52,7 +52,8 @@ fn serve(mut stream: TcpStream, counted: &AtomicUsize) {
     let mut reader = BufReader::new(copy);
     while let Some(request) = read(&mut reader) {
         let inputs = request["input"].as_array().cloned().unwrap_or_default();
-        counted.fetch_add(inputs.len(), Ordering::SeqCst);
+        let texts = inputs.iter().filter(|text| *text != "probe").count();
+        counted.fetch_add(texts, Ordering::SeqCst);
         let data: Vec<Value> = inputs
             .iter()
             .enumerate()

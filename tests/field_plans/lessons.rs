@@ -7,6 +7,7 @@ use crate::world::{Backend, SET, SHARED, World, text_of};
 crate::on_both!(
     l1_values_stay_data_and_are_never_part_of_a_statement,
     l2_every_reference_names_a_row_or_stops_the_plan,
+    l3_channels_are_probed_and_not_believed,
     l4_the_plan_says_what_runs_as_whom,
     l5_one_refusal_of_86_leaves_nothing,
     l6_the_cache_is_refreshed_where_its_gate_is_off,
@@ -30,6 +31,8 @@ fn l1_values_stay_data_and_are_never_part_of_a_statement(backend: Backend) {
             format!("    - {{ key: {{ key: {value} }}, values: {{ value: {value}, description: \"{at}\" }} }}\n")
         })
         .collect();
+    // The settings belong to the owner of the public tables.
+    world.write("enact.yaml", &world.config("").replace("rows: workflow_admin", "rows: directus"));
     world.write("plans/rows.yaml", &format!("enact: v1\nplan: rows\nrows:\n  public.dot_config:\n{rows}"));
     world.ok(&["apply", "--auto-approve"]);
     let found = world
@@ -80,6 +83,23 @@ fn l2_every_reference_names_a_row_or_stops_the_plan(backend: Backend) {
     assert_eq!(found, expected);
 }
 
+fn l3_channels_are_probed_and_not_believed(backend: Backend) {
+    let world = World::adopted(backend);
+    let found = world.ok(&["preflight"]);
+    assert!(found.contains("PostgreSQL") && found.contains("Qdrant") && found.contains(SET), "{found}");
+    let before = stores(&world);
+    if backend == Backend::Postgres15 {
+        // A grant that was there yesterday: the plan says so, and nothing is begun.
+        let function = "public.fn_iu_enact(text,text,uuid,text,uuid,text,text,boolean)";
+        world.sql(&format!("REVOKE EXECUTE ON FUNCTION {function} FROM cutter_exec"));
+        let (_, refused) = world.exits(&["plan"], 3);
+        assert!(refused.contains("fn_iu_enact") && refused.contains("cutter_exec"), "{refused}");
+        world.sql(&format!("GRANT EXECUTE ON FUNCTION {function} TO cutter_exec"));
+        world.ok(&["plan"]);
+    }
+    assert_eq!(stores(&world), before);
+}
+
 fn l4_the_plan_says_what_runs_as_whom(backend: Backend) {
     let world = World::adopted(backend);
     let plan = world.ok(&["plan"]);
@@ -128,14 +148,14 @@ fn l6_the_cache_is_refreshed_where_its_gate_is_off(backend: Backend) {
     let in_sync = "SELECT concat_ws(' ', current_in_sync, current_drift ->> 'content_diff_count', current_view_count, current_table_count) \
          FROM v_iu_three_axis_envelope_refresh_status";
     let promotion = ["--file", "plans/8000x-promotion.yaml"];
-    assert!(world.ok(&["plan", promotion[0], promotion[1]]).contains("refresh three_axis_envelope"));
+    assert!(world.ok(&["plan", promotion[0], promotion[1]]).contains("refresh.three_axis_envelope"));
     world.ok(&["apply", "--auto-approve", promotion[0], promotion[1]]);
     assert_eq!(world.value(in_sync), "t 0 163 163");
     // With the gate open the triggers do it, and the plan has no such step.
     let world = World::adopted(backend);
     world.sql("UPDATE dot_config SET value = 'true' WHERE key = 'iu_core.three_axis_auto_refresh_enabled'");
     let plan = world.ok(&["plan", promotion[0], promotion[1]]);
-    assert!(!plan.contains("refresh three_axis_envelope"), "{plan}");
+    assert!(!plan.contains("refresh.three_axis_envelope"), "{plan}");
     world.ok(&["apply", "--auto-approve", promotion[0], promotion[1]]);
     assert_eq!(world.value(in_sync), "t 0 163 163");
 }
@@ -144,18 +164,21 @@ fn l7_what_is_not_there_stops_the_plan_with_its_place(backend: Backend) {
     let world = World::start(backend);
     let before = stores(&world);
     let onboarding = text_of("plans/9000x-onboarding.yaml");
+    let line = |text: &str, part: &str| text.lines().position(|line| line.contains(part)).map_or(0, |at| at + 1);
     let wrong = [
-        ("embedder: default", "embedder: run_onboarding", "E063", "has no embedder \"run_onboarding\"", ":22:"),
-        ("chunk_policy: iu-core-v1", "chunk_policy: iu-core-v2", "", "iu-core-v2", ":20:"),
-        ("source_path, ", "source_paths, ", "E055", "has no field \"source_paths\"", ":28:"),
-        ("{unit.address}", "{unit.adress}", "E055", "has no field \"adress\"", ":18:"),
-        ("{ lifecycle: enacted }", "{ lifecycel: enacted }", "E055", "has no field \"lifecycel\"", ":19:"),
+        ("embedder: default", "embedder: run_onboarding", "E063", "has no embedder \"run_onboarding\""),
+        ("chunk_policy: iu-core-v1", "chunk_policy: iu-core-v2", "", "iu-core-v2"),
+        ("source_path, ", "source_paths, ", "E055", "has no field \"source_paths\""),
+        ("{unit.address}", "{unit.adress}", "E055", "has no field \"adress\""),
+        ("{ lifecycle: enacted }", "{ lifecycel: enacted }", "E055", "has no field \"lifecycel\""),
     ];
-    for (right, typed, code, said, place) in wrong {
-        world.write("plans/9000x-onboarding.yaml", &onboarding.replace(right, typed));
+    for (right, typed, code, said) in wrong {
+        let text = onboarding.replace(right, typed);
+        world.write("plans/9000x-onboarding.yaml", &text);
         let (_, refused) = world.exits(&["plan"], 3);
         assert!(refused.contains(code) && refused.contains(said), "{refused}");
-        assert!(refused.contains(&format!("9000x-onboarding.yaml{place}")), "{place}\n{refused}");
+        let at = line(&text, if typed.contains("adress") { "  iu_core_iu_chunks:" } else { typed });
+        assert!(refused.contains(&format!("9000x-onboarding.yaml:{at}:")), "{at}\n{refused}");
     }
     let (_, refused) = world.exits(&["plan", "--file", "plans/run_onboarding.yaml"], 3);
     assert!(refused.contains("run_onboarding.yaml"), "{refused}");
