@@ -21,7 +21,7 @@ use super::ledger::{chunk_id, ledger_key};
 use super::recipe::Recipe;
 use super::resolve::{Resolved, some_of};
 use super::shape::differences;
-use super::vectors::{SetView, live_collection};
+use super::vectors::{Ownership, SetView, live_collection};
 use crate::model::{
     Address, Binding, ChunkFacts, Desired, Diagnostics, Digest, Environment, Observed, PointId, PointIds, PointSaid,
     RowKey, UnitFacts, VectorSet,
@@ -134,25 +134,13 @@ impl AdoptInput<'_> {
         let view = SetView::new(&set.name, recipe, self.observed, &self.resolved.overlay);
         let of = OfSet { input: self, set, view: &view, namespace, template };
         let owned = view.owned_units();
-        let (mut units, mut problems, mut otherwise) = (Vec::new(), Vec::new(), Vec::new());
-        let ids = self.resolved.sets.get(&set.name).map_or(&[][..], Vec::as_slice);
-        for unit in ids.iter().filter(|id| !owned.contains_key(*id)).filter_map(|id| self.observed.units.get(id)) {
-            match of.unit(unit) {
-                Ok(None) => {}
-                Ok(Some((points, same_text))) => {
-                    if !same_text {
-                        otherwise.push(unit.address.as_str());
-                    }
-                    units.push(points);
-                }
-                Err(why) => problems.push(format!("\"{}\": {why}", unit.address)),
-            }
-        }
+        let Found { units, problems, otherwise } = of.all(&owned);
         let address = Address::vector_set(&set.name);
         for why in problems {
             self.not_adopted(address.clone(), why, out);
         }
         if !otherwise.is_empty() {
+            let otherwise: Vec<&str> = otherwise.iter().map(String::as_str).collect();
             let (count, units) = (otherwise.len(), some_of(&otherwise));
             let message = format!(
                 "the texts of {count} units are not those that the chunk policy cuts; their points are kept as they \
@@ -202,7 +190,37 @@ struct OfSet<'a> {
     template: &'a str,
 }
 
+/// What can be adopted of a set.
+#[derive(Default)]
+struct Found {
+    units: Vec<UnitPoints>,
+    /// Units that cannot, with the reason.
+    problems: Vec<String>,
+    /// Units whose points hold other texts than the chunk policy cuts.
+    otherwise: Vec<String>,
+}
+
 impl OfSet<'_> {
+    /// Every selected unit that Enact does not know yet.
+    fn all(&self, owned: &BTreeMap<String, Ownership>) -> Found {
+        let mut found = Found::default();
+        let ids = self.input.resolved.sets.get(&self.set.name).map_or(&[][..], Vec::as_slice);
+        let new = ids.iter().filter(|id| !owned.contains_key(*id));
+        for unit in new.filter_map(|id| self.input.observed.units.get(id)) {
+            match self.unit(unit) {
+                Ok(None) => {}
+                Ok(Some((points, same_text))) => {
+                    if !same_text {
+                        found.otherwise.push(unit.address.clone());
+                    }
+                    found.units.push(points);
+                }
+                Err(why) => found.problems.push(format!("\"{}\": {why}", unit.address)),
+            }
+        }
+        found
+    }
+
     /// The unit's points and whether they hold the texts that the chunk policy cuts; `None` when it has no point.
     fn unit(&self, unit: &UnitFacts) -> Result<Option<(UnitPoints, bool)>, String> {
         let at = |ordinal| chunk_id(self.namespace, self.template, unit, ordinal);
