@@ -180,7 +180,9 @@ impl World {
 
     pub fn remove_point(&self, collection: &str, id: &str) {
         let id = PointId::from_text(id);
-        self.with_qdrant(async |store| store.ensure_points_absent(collection, &[id.clone()]).await.expect("it goes"));
+        self.with_qdrant(async |store| {
+            store.ensure_points_absent(collection, std::slice::from_ref(&id)).await.expect("it goes")
+        });
     }
 
     pub fn collections(&self) -> Vec<String> {
