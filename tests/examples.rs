@@ -62,6 +62,15 @@ fn the_settings_are_rows_to_keep_and_one_to_remove() {
 }
 
 #[test]
+fn the_field_s_packages_are_two_plans() {
+    let (desired, warnings, _) = load_plans(&[repository("plans")])
+        .unwrap_or_else(|(errors, sources)| panic!("{}", render_diagnostics(&errors, &sources, Color::Off)));
+    assert_eq!((warnings.0.len(), desired.files.len()), (0, 2));
+    assert_eq!(names(&desired.promotions), ["iu-core-8000x"]);
+    assert_eq!(names(&desired.vector_sets), ["iu_core_iu_chunks"]);
+}
+
+#[test]
 fn the_first_line_leads_an_editor_to_the_schema() {
     for example in ["examples/charter", "examples/documents", "examples/rows"] {
         let plans = std::fs::read_dir(repository(example).join("plans")).unwrap().map(|entry| entry.unwrap().path());

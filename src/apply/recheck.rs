@@ -9,7 +9,7 @@ use super::error::ApplyError;
 use crate::diff::PromotionRecord;
 use crate::model::{Address, Digest, Managed, Selection, UnitFacts, digest_of};
 use crate::observe::{
-    UnitFilter, live_rows, read_all_ids, read_catalog, read_epoch, read_gates, read_ledger, read_managed,
+    UnitFilter, live_rows, read_all_ids, read_catalog, read_digests, read_epoch, read_gates, read_ledger, read_managed,
     read_references, read_units,
 };
 use crate::plan::{SavedPlan, collection_ids_digest, managed_under, relevant_units};
@@ -185,6 +185,17 @@ pub(super) async fn recheck_vectors(vectors: &dyn VectorStore, plan: &SavedPlan)
             continue;
         }
         let Some(collection) = now else { continue };
+        if let Some(digests) = &baseline.digests {
+            let live = read_digests(vectors, &collection).await?;
+            if digest_of(&live) != *digests {
+                moved.push(format!(
+                    "the points of \"{set}\" changed: {} when planned, {} now",
+                    baseline.points,
+                    live.len()
+                ));
+            }
+            continue;
+        }
         let ids = read_all_ids(vectors, &collection).await?;
         if collection_ids_digest(ids.iter()) != baseline.ids {
             moved.push(format!("the points of \"{set}\" changed: {} when planned, {} now", baseline.points, ids.len()));

@@ -14,7 +14,7 @@ use super::lease::Lease;
 use super::spool::{Spool, SpoolOf};
 use super::stop::Stop;
 use crate::chunk::Chunk;
-use crate::diff::{ChunkPlan, ChunkSource, ChunkView, GENERATION_KEY, UnitPoints, payload, with_state};
+use crate::diff::{Asked, ChunkPlan, ChunkSource, ChunkView, GENERATION_KEY, UnitPoints, payload, with_state};
 use crate::embed::Makers;
 use crate::model::{Digest, PointId, Template, UnitFacts};
 use crate::observe::{UnitFilter, cut_unit, read_all_ids, read_bodies, read_units};
@@ -142,7 +142,9 @@ impl Staging<'_> {
     /// Copies every point of the live collection that does not go, whoever owns it.
     async fn copy_kept(&self, store: &mut dyn Relational, there: &mut BTreeSet<PointId>) -> Result<u64, ApplyError> {
         let Some(live) = &self.work.live else { return Ok(0) };
-        let gone: BTreeSet<&PointId> = self.work.units.iter().flat_map(|unit| &unit.delete).collect();
+        // Where ids are keys, a point that is made anew has the id of the one that it replaces.
+        let mut gone: BTreeSet<&PointId> = self.work.units.iter().flat_map(|unit| &unit.delete).collect();
+        gone.extend(self.new_ids());
         let stay: Vec<PointId> =
             read_all_ids(self.vectors, live).await?.into_iter().filter(|id| !gone.contains(id)).collect();
         let missing: Vec<PointId> = stay.iter().filter(|id| !there.contains(*id)).cloned().collect();
@@ -240,8 +242,9 @@ impl Staging<'_> {
         let key = self.work.ledger_key.as_deref().map(|template| point_key(template, unit, plan.ordinal));
         let key = key.unwrap_or_default();
         let view = ChunkView { ordinal: plan.ordinal, count, sha256: &plan.sha256, key: &key };
-        let mut out = payload(&self.work.payload, unit, &view, Value::from(chunk.body.as_str()));
-        let parts = json!({
+        let asked = Asked { fields: &self.work.payload, templates: &self.plan.pins.binding.payload };
+        let mut out = payload(&asked, unit, &view, Value::from(chunk.body.as_str()));
+        let mut parts = json!({
             "set": self.work.set,
             "unit": unit.id,
             "chunk": plan.ordinal,
@@ -251,6 +254,9 @@ impl Staging<'_> {
             "policy": self.work.policy_digest,
             "embedders": self.work.embedders_digest,
         });
+        if let Some(digest) = &plan.digest {
+            parts["digest"] = json!(digest);
+        }
         out.insert("_enact".to_owned(), parts);
         out
     }

@@ -9,13 +9,13 @@ use super::args::GlobalArgs;
 use super::reach::reach;
 use super::{Outcome, Output};
 use crate::apply::session_user;
-use crate::diff::{ChangeDetail, Comparison, compare};
+use crate::diff::{AdoptInput, ChangeDetail, Comparison, adopt, compare, live_collection};
 use crate::embed::Makers;
 use crate::model::{
-    Binding, Desired, Diagnostic, Diagnostics, Environment, Identities, LedgerRow, Observed, Severity, Stores,
-    VectorSpec,
+    Address, Binding, Desired, Diagnostic, Diagnostics, Environment, Identities, LedgerRow, Observed, PointId,
+    PointSaid, Severity, Stores, VectorSpec,
 };
-use crate::observe::{Observation, ObserveError, ReadPoints, Request, observe};
+use crate::observe::{Observation, ObserveError, ReadPoints, Request, observe, read_said};
 use crate::plan::{AppliedRun, BuildInput, Built, Partial, WayBack, build, narrow, sets_before};
 use crate::preflight::{Needs, Places, Preflight, diagnostics};
 use crate::spec::{EnvFile, Sources, load_config, load_plans};
@@ -96,8 +96,9 @@ pub fn configure(global: &GlobalArgs, output: &Output) -> Result<Configured, Out
 /// What is wrong with them has been printed.
 pub fn load_desired(global: &GlobalArgs, output: &Output) -> Result<(Desired, Sources), Outcome> {
     match load_plans(&global.plan_paths()) {
-        Ok((desired, warnings, sources)) => {
+        Ok((mut desired, warnings, sources)) => {
             output.diagnostics(&warnings, &sources);
+            desired.partial = !global.file.is_empty();
             Ok((desired, sources))
         }
         Err((found, sources)) => {
@@ -181,11 +182,36 @@ impl Session {
         Ok(built)
     }
 
+    /// Observes both stores and plans to adopt what lives already: these resources, or all that are declared.
+    ///
+    /// # Errors
+    /// What is wrong has been printed.
+    pub async fn plan_import(
+        &mut self,
+        mut desired: Desired,
+        only: BTreeSet<Address>,
+        sources: &Sources,
+        output: &Output,
+    ) -> Result<Built, Outcome> {
+        desired.promotions.values_mut().for_each(|promotion| promotion.adopt = true);
+        let mut all = self.sources.clone();
+        all.extend(sources.clone());
+        let planned = self.planning(&desired, &Planning::Adopt(only)).await;
+        planned.map_err(|error| observe_failed(output, &error, &all))
+    }
+
     /// Observes both stores and plans, without probing.
     ///
     /// # Errors
     /// Those of the stores, and everything that makes the plan impossible.
     pub async fn try_plan(&mut self, desired: &Desired, back: Option<&Back<'_>>) -> Result<Built, ObserveError> {
+        match back {
+            None => self.planning(desired, &Planning::Compare).await,
+            Some(back) => self.planning(desired, &Planning::Back(back)).await,
+        }
+    }
+
+    async fn planning(&mut self, desired: &Desired, planning: &Planning<'_>) -> Result<Built, ObserveError> {
         let identities = identities(desired, &self.makers)?;
         let tokens = self.makers.embedders.values().next().cloned();
         let count_tokens =
@@ -203,8 +229,10 @@ impl Session {
         };
         let mut tx = self.postgres.begin(TxMode::Snapshot).await?;
         let mut whole = look(tx.as_mut(), &self.qdrant, &request).await?;
-        if let Some(back) = back {
-            back.add(&mut whole.0.observed, &mut whole.1);
+        match planning {
+            Planning::Compare => {}
+            Planning::Back(back) => back.add(&mut whole.0.observed, &mut whole.1),
+            Planning::Adopt(only) => whole.1 = adopted(&self.qdrant, &request, &whole.0, only).await?,
         }
         let built = if self.partial.is_whole() {
             tx.rollback().await?;
@@ -232,6 +260,33 @@ async fn look(
     let Request { desired, binding, environment, .. } = request;
     let comparison = compare(desired, binding, environment, &seen.resolved, &seen.observed, &seen.recipes)?;
     Ok((seen, comparison))
+}
+
+/// Compares for an adoption: these resources, or all that are declared.
+async fn adopted(
+    qdrant: &Qdrant,
+    request: &Request<'_>,
+    seen: &Observation,
+    only: &BTreeSet<Address>,
+) -> Result<Comparison, ObserveError> {
+    let Request { desired, binding, environment, .. } = *request;
+    let Observation { observed, resolved, recipes } = seen;
+    let said = &said(qdrant, desired, observed).await?;
+    Ok(adopt(&AdoptInput { desired, binding, environment, resolved, observed, recipes, said, only })?)
+}
+
+async fn said(
+    qdrant: &Qdrant,
+    desired: &Desired,
+    observed: &Observed,
+) -> Result<BTreeMap<String, BTreeMap<PointId, PointSaid>>, ObserveError> {
+    let mut out = BTreeMap::new();
+    for set in desired.vector_sets.values().filter(|set| set.ids.keyed()) {
+        if let Some((collection, _)) = live_collection(&set.name, observed) {
+            out.insert(set.name.clone(), read_said(qdrant, &collection).await?);
+        }
+    }
+    Ok(out)
 }
 
 fn input<'a>(request: &Request<'a>, (seen, comparison): &'a (Observation, Comparison)) -> BuildInput<'a> {
@@ -278,6 +333,16 @@ impl Back<'_> {
         comparison.findings.extend(self.way.findings.iter().cloned().chain(findings));
         comparison.findings.sort();
     }
+}
+
+/// What a plan is for.
+enum Planning<'a> {
+    /// To make the plan files true.
+    Compare,
+    /// To go back from a run.
+    Back(&'a Back<'a>),
+    /// To write down what lives already.
+    Adopt(BTreeSet<Address>),
 }
 
 /// An error with what caused it, in one line.

@@ -171,6 +171,10 @@ pub enum Reason {
     RecipeChanged,
     /// Points that should exist do not.
     PointsMissing(u64),
+    /// Points are no longer what was written.
+    PointsChanged(u64),
+    /// They were made before Enact knew of them and are taken over as they are.
+    Adopted,
     /// The collection's shape is another one.
     ShapeChanged(String),
     /// The database's epoch is not the one the set was written under.
@@ -245,6 +249,11 @@ pub enum CollectionChange {
         /// Why in place.
         why: String,
     },
+    /// Nothing is written into it: what is there is written down as managed.
+    Adopt {
+        /// The live collection.
+        live: String,
+    },
 }
 
 /// The points of one unit.
@@ -296,6 +305,9 @@ pub struct ChunkPlan {
     pub text: Digest,
     /// SHA-256 of the chunk's own text.
     pub sha256: String,
+    /// What stands in the point, where points may change under their ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
     /// Where its vectors come from.
     pub source: ChunkSource,
 }

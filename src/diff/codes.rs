@@ -27,6 +27,8 @@ pub const BAD_VALUE: Code = Code { id: "E049", summary: "a value does not fit it
 pub const MISSING_REFERENCE: Code = Code { id: "E050", summary: "a referred row is missing" };
 /// A key is not unique.
 pub const NOT_A_KEY: Code = Code { id: "E051", summary: "the key does not identify one row" };
+/// Points of somebody else stand at the ids of a set.
+pub const TAKEN_IDS: Code = Code { id: "E052", summary: "points of somebody else have the ids of this set" };
 /// A required column has no value.
 pub const REQUIRED_COLUMN: Code = Code { id: "E053", summary: "a required column has no value" };
 /// Units without a body and no decision about them.
@@ -47,6 +49,8 @@ pub const ROW_TWICE: Code = Code { id: "E061", summary: "the same row is declare
 pub const NOT_IN_BINDING: Code = Code { id: "E062", summary: "the binding has nothing for this" };
 /// An embedder is not in the environment.
 pub const UNKNOWN_EMBEDDER: Code = Code { id: "E063", summary: "unknown embedder" };
+/// Two chunks of a set have the same key.
+pub const SAME_KEY: Code = Code { id: "E064", summary: "two chunks have the same key" };
 /// An update or delete on a table that does not allow it.
 pub const APPEND_ONLY: Code = Code { id: "E065", summary: "the table does not allow this change" };
 /// An embedder cannot be used.
@@ -73,6 +77,10 @@ pub const NO_WAY_BACK: Code = Code { id: "W043", summary: "there is no way back"
 pub const RE_EMBEDDING: Code = Code { id: "W044", summary: "texts are embedded again" };
 /// Rows are deleted. The plan shows each with its values: keep the saved plan, or a dump, if they may be needed again.
 pub const DATA_LOSS: Code = Code { id: "W045", summary: "rows are deleted" };
+/// Something that lives cannot be adopted.
+pub const NOT_ADOPTED: Code = Code { id: "W055", summary: "not adopted" };
+/// Adopted points hold other texts than the chunk policy cuts.
+pub const OTHER_TEXTS: Code = Code { id: "W056", summary: "adopted points hold other texts" };
 /// Points of units that leave a set are deleted, and searches find these units no more. Check that the selection still
 /// means what it should; a unit that comes back is embedded again.
 pub const POINTS_LOST: Code = Code { id: "W046", summary: "points are deleted" };

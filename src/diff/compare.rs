@@ -6,10 +6,11 @@ use super::change::{Change, ChangeDetail, Finding, Reason};
 use super::codes;
 use super::drift::{self, Drift};
 use super::guards::guard_changes;
+use super::recipe::Recipe;
 use super::resolve::{Resolved, some_of};
 use super::risks::risks;
 use super::rows::compare_rows;
-use super::vectors::{Recipe, SetInput, compare_set};
+use super::vectors::{SetInput, compare_set};
 use crate::model::{Address, Binding, Desired, Diagnostic, Diagnostics, EmptyBody, Environment, Observed};
 
 /// The result of comparing.
@@ -154,20 +155,7 @@ fn check_set(
     empty: Option<EmptyBody>,
     errors: &mut Diagnostics,
 ) {
-    let environment = input.environment;
-    let denied = environment.denied_collections.contains(&set.name);
-    let not_allowed =
-        !environment.allowed_collections.is_empty() && !environment.allowed_collections.contains(&set.name);
-    if denied || not_allowed {
-        errors.push(
-            Diagnostic::error(
-                codes::DENIED_COLLECTION,
-                format!("environment \"{}\" does not allow writing \"{}\"", environment.name, set.name),
-            )
-            .at(&set.place)
-            .hint("see collections.allow and collections.deny in enact.yaml"),
-        );
-    }
+    check_allowed(set, input.environment, errors);
     let empties: Vec<&str> = units
         .iter()
         .filter_map(|id| input.observed.units.get(id))
@@ -192,9 +180,30 @@ fn check_set(
     }
 }
 
+/// The environment must allow writing the collection.
+pub(super) fn check_allowed(set: &crate::model::VectorSet, environment: &Environment, errors: &mut Diagnostics) {
+    let denied = environment.denied_collections.contains(&set.name);
+    let not_allowed =
+        !environment.allowed_collections.is_empty() && !environment.allowed_collections.contains(&set.name);
+    if denied || not_allowed {
+        errors.push(
+            Diagnostic::error(
+                codes::DENIED_COLLECTION,
+                format!("environment \"{}\" does not allow writing \"{}\"", environment.name, set.name),
+            )
+            .at(&set.place)
+            .hint("see collections.allow and collections.deny in enact.yaml"),
+        );
+    }
+}
+
 /// Records of promotions and sets that no plan file declares any more. What they made stays: removing history or an index
-/// that readers use is never a side effect of deleting a line.
+/// that readers use is never a side effect of deleting a line. Where only some files were read nothing is forgotten: the
+/// others may declare it.
 fn forgotten(desired: &Desired, observed: &Observed, out: &mut Comparison) {
+    if desired.partial {
+        return;
+    }
     let declared: BTreeSet<Address> = desired
         .promotions
         .keys()

@@ -8,6 +8,7 @@
 //! Selections are evaluated against the state that the plan will produce: `resolve` first finds what promotions will move,
 //! and a vector set then sees each unit in the state it will have.
 
+mod adopt;
 mod change;
 pub mod codes;
 mod compare;
@@ -19,6 +20,7 @@ mod guards;
 mod ids;
 mod ledger;
 mod protected;
+mod recipe;
 mod resolve;
 mod risks;
 mod rollout;
@@ -27,6 +29,7 @@ mod scope;
 mod shape;
 mod vectors;
 
+pub use adopt::{AdoptInput, adopt};
 pub use change::{
     Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, FieldChange, Finding, GoBack, LedgerWrite, Reason,
     RowChange, UnitPoints, VectorChange,
@@ -37,12 +40,10 @@ pub use functions::check_functions;
 pub use guards::old_rows;
 pub use ids::{derive_id, set_hash};
 pub use ledger::ledger_key;
+pub use recipe::{Asked, ChunkView, Recipe, payload, recipe};
 pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, ResolvedRow, RowValue, resolve};
 pub use risks::counted;
 pub use rollout::{IN_PLACE_PERCENT, IN_PLACE_POINTS};
 pub use rows::{check_rows, reference_targets};
 pub use scope::{APPLY_TIME, unit_value};
-pub use vectors::{
-    ChunkView, GENERATION_KEY, OwnedChunk, Ownership, Recipe, SetRecord, live_collection, payload, recipe,
-    units_needing_text, with_state,
-};
+pub use vectors::{GENERATION_KEY, OwnedChunk, Ownership, SetRecord, live_collection, units_needing_text, with_state};

@@ -156,10 +156,16 @@ impl<'a> Resolver<'a> {
             .and_then(|managed| serde_json::from_value(managed.attributes.clone()).ok());
         let resolved = match recorded {
             Some(record) => self.recorded_promotion(promotion, record, &matched),
+            None if promotion.adopt => {
+                let moved = self.moved_before(selection, &promotion.to.value);
+                self.promotion_of(promotion, &moved, Vec::new())
+            }
             None => self.new_promotion(promotion, &matched),
         };
         let Some(resolved) = resolved else { return };
-        if let Some(name) = named {
+        // A promotion that is to be adopted and was never made has no set to hold against an expectation.
+        let expected = !promotion.adopt || !resolved.record.units.is_empty();
+        if let Some(name) = named.filter(|_| expected) {
             self.expect(name, &resolved.record.units, resolved.record.set_hash.as_deref());
         }
         for id in &resolved.pending {
@@ -221,6 +227,26 @@ impl<'a> Resolver<'a> {
             self.find(codes::NO_UNITS.id, Address::promotion(&promotion.name), message);
         }
         self.check_transitions(promotion, &moving);
+        let pending = moving.iter().map(|unit| unit.id.clone()).collect();
+        self.promotion_of(promotion, &moving, pending)
+    }
+
+    /// Units of a promotion that was made before Enact knew of it: those that the selection would choose and that are in
+    /// its state already.
+    fn moved_before(&self, selection: &Selection, to: &str) -> Vec<&'a UnitFacts> {
+        let mut whatever_state = selection.clone();
+        whatever_state.conditions.remove("lifecycle");
+        let mut chosen = self.select(&whatever_state, &BTreeMap::new());
+        chosen.retain(|unit| unit.lifecycle == to);
+        chosen
+    }
+
+    fn promotion_of(
+        &mut self,
+        promotion: &Promotion,
+        units: &[&UnitFacts],
+        pending: Vec<String>,
+    ) -> Option<ResolvedPromotion> {
         let scheme = promotion
             .ids
             .scheme
@@ -229,19 +255,18 @@ impl<'a> Resolver<'a> {
             .or_else(|| self.binding.promotion.default_scheme.clone());
         let hash = match &self.binding.promotion.set_hash {
             None => None,
-            Some(recipe) => match set_hash(recipe, moving.iter().copied()) {
+            Some(recipe) => match set_hash(recipe, units.iter().copied()) {
                 Ok(hash) => Some(hash),
                 Err(error) => return self.template_error(promotion, "set_hash", &error),
             },
         };
         let record = PromotionRecord {
-            to: to.clone(),
+            to: promotion.to.value.clone(),
             namespace: promotion.ids.namespace.clone().unwrap_or_else(|| promotion.name.clone()),
             scheme,
             set_hash: hash,
-            units: moving.iter().map(|unit| (*unit).clone()).collect(),
+            units: units.iter().map(|unit| (*unit).clone()).collect(),
         };
-        let pending = moving.iter().map(|unit| unit.id.clone()).collect();
         let names = self.promotion_names(promotion, &record)?;
         Some(ResolvedPromotion { record, recorded: false, pending, names, place: promotion.place.clone() })
     }

@@ -1,6 +1,7 @@
 //! The shape of a live collection against the recipe of its set.
 
-use super::vectors::{Recipe, live_collection};
+use super::recipe::Recipe;
+use super::vectors::live_collection;
 use crate::model::Observed;
 
 /// How a live collection differs from the recipe.

@@ -4,41 +4,32 @@
 //! that is there is right, one that is not has to be made, one that is no longer wanted goes. What earlier applies own says
 //! which ids belong to a unit without reading its text; texts are read only for units whose input digest is another one,
 //! or whose points are gone, or when the collection was not written by the run that the database remembers.
+//!
+//! In the id scheme `key` a point may change under its id, so ids alone say too little: what stands in each live point
+//! ([`Observed::digests`]) is compared with what was written there. The same comparison makes the collection's stamp
+//! needless. A point at the id of a chunk that Enact has not written is somebody's: it is never overwritten, it has to be
+//! adopted first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::change::{ChunkPlan, ChunkSource, LedgerWrite, Reason, UnitPoints, VectorChange};
-use super::ledger::ledger_key;
+use super::codes;
+use super::ledger::{chunk_id, ledger_key};
+use super::recipe::{Asked, ChunkView, Recipe, payload};
+use super::resolve::some_of;
 use super::rollout::{Facts, choose};
 use super::scope::unit_value;
 use super::shape::differences;
 use crate::model::{
-    Address, Binding, ChunkFacts, ChunkPolicy, Diagnostic, Digest, Identities, Observed, PointId, PointIdentity,
-    UnitFacts, VectorParams, VectorSet, VectorSpec, digest_of,
+    Address, Binding, ChunkFacts, ChunkPolicy, Diagnostic, Digest, Observed, PointId, PointIdentity, PointIds,
+    UnitFacts, VectorSet, digest_of,
 };
 
 /// The collection metadata key under which the run that wrote it is stamped.
 pub const GENERATION_KEY: &str = "enact_generation";
-
-/// What every point of a set is made with.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recipe {
-    /// Digest of the chunk policy.
-    pub policy: Digest,
-    /// Digest of embedders and sparse parameters.
-    pub embedders: Digest,
-    /// Digest of both and of the payload fields.
-    pub whole: Digest,
-    /// The collection's vectors.
-    pub vectors: BTreeMap<String, VectorParams>,
-    /// The collection's payload indexes.
-    pub payload_indexes: BTreeMap<String, String>,
-    /// Names of unit fields that go into text or payload.
-    pub fields: BTreeSet<String>,
-}
 
 /// What is remembered about an applied set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +38,9 @@ pub struct SetRecord {
     pub embedders: Digest,
     /// The run that last wrote the collection.
     pub generation: String,
+    /// Whether that run adopted it and so wrote nothing into it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
 }
 
 /// What is remembered about the points of one unit.
@@ -67,38 +61,12 @@ pub struct OwnedChunk {
     pub text: Digest,
     /// SHA-256 of the chunk's own text.
     pub sha256: String,
-}
-
-/// Computes what every point of a set is made with.
-///
-/// # Errors
-/// The name of an embedder that is not there.
-pub fn recipe(set: &VectorSet, policy: &ChunkPolicy, identities: &Identities) -> Result<Recipe, String> {
-    let mut vectors = BTreeMap::new();
-    let mut makers = BTreeMap::new();
-    for (name, spec) in &set.vectors {
-        match &spec.value {
-            VectorSpec::Dense { embedder, distance } => {
-                let identity = identities.embedders.get(embedder).ok_or_else(|| embedder.clone())?;
-                let dimension = u64::from(identity.dimension);
-                vectors.insert(name.clone(), VectorParams::Dense { dimension, distance: distance.as_str().to_owned() });
-                makers.insert(name.clone(), json!({ "dense": identity, "distance": distance.as_str() }));
-            }
-            VectorSpec::Bm25 { language } => {
-                vectors.insert(name.clone(), VectorParams::Sparse { idf: true });
-                makers.insert(name.clone(), json!({ "bm25": identities.sparse.get(language) }));
-            }
-        }
-    }
-    let mut fields: BTreeSet<String> = policy.text.template().names().map(str::to_owned).collect();
-    let payload: Vec<&str> = set.payload.iter().map(|field| field.value.as_str()).collect();
-    fields.extend(payload.iter().map(|field| (*field).to_owned()));
-    let policy_digest = digest_of(&identities.policies.get(&set.chunk_policy.value));
-    let embedders = digest_of(&makers);
-    let whole = digest_of(&json!([policy_digest, embedders, payload]));
-    let payload_indexes =
-        set.payload_indexes.iter().map(|(field, kind)| (field.clone(), kind.value.as_str().to_owned())).collect();
-    Ok(Recipe { policy: policy_digest, embedders, whole, vectors, payload_indexes, fields })
+    /// What stands in the point, where points may change under their ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// Whether somebody else made the point, with vectors of which nothing is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
 }
 
 /// The collection behind a set's name and whether the name is an alias; `None` when there is neither.
@@ -107,37 +75,6 @@ pub fn live_collection(set: &str, observed: &Observed) -> Option<(String, bool)>
         Some(collection) => Some((collection.clone(), true)),
         None => observed.collections.contains_key(set).then(|| (set.to_owned(), false)),
     }
-}
-
-/// The payload that an author asked for, of one chunk. `text` is the chunk's own text, or what stands for it in a digest.
-pub fn payload(fields: &[String], unit: &UnitFacts, chunk: &ChunkView<'_>, text: Value) -> Map<String, Value> {
-    let mut out = Map::new();
-    for field in fields {
-        let value = match field.as_str() {
-            "unit_id" => Some(Value::from(unit.id.as_str())),
-            "chunk_index" => Some(Value::from(chunk.ordinal)),
-            "chunk_count" => Some(Value::from(chunk.count)),
-            "content_digest" => Some(Value::from(chunk.sha256)),
-            "point_key" => Some(Value::from(chunk.key)),
-            "text" => Some(text.clone()),
-            other => unit_value(unit, other),
-        };
-        out.insert(field.clone(), value.unwrap_or(Value::Null));
-    }
-    out
-}
-
-/// A chunk as payloads and ledgers see it.
-#[derive(Debug, Clone, Copy)]
-pub struct ChunkView<'a> {
-    /// Its place, from 0.
-    pub ordinal: u32,
-    /// How many there are.
-    pub count: u32,
-    /// SHA-256 of its own text.
-    pub sha256: &'a str,
-    /// Its key, empty without a ledger.
-    pub key: &'a str,
 }
 
 /// The units of each set whose text has to be read.
@@ -170,6 +107,7 @@ pub(super) struct SetView<'a> {
     pub(super) record: Option<SetRecord>,
     pub(super) trusted: bool,
     live: &'a BTreeSet<PointId>,
+    digests: Option<&'a BTreeMap<PointId, Digest>>,
 }
 
 /// A unit in the state that the plan makes: texts and payloads show that one.
@@ -198,20 +136,41 @@ impl<'a> SetView<'a> {
             .and_then(|(name, _)| observed.collections.get(&name))
             .and_then(|facts| facts.metadata.get(GENERATION_KEY));
         let trusted = match (&record, stamped) {
+            (Some(_), _) if recipe.ids.keyed() => true,
             (Some(record), Some(stamped)) => record.generation == *stamped,
             (Some(_) | None, Some(_) | None) => false,
         };
         let live = observed.points.get(set).unwrap_or(&NO_POINTS);
-        SetView { set, recipe, observed, overlay, record, trusted, live }
+        let digests = observed.digests.get(set).filter(|_| recipe.ids.keyed());
+        SetView { set, recipe, observed, overlay, record, trusted, live, digests }
     }
 
-    fn owned(&self, unit: &str) -> Option<(Digest, Ownership)> {
+    /// What stands in a live point, where points may change under their ids.
+    pub(super) fn stands(&self, id: &PointId) -> Option<&'a Digest> {
+        self.digests.and_then(|digests| digests.get(id))
+    }
+
+    /// Whether the point is there as it was written.
+    fn intact(&self, chunk: &OwnedChunk) -> bool {
+        let same = !self.recipe.ids.keyed() || self.stands(&chunk.id) == chunk.digest.as_ref();
+        self.live.contains(&chunk.id) && same
+    }
+
+    pub(super) fn is_live(&self, id: &PointId) -> bool {
+        self.live.contains(id)
+    }
+
+    pub(super) fn live(&self) -> &'a BTreeSet<PointId> {
+        self.live
+    }
+
+    pub(super) fn owned(&self, unit: &str) -> Option<(Digest, Ownership)> {
         let managed = self.observed.managed.get(&Address::vector_unit(self.set, unit))?;
         Some((managed.digest.clone(), serde_json::from_value(managed.attributes.clone()).ok()?))
     }
 
     /// Every unit that has points, by id.
-    fn owned_units(&self) -> BTreeMap<String, Ownership> {
+    pub(super) fn owned_units(&self) -> BTreeMap<String, Ownership> {
         let prefix = format!("{}[", Address::vector_set(self.set));
         let from = Address::from_text(prefix.clone());
         self.observed
@@ -227,7 +186,7 @@ impl<'a> SetView<'a> {
     }
 
     /// Digest of everything a unit's points are made from.
-    fn input(&self, unit: &UnitFacts) -> Digest {
+    pub(super) fn input(&self, unit: &UnitFacts) -> Digest {
         let unit = &with_state(unit, self.overlay);
         let values: BTreeMap<&str, Option<Value>> =
             self.recipe.fields.iter().map(|field| (field.as_str(), unit_value(unit, field))).collect();
@@ -237,7 +196,7 @@ impl<'a> SetView<'a> {
     /// The chunks a unit has without reading its text, when they can be relied on.
     fn known_chunks(&self, unit: &UnitFacts) -> Option<Ownership> {
         let (digest, owned) = self.owned(&unit.id)?;
-        let there = owned.chunks.iter().all(|chunk| self.live.contains(&chunk.id));
+        let there = owned.chunks.iter().all(|chunk| self.intact(chunk));
         (self.trusted && there && digest == self.input(unit)).then_some(owned)
     }
 
@@ -250,10 +209,13 @@ impl<'a> SetView<'a> {
     fn reason(&self, unit: &UnitFacts, chunks: &[ChunkPlan]) -> Reason {
         let Some((digest, owned)) = self.owned(&unit.id) else { return Reason::UnitJoins };
         let missing = owned.chunks.iter().filter(|chunk| !self.live.contains(&chunk.id)).count() as u64;
+        let changed = owned.chunks.iter().filter(|chunk| chunk.digest.is_some() && !self.intact(chunk)).count() as u64;
         if !self.trusted {
             Reason::EpochChanged
         } else if missing > 0 {
             Reason::PointsMissing(missing)
+        } else if changed > 0 {
+            Reason::PointsChanged(changed)
         } else if !self.same_recipe() {
             Reason::RecipeChanged
         } else if digest != self.input(unit) && chunks.iter().any(ChunkPlan::is_embedded) {
@@ -290,6 +252,7 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
         wanted: BTreeSet::new(),
         expected_keys: BTreeSet::new(),
         skipped: Vec::new(),
+        problems: Problems::default(),
     };
     for id in input.units {
         if let Some(unit) = observed.units.get(id) {
@@ -303,6 +266,7 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
     }
     diff.ledger_gone(&owned);
     let all_owned: BTreeSet<&PointId> = owned.values().flat_map(|o| o.chunks.iter().map(|c| &c.id)).collect();
+    diff.problems.check(input.set, &all_owned)?;
     let foreign = view.live.iter().filter(|id| !all_owned.contains(id) && !diff.wanted.contains(*id)).count() as u64;
     let shape = differences(&input.set.name, input.recipe, observed);
     let SetDiff { units, ledger, kept, skipped, .. } = diff;
@@ -362,6 +326,41 @@ pub(super) struct SetDiff<'a> {
     wanted: BTreeSet<PointId>,
     pub(super) expected_keys: BTreeSet<String>,
     skipped: Vec<String>,
+    problems: Problems,
+}
+
+/// Chunks whose keys cannot give them a point.
+#[derive(Default)]
+struct Problems {
+    /// Live points at ids that a chunk wants, with the unit's address.
+    taken: Vec<(PointId, String)>,
+    /// Addresses of units of which another chunk has the same id.
+    twice: Vec<String>,
+}
+
+impl Problems {
+    fn check(&self, set: &VectorSet, owned: &BTreeSet<&PointId>) -> Result<(), Diagnostic> {
+        if !self.twice.is_empty() {
+            let units: Vec<&str> = self.twice.iter().map(String::as_str).collect();
+            let detail = format!("two chunks of \"{}\" have the same key: {}", set.name, some_of(&units));
+            let hint = "name {unit.address} or {unit.id}, and {chunk.key}, in ids.template";
+            return Err(Diagnostic::error(codes::SAME_KEY, detail).at(&set.place).hint(hint));
+        }
+        let mut foreign: Vec<&str> =
+            self.taken.iter().filter(|(id, _)| !owned.contains(id)).map(|(_, address)| address.as_str()).collect();
+        foreign.dedup();
+        if foreign.is_empty() {
+            return Ok(());
+        }
+        let detail = format!(
+            "\"{}\" holds points of {} under the ids of this set, which Enact did not write: {}",
+            set.name,
+            if foreign.len() == 1 { "1 unit".to_owned() } else { format!("{} units", foreign.len()) },
+            some_of(&foreign)
+        );
+        let hint = "enact import takes them over as they are";
+        Err(Diagnostic::error(codes::TAKEN_IDS, detail).at(&set.place).hint(hint))
+    }
 }
 
 impl SetDiff<'_> {
@@ -383,8 +382,16 @@ impl SetDiff<'_> {
         let owned = self.view.owned(&unit.id).map(|(_, owned)| owned);
         let chunks: Vec<ChunkPlan> =
             facts.iter().map(|chunk| self.chunk(unit, chunk, facts.len(), owned.as_ref())).collect();
-        self.kept += chunks.iter().filter(|chunk| chunk.source == ChunkSource::Kept).count() as u64;
-        self.wanted.extend(chunks.iter().map(|chunk| chunk.id.clone()));
+        for chunk in &chunks {
+            if chunk.source == ChunkSource::Kept {
+                self.kept += 1;
+            } else if self.view.is_live(&chunk.id) {
+                self.problems.taken.push((chunk.id.clone(), unit.address.clone()));
+            }
+            if !self.wanted.insert(chunk.id.clone()) {
+                self.problems.twice.push(unit.address.clone());
+            }
+        }
         let rows: Vec<(PointId, String)> = chunks.iter().map(|c| (c.id.clone(), c.sha256.clone())).collect();
         self.ledger_rows(unit, &rows);
         let delete = self.gone(owned.as_ref(), &chunks);
@@ -416,8 +423,9 @@ impl SetDiff<'_> {
         let key = ledger_key(self.input.binding, &self.input.set.name, unit, chunk.ordinal).unwrap_or_default();
         let view = ChunkView { ordinal: chunk.ordinal, count, sha256: &chunk.sha256, key: &key };
         let fields: Vec<String> = self.input.set.payload.iter().map(|field| field.value.clone()).collect();
-        let payload = payload(&fields, &with_state(unit, self.view.overlay), &view, json!({ "sha256": chunk.sha256 }));
-        let id = PointIdentity {
+        let asked = Asked { fields: &fields, templates: &self.input.binding.payload };
+        let payload = payload(&asked, &with_state(unit, self.view.overlay), &view, json!({ "sha256": chunk.sha256 }));
+        let identity = PointIdentity {
             set: self.input.set.name.clone(),
             unit: unit.id.clone(),
             ordinal: chunk.ordinal,
@@ -425,19 +433,29 @@ impl SetDiff<'_> {
             payload: digest_of(&payload),
             policy: self.input.recipe.policy.clone(),
             embedders: self.input.recipe.embedders.clone(),
-        }
-        .id();
-        let same_makers =
-            self.view.record.as_ref().is_some_and(|record| record.embedders == self.input.recipe.embedders);
-        let twin = owned
-            .filter(|_| same_makers && self.view.trusted)
-            .and_then(|owned| owned.chunks.iter().find(|o| o.text == chunk.text && self.view.live.contains(&o.id)));
-        let source = match twin {
-            _ if self.view.live.contains(&id) => ChunkSource::Kept,
+        };
+        let (id, digest) = match &self.input.recipe.ids {
+            PointIds::Content => (identity.id(), None),
+            PointIds::Key { namespace, template } => {
+                (chunk_id(namespace, template, unit, chunk.ordinal), Some(identity.digest()))
+            }
+        };
+        let right = self.view.is_live(&id) && (digest.is_none() || self.view.stands(&id) == digest.as_ref());
+        let source = match self.twin(chunk, owned) {
+            _ if right => ChunkSource::Kept,
             Some(twin) => ChunkSource::Copy { from: twin.id.clone() },
             None => ChunkSource::Embed { tokens: chunk.tokens },
         };
-        ChunkPlan { ordinal: chunk.ordinal, id, text: chunk.text.clone(), sha256: chunk.sha256.clone(), source }
+        ChunkPlan { ordinal: chunk.ordinal, id, text: chunk.text.clone(), sha256: chunk.sha256.clone(), digest, source }
+    }
+
+    /// A point of the unit that has the same text and was made in the same way.
+    fn twin<'o>(&self, chunk: &ChunkFacts, owned: Option<&'o Ownership>) -> Option<&'o OwnedChunk> {
+        let same_makers =
+            self.view.record.as_ref().is_some_and(|record| record.embedders == self.input.recipe.embedders);
+        owned
+            .filter(|_| same_makers && self.view.trusted)
+            .and_then(|owned| owned.chunks.iter().find(|o| !o.adopted && o.text == chunk.text && self.view.intact(o)))
     }
 
     fn leaves(&mut self, id: &str, owned: &Ownership) {

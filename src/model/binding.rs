@@ -42,6 +42,9 @@ pub struct Binding {
     /// The table that records which points exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<Ledger>,
+    /// More payload fields of points, as templates over the unit and the chunk.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub payload: BTreeMap<String, Argument>,
     /// How ids are derived, by scheme name.
     #[serde(default)]
     pub id_schemes: BTreeMap<String, IdScheme>,

@@ -11,6 +11,7 @@ use super::chunk_policy::ChunkPolicy;
 use super::diagnostic::{Place, Spot};
 use super::guard::{CheckResource, GateResource, Protection, Retention};
 use super::name::TableName;
+use super::points::PointIds;
 use super::selection::{Selection, UnitsRef};
 
 /// All plan files of one run together.
@@ -28,6 +29,8 @@ pub struct Desired {
     pub chunk_policies: BTreeMap<String, Spot<ChunkPolicy>>,
     /// Vector sets by name.
     pub vector_sets: BTreeMap<String, VectorSet>,
+    /// Whether only some of the project's files were read, so that what they leave out may be declared elsewhere.
+    pub partial: bool,
     /// Protections by name.
     pub protect: BTreeMap<String, Protection>,
     /// Checks by name.
@@ -82,6 +85,8 @@ pub struct Promotion {
     pub review: Review,
     /// How ids are derived.
     pub ids: IdChoice,
+    /// Whether it was made before Enact knew of it and is to be taken over as it is.
+    pub adopt: bool,
     /// Where it is named.
     pub place: Place,
 }
@@ -163,6 +168,8 @@ pub struct VectorSet {
     pub payload_indexes: BTreeMap<String, Spot<PayloadIndex>>,
     /// How changes reach readers.
     pub rollout: Rollout,
+    /// How points get their ids.
+    pub ids: PointIds,
     /// Where it is named.
     pub place: Place,
 }

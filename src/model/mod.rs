@@ -49,6 +49,6 @@ pub use observed::{
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{
     ChunkFacts, CollectionFacts, CollectionLimits, EmbedderIdentity, Identities, IndexFacts, PointId, PointIdentity,
-    VectorParams,
+    PointIds, PointSaid, VectorParams,
 };
 pub use selection::{Condition, Selection, UnitsRef};

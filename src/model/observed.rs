@@ -43,6 +43,8 @@ pub struct Observed {
     pub aliases: BTreeMap<String, String>,
     /// Ids of the live points by vector set.
     pub points: BTreeMap<String, BTreeSet<PointId>>,
+    /// What stands in the points of sets whose points may change under their ids, as digests.
+    pub digests: BTreeMap<String, BTreeMap<PointId, Digest>>,
     /// Ledger rows by vector set and point key: status and digest.
     pub ledger: BTreeMap<String, BTreeMap<String, LedgerRow>>,
     /// What the guards of the plan found.

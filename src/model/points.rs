@@ -23,6 +23,14 @@ impl PointId {
     }
 }
 
+impl PointId {
+    /// The id of a key under a namespace; `None` when the namespace is no uuid.
+    pub fn of_key(namespace: &str, key: &str) -> Option<PointId> {
+        let namespace = uuid::Uuid::parse_str(namespace).ok()?;
+        Some(PointId::Uuid(uuid::Uuid::new_v5(&namespace, key.as_bytes()).hyphenated().to_string()))
+    }
+}
+
 impl fmt::Display for PointId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -32,8 +40,45 @@ impl fmt::Display for PointId {
     }
 }
 
-/// What a point of the id scheme `content` is made of. Its id is derived from the digest of this, so that a point never
-/// changes under its id.
+/// How the points of a set get their ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "scheme", rename_all = "snake_case")]
+pub enum PointIds {
+    /// From the digest of everything a point is made of: a point never changes under its id.
+    #[default]
+    Content,
+    /// From a key, as UUID version 5 (RFC 9562 section 5.5): a chunk keeps its id whatever becomes of its text, and its
+    /// point is overwritten. The digest stands in the payload.
+    Key {
+        /// The namespace, a uuid in hyphenated form.
+        namespace: String,
+        /// The template of the key, filled for each chunk.
+        template: String,
+    },
+}
+
+impl PointIds {
+    /// Whether a point may change under its id.
+    pub fn keyed(&self) -> bool {
+        matches!(self, PointIds::Key { .. })
+    }
+}
+
+/// What a point that Enact may not have made says of itself, for an adoption.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PointSaid {
+    /// `unit_id`.
+    pub unit: Option<String>,
+    /// `chunk_index`.
+    pub index: Option<u64>,
+    /// `chunk_count`.
+    pub count: Option<u64>,
+    /// `content_digest`: SHA-256 of the chunk's own text.
+    pub sha256: Option<String>,
+}
+
+/// What a point is made of. In the id scheme `content` its id is derived from the digest of this, so that a point never
+/// changes under its id; in the scheme `key` the digest is kept in the payload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointIdentity {
     /// The vector set.
@@ -53,6 +98,11 @@ pub struct PointIdentity {
 }
 
 impl PointIdentity {
+    /// The digest of it.
+    pub fn digest(&self) -> super::Digest {
+        super::digest_of(self)
+    }
+
     /// The point's id: a UUID version 8 (RFC 9562 section 5.8) of the first 128 bits of the identity's digest.
     pub fn id(&self) -> PointId {
         let hash = blake3::hash(super::canonical_json(self).as_bytes());

@@ -34,4 +34,4 @@ pub use seal::Sealing;
 pub use snapshot::{Observation, Request, observe};
 pub use texts::{UnitTexts, cut as cut_unit, read_bodies};
 pub use units::{UnitFilter, read_units};
-pub use vectors::{PAGE, ReadPoints, read_all_ids, read_ledger, read_vectors};
+pub use vectors::{PAGE, ReadPoints, read_all_ids, read_digests, read_ledger, read_said, read_vectors, standing};

@@ -17,7 +17,7 @@ use crate::diff::{
 };
 use crate::model::{
     Address, Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, Managed, Observed,
-    RowKey, Selection, Spot, TableName, TransitionWork, UnitsRef, VectorSpec, name_hint, near_hint,
+    PointIds, RowKey, Selection, Spot, TableName, Template, TransitionWork, UnitsRef, VectorSpec, name_hint, near_hint,
 };
 use crate::store::{Tx, VectorStore};
 
@@ -77,8 +77,10 @@ pub async fn observe(
     let actor = &request.environment.actor;
     let resolved = resolve(request.desired, request.binding, &observed.units, &observed.managed, actor)?;
     observe_rows(tx, request.binding, &resolved, &mut observed).await?;
-    let read = read_vectors(vectors, request.desired.vector_sets.keys().map(String::as_str)).await?;
-    (observed.collections, observed.aliases, observed.points) = (read.collections, read.aliases, read.points);
+    let sets = request.desired.vector_sets.values().map(|set| (set.name.as_str(), set.ids.keyed()));
+    let read = read_vectors(vectors, sets).await?;
+    (observed.collections, observed.aliases) = (read.collections, read.aliases);
+    (observed.points, observed.digests) = (read.points, read.digests);
     if let Some(ledger) = &request.binding.ledger {
         for set in request.desired.vector_sets.keys().filter(|set| ledger.sets.contains(set)) {
             observed.ledger.insert(set.clone(), read_ledger(tx, ledger).await?);
@@ -233,12 +235,20 @@ fn check_names(request: &Request<'_>, observed: &Observed) -> Result<(), Diagnos
     }
     let chunk_fields = ["unit_id", "chunk_index", "chunk_count", "content_digest", "point_key", "text"];
     for payload in request.desired.vector_sets.values().flat_map(|set| &set.payload) {
-        if !chunk_fields.contains(&payload.value.as_str()) {
+        let own =
+            chunk_fields.contains(&payload.value.as_str()) || request.binding.payload.contains_key(&payload.value);
+        if !own {
             field(&payload.value, &payload.place);
         }
     }
     for Spot { value: policy, place } in request.desired.chunk_policies.values() {
         policy.text.template().names().filter(|name| *name != "chunk").for_each(|name| field(name, place));
+    }
+    for set in request.desired.vector_sets.values() {
+        let PointIds::Key { template, .. } = &set.ids else { continue };
+        let names: Vec<String> =
+            Template::parse(template).map(|t| t.names().map(str::to_owned).collect()).unwrap_or_default();
+        names.iter().filter_map(|name| name.strip_prefix("unit.")).for_each(|name| field(name, &set.place));
     }
     errors.into_result(()).map(|_| ())
 }
@@ -312,7 +322,7 @@ fn recipes(request: &Request<'_>) -> Result<BTreeMap<String, Recipe>, Diagnostic
     let mut out = BTreeMap::new();
     for set in request.desired.vector_sets.values() {
         let Some(policy) = request.desired.chunk_policies.get(&set.chunk_policy.value) else { continue };
-        match recipe(set, &policy.value, request.identities) {
+        match recipe(set, &policy.value, request.identities, request.binding) {
             Ok(recipe) => {
                 out.insert(set.name.clone(), recipe);
             }

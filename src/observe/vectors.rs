@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{CollectionFacts, Ledger, LedgerRow, PointId};
-use crate::store::{Query, Sql, StoreError, Tx, VectorStore};
+use serde_json::{Map, Value};
+
+use crate::model::{CollectionFacts, Digest, Ledger, LedgerRow, PointId, PointSaid, digest_of};
+use crate::store::{Query, Sql, StoreError, Tx, VectorStore, WithVectors};
 
 /// Ids in one page.
 pub const PAGE: u32 = 10_000;
+/// Points with their payloads in one page.
+const PAYLOADS: u32 = 1_000;
 
 /// What was read of the vector store.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,26 +21,84 @@ pub struct ReadPoints {
     pub aliases: BTreeMap<String, String>,
     /// Ids by vector set.
     pub points: BTreeMap<String, BTreeSet<PointId>>,
+    /// What stands in the points of sets whose points may change under their ids.
+    pub digests: BTreeMap<String, BTreeMap<PointId, Digest>>,
 }
 
-/// Reads what the vector store holds for these sets.
+/// Reads what the vector store holds for these sets: each name, and whether its points may change under their ids.
 ///
 /// # Errors
 /// Those of the store.
 pub async fn read_vectors(
     store: &dyn VectorStore,
-    sets: impl Iterator<Item = &str> + Send,
+    sets: impl Iterator<Item = (&str, bool)> + Send,
 ) -> Result<ReadPoints, StoreError> {
     let mut out = ReadPoints { aliases: store.aliases().await?, ..ReadPoints::default() };
-    let sets: Vec<String> = sets.map(str::to_owned).collect();
-    for set in sets {
+    let sets: Vec<(String, bool)> = sets.map(|(set, keyed)| (set.to_owned(), keyed)).collect();
+    for (set, keyed) in sets {
         let name = out.aliases.get(&set).unwrap_or(&set).clone();
-        if let Some(facts) = store.collection(&name).await? {
+        let Some(facts) = store.collection(&name).await? else { continue };
+        if keyed {
+            let digests = read_digests(store, &name).await?;
+            out.points.insert(set.clone(), digests.keys().cloned().collect());
+            out.digests.insert(set, digests);
+        } else {
             out.points.insert(set, read_all_ids(store, &name).await?);
-            out.collections.insert(name, facts);
         }
+        out.collections.insert(name, facts);
     }
     Ok(out)
+}
+
+/// What stands in a point: the digest that Enact wrote into it, else the digest of its whole payload.
+pub fn standing(payload: &Map<String, Value>) -> Digest {
+    let written = payload.get("_enact").and_then(|parts| parts.get("digest")).and_then(Value::as_str);
+    written.map_or_else(|| digest_of(payload), Digest::from_text)
+}
+
+/// Reads what stands in every point of a collection, page by page.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_digests(store: &dyn VectorStore, collection: &str) -> Result<BTreeMap<PointId, Digest>, StoreError> {
+    let mut out = BTreeMap::new();
+    let mut from: Option<PointId> = None;
+    loop {
+        let page = store.points(collection, from.as_ref(), PAYLOADS, WithVectors::No).await?;
+        out.extend(page.points.into_iter().map(|point| (point.id, standing(&point.payload))));
+        match page.next {
+            Some(next) => from = Some(next),
+            None => return Ok(out),
+        }
+    }
+}
+
+/// Reads what the points of a collection say of themselves, page by page.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_said(store: &dyn VectorStore, collection: &str) -> Result<BTreeMap<PointId, PointSaid>, StoreError> {
+    let mut out = BTreeMap::new();
+    let mut from: Option<PointId> = None;
+    loop {
+        let page = store.points(collection, from.as_ref(), PAYLOADS, WithVectors::No).await?;
+        out.extend(page.points.into_iter().map(|point| (point.id, said(&point.payload))));
+        match page.next {
+            Some(next) => from = Some(next),
+            None => return Ok(out),
+        }
+    }
+}
+
+fn said(payload: &Map<String, Value>) -> PointSaid {
+    let text = |name: &str| payload.get(name).and_then(Value::as_str).map(str::to_owned);
+    let number = |name: &str| payload.get(name).and_then(Value::as_u64);
+    PointSaid {
+        unit: text("unit_id"),
+        index: number("chunk_index"),
+        count: number("chunk_count"),
+        sha256: text("content_digest"),
+    }
 }
 
 /// Reads every id of a collection, page by page.

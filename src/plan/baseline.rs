@@ -76,6 +76,7 @@ pub(super) fn baseline(input: &BuildInput<'_>, selections: &[SelectionPin]) -> B
                 collection: live.map(|(collection, _)| collection),
                 points: ids.map_or(0, BTreeSet::len) as u64,
                 ids: collection_ids_digest(ids.into_iter().flatten()),
+                digests: observed.digests.get(name).map(digest_of),
             },
         );
         if let Some(rows) = observed.ledger.get(name) {

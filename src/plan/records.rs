@@ -131,13 +131,15 @@ impl Builder<'_> {
         write: &mut Vec<ManagedWrite>,
         forget: &mut Vec<Address>,
     ) {
+        let adopted = matches!(set.collection, CollectionChange::Adopt { .. });
         match (&set.back, self.input.recipes.get(&set.set)) {
             (Some(back), _) => match &back.record {
                 Some(record) => write.push(record_before(change, set, record)),
                 None => forget.push(change.address.clone()),
             },
             (None, Some(recipe)) => {
-                let record = SetRecord { embedders: recipe.embedders.clone(), generation: RUN_MARKER.to_owned() };
+                let embedders = recipe.embedders.clone();
+                let record = SetRecord { embedders, generation: RUN_MARKER.to_owned(), adopted };
                 write.push(ManagedWrite {
                     address: change.address.clone(),
                     digest: recipe.whole.clone(),
@@ -159,6 +161,8 @@ impl Builder<'_> {
                     id: chunk.id.clone(),
                     text: chunk.text.clone(),
                     sha256: chunk.sha256.clone(),
+                    digest: chunk.digest.clone(),
+                    adopted,
                 })
                 .collect();
             let owned = Ownership { address: unit.address.clone(), chunks };

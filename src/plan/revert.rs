@@ -176,7 +176,9 @@ fn moves_back(applied: &AppliedRun<'_>, forward: Option<&Forward>, place: &Place
         let units = UnitsRef::Inline(Spot { value: Selection { conditions }, place: place.clone() });
         let to = Spot { value: target.to_owned(), place: place.clone() };
         let ids = IdChoice::default();
-        way.desired.promotions.insert(name.clone(), Promotion { name, units, to, review, ids, place: place.clone() });
+        way.desired
+            .promotions
+            .insert(name.clone(), Promotion { name, units, to, review, ids, adopt: false, place: place.clone() });
     }
 }
 
@@ -220,6 +222,7 @@ fn set_before(
             return Err(format!("points stay: the collection \"{old}\", which held the points before, is gone"));
         }
         CollectionChange::Return { .. } => return Err("points stay: the run was a revert itself".to_owned()),
+        CollectionChange::Adopt { .. } => return Err("points stay: they were only written down".to_owned()),
         CollectionChange::New | CollectionChange::InPlace { .. } => {
             let why = format!("run {} is reverted", applied.run);
             CollectionChange::InPlace { live: live.clone(), why }
@@ -282,7 +285,8 @@ impl Sources<'_> {
                 }
             };
             let (id, text, sha256) = (chunk.id.clone(), chunk.text.clone(), chunk.sha256.clone());
-            chunks.push(ChunkPlan { ordinal, id, text, sha256, source });
+            let digest = chunk.digest.clone();
+            chunks.push(ChunkPlan { ordinal, id, text, sha256, digest, source });
         }
         let stays: BTreeSet<&PointId> = chunks.iter().map(|chunk| &chunk.id).collect();
         let brought = unit.chunks.iter().filter(|chunk| chunk.source != ChunkSource::Kept).map(|chunk| &chunk.id);

@@ -137,6 +137,9 @@ pub struct CollectionBaseline {
     pub points: u64,
     /// Digest over the sorted ids.
     pub ids: Digest,
+    /// Digest over what stands in the points, where points may change under their ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digests: Option<Digest>,
 }
 
 /// What the steps stand on, so that the apply needs neither YAML nor binding file.

@@ -20,8 +20,15 @@ impl<'a> Builder<'a> {
             .collect()
     }
 
+    /// Changes that write into the vector store.
+    fn written(&self) -> Vec<(&'a Change, &'a VectorChange)> {
+        let mut changes = self.vector_changes();
+        changes.retain(|(_, vector)| !matches!(vector.collection, CollectionChange::Adopt { .. }));
+        changes
+    }
+
     pub(super) fn stage(&mut self) {
-        for (change, vector) in self.vector_changes() {
+        for (change, vector) in self.written() {
             if let (Some(_), Some(live)) = (&vector.back, in_place(vector)) {
                 self.stage_back(change, vector, live);
                 continue;
@@ -42,7 +49,9 @@ impl<'a> Builder<'a> {
             let in_place = in_place(vector);
             let live = match &vector.collection {
                 CollectionChange::New | CollectionChange::Return { .. } => None,
-                CollectionChange::Replace { live, .. } | CollectionChange::InPlace { live, .. } => Some(live.clone()),
+                CollectionChange::Replace { live, .. }
+                | CollectionChange::InPlace { live, .. }
+                | CollectionChange::Adopt { live } => Some(live.clone()),
             };
             let ledger = self.input.binding.ledger.as_ref().filter(|ledger| ledger.sets.contains(&vector.set));
             let work = VectorWork {
@@ -86,7 +95,7 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn settle_and_sweep(&mut self) {
-        for (change, vector) in self.vector_changes() {
+        for (change, vector) in self.written() {
             let (title, work) = match in_place(vector) {
                 Some(live) => (format!("stamp {live}"), self.finish(vector, live)),
                 None => switch(vector),
@@ -156,7 +165,10 @@ fn switch(vector: &VectorChange) -> (String, Work) {
 fn in_place(vector: &VectorChange) -> Option<&str> {
     match &vector.collection {
         CollectionChange::InPlace { live, .. } => Some(live),
-        CollectionChange::New | CollectionChange::Replace { .. } | CollectionChange::Return { .. } => None,
+        CollectionChange::New
+        | CollectionChange::Replace { .. }
+        | CollectionChange::Return { .. }
+        | CollectionChange::Adopt { .. } => None,
     }
 }
 

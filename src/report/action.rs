@@ -20,11 +20,13 @@ pub enum Action {
     Refresh,
     /// It stays, and Enact no longer manages it.
     Forget,
+    /// It stays, and Enact manages it from now on.
+    Adopt,
 }
 
 impl Action {
     /// All of them, in the order of the legend.
-    pub const ALL: [Action; 7] = [
+    pub const ALL: [Action; 8] = [
         Action::Create,
         Action::Update,
         Action::Replace,
@@ -32,6 +34,7 @@ impl Action {
         Action::Promote,
         Action::Refresh,
         Action::Forget,
+        Action::Adopt,
     ];
 
     /// What a change does to its resource.
@@ -48,6 +51,7 @@ impl Action {
                 CollectionChange::New => Action::Create,
                 CollectionChange::Replace { .. } | CollectionChange::Return { .. } => Action::Replace,
                 CollectionChange::InPlace { .. } => Action::Update,
+                CollectionChange::Adopt { .. } => Action::Adopt,
             },
             ChangeDetail::Forget => Action::Forget,
         }
@@ -63,6 +67,7 @@ impl Action {
             Action::Promote => ">",
             Action::Refresh => "<=",
             Action::Forget => ".",
+            Action::Adopt => "=",
         }
     }
 
@@ -76,6 +81,7 @@ impl Action {
             Action::Promote => "promote",
             Action::Refresh => "refresh",
             Action::Forget => "forget",
+            Action::Adopt => "adopt",
         }
     }
 
@@ -85,7 +91,7 @@ impl Action {
             Action::Update => Role::Change,
             Action::Replace | Action::Delete => Role::Remove,
             Action::Promote | Action::Refresh => Role::Move,
-            Action::Forget => Role::Faint,
+            Action::Forget | Action::Adopt => Role::Faint,
         }
     }
 }

@@ -87,6 +87,7 @@ mod tests {
 
     fn text(sources: &[ChunkSource], deleted: u64) -> String {
         let chunk = |source: &ChunkSource| ChunkPlan {
+            digest: None,
             ordinal: 0,
             id: PointId::Number(0),
             text: Digest::of_bytes(b""),

@@ -37,6 +37,7 @@ pub(super) fn heading(plan: &SavedPlan, change: &Change, set: &VectorChange) -> 
         CollectionChange::New => Action::Create,
         CollectionChange::Replace { .. } | CollectionChange::Return { .. } => Action::Replace,
         CollectionChange::InPlace { .. } => Action::Update,
+        CollectionChange::Adopt { .. } => Action::Adopt,
     };
     let line = Line::marked(0, action).part(Role::Strong, change.address.as_str());
     let mut lines = vec![declared(line, change), why(&change.reasons, 1), rollout(&set.collection), points(set)];
@@ -69,6 +70,7 @@ fn rollout(collection: &CollectionChange) -> Line {
         CollectionChange::InPlace { live, why } => {
             line.plain(format!("in_place: points are written into {live}; why: {why}"))
         }
+        CollectionChange::Adopt { live } => line.plain(format!("none: {live} stays as it is and is written down")),
     }
 }
 
@@ -208,6 +210,9 @@ fn is_lost(unit: &UnitPoints) -> bool {
 
 /// What happens to the points of a unit.
 pub(super) fn action_of(unit: &UnitPoints) -> Action {
+    if unit.reason == Reason::Adopted {
+        return Action::Adopt;
+    }
     let kept = unit.chunks.iter().any(|chunk| chunk.source == ChunkSource::Kept);
     match (unit.chunks.is_empty(), unit.delete.is_empty() && !kept) {
         (true, _) => Action::Delete,

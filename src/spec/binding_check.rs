@@ -42,6 +42,9 @@ pub(super) fn check(binding: &Binding, tree: &Node, out: &mut Diagnostics) {
         check.call(&ledger.record, &names.ledger, "ledger");
         gate_exists(binding, ledger.gate.as_deref(), "ledger", &mut check);
     }
+    for value in binding.payload.values() {
+        check.templates(value, &names.payload, "payload");
+    }
     for (name, scheme) in &binding.id_schemes {
         let text = match scheme {
             IdScheme::Md5 { prefix, text } => {
@@ -139,6 +142,7 @@ struct Names {
     transition: Vec<String>,
     ledger_key: Vec<String>,
     ledger: Vec<String>,
+    payload: Vec<String>,
 }
 
 impl Names {
@@ -155,6 +159,7 @@ impl Names {
             promotion_unit: [promotion.clone(), unit.clone()].concat(),
             transition: [promotion.clone(), unit.clone(), own(STEP)].concat(),
             ledger_key: [unit.clone(), chunk].concat(),
+            payload: [unit.clone(), own(&["point.key"]), own(&POINT[3..])].concat(),
             ledger: [own(RUN), unit.clone(), own(POINT)].concat(),
             promotion,
             unit,

@@ -23,8 +23,19 @@ pub(super) fn merge(plans: Vec<PlanFile>, out: &mut Diagnostics) -> Desired {
                 None => drop(claims.insert((section, name), place)),
             }
         }
-        let Desired { files, units, promotions, rows, chunk_policies, vector_sets, protect, checks, gates, retention } =
-            plan.desired;
+        let Desired {
+            files,
+            units,
+            promotions,
+            rows,
+            chunk_policies,
+            vector_sets,
+            partial: _,
+            protect,
+            checks,
+            gates,
+            retention,
+        } = plan.desired;
         all.files.extend(files);
         all.units.extend(units);
         all.promotions.extend(promotions);

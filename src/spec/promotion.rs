@@ -31,6 +31,7 @@ pub(super) fn promotion(name: &Spot<String>, node: &Node, out: &mut Diagnostics)
         to: to?,
         review: review?,
         ids: ids?,
+        adopt: false,
         place: name.place.clone(),
     })
 }

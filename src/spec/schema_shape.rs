@@ -168,6 +168,35 @@ pub struct VectorSet {
     payload_indexes: Option<BTreeMap<String, PayloadIndex>>,
     /// How changes reach readers; auto otherwise.
     rollout: Option<Rollout>,
+    /// How points get their ids; content otherwise.
+    ids: Option<PointIds>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub enum PointIds {
+    /// From everything a point is made of.
+    Content(ContentIds),
+    /// From a key, so that a chunk keeps its id whatever its text.
+    Key(KeyIds),
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct ContentIds {
+    #[schemars(extend("const" = "content"))]
+    scheme: String,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct KeyIds {
+    #[schemars(extend("const" = "key"))]
+    scheme: String,
+    /// The namespace of the UUIDs version 5.
+    namespace: String,
+    /// The key, with unit.<field> and chunk.key or chunk.index, such as iu.{unit.address}#chunk-{chunk.key}.
+    template: String,
 }
 
 #[derive(JsonSchema)]

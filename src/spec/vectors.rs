@@ -7,14 +7,17 @@ use super::selection::units_ref;
 use super::tree::{Entry, Node};
 use super::walk::{Fields, one_of, optional, suggest, text, texts, usable_name, whole_u32};
 use crate::model::{
-    ChunkPolicy, ChunkTemplate, Diagnostic, Diagnostics, Distance, EmptyBody, PayloadIndex, Rollout, Splitter, Spot,
-    VectorSet, VectorSpec,
+    ChunkPolicy, ChunkTemplate, Diagnostic, Diagnostics, Distance, EmptyBody, PayloadIndex, PointIds, Rollout,
+    Splitter, Spot, Template, VectorSet, VectorSpec,
 };
 
 /// Keys of a chunk policy.
 pub(super) const POLICY_KEYS: &[&str] = &["splitter", "max_chars", "overlap_chars", "text", "empty_body"];
 /// Keys of a vector set.
-pub(super) const SET_KEYS: &[&str] = &["units", "chunk_policy", "vectors", "payload", "payload_indexes", "rollout"];
+pub(super) const SET_KEYS: &[&str] =
+    &["units", "chunk_policy", "vectors", "payload", "payload_indexes", "rollout", "ids"];
+/// Keys of the choice of point ids.
+pub(super) const POINT_IDS_KEYS: &[&str] = &["scheme", "namespace", "template"];
 /// Keys of a vector, dense and sparse together.
 pub(super) const VECTOR_KEYS: &[&str] = &["embedder", "distance", "sparse", "language"];
 
@@ -46,6 +49,15 @@ const INDEXES: &[(&str, PayloadIndex)] = &[
 ];
 const ROLLOUTS: &[(&str, Rollout)] =
     &[("auto", Rollout::Auto), ("in_place", Rollout::InPlace), ("blue_green", Rollout::BlueGreen)];
+
+/// How a set's points get their ids, as plans write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Content,
+    Key,
+}
+
+const SCHEMES: &[(&str, Scheme)] = &[("content", Scheme::Content), ("key", Scheme::Key)];
 
 /// Reads one entry of `chunk_policies`.
 pub(super) fn chunk_policy(name: &Spot<String>, node: &Node, out: &mut Diagnostics) -> Option<Spot<ChunkPolicy>> {
@@ -110,6 +122,7 @@ pub(super) fn vector_set(name: &Spot<String>, node: &Node, out: &mut Diagnostics
     if let (Some(payload), Some(indexes)) = (&payload, &payload_indexes) {
         check_indexes(payload, indexes, out);
     }
+    let ids = optional(fields.entry("ids").map(|entry| &entry.value), |node| point_ids(node, out));
     Some(VectorSet {
         name: name.value.clone(),
         units: units?,
@@ -118,8 +131,55 @@ pub(super) fn vector_set(name: &Spot<String>, node: &Node, out: &mut Diagnostics
         payload: payload?,
         payload_indexes: payload_indexes?,
         rollout: rollout?.unwrap_or(Rollout::Auto),
+        ids: ids?.unwrap_or_default(),
         place: name.place.clone(),
     })
+}
+
+fn point_ids(node: &Node, out: &mut Diagnostics) -> Option<PointIds> {
+    let fields = Fields::open(node, "\"ids\"", &node.place, POINT_IDS_KEYS, out)?;
+    let scheme = fields.require("scheme", out).and_then(|node| one_of(node, "scheme", SCHEMES, out))?;
+    if scheme == Scheme::Content {
+        let misplaced = ["namespace", "template"].iter().find_map(|key| fields.entry(key));
+        let Some(extra) = misplaced else { return Some(PointIds::Content) };
+        let detail = format!("\"{}\" does not go with the id scheme content", extra.key.value);
+        let hint = "write scheme: key, or leave it out";
+        out.push(Diagnostic::error(codes::CONFLICT, detail).at(&extra.key.place).hint(hint));
+        return None;
+    }
+    let namespace = fields.require_text("namespace", out).and_then(|written| {
+        let parsed = uuid::Uuid::parse_str(&written.value).map(|uuid| uuid.hyphenated().to_string());
+        if parsed.is_err() {
+            let detail = format!("the namespace \"{}\" is not a uuid", written.value);
+            let hint = "write the uuid under which the ids of the points are derived";
+            out.push(Diagnostic::error(codes::INVALID_VALUE, detail).at(&written.place).hint(hint));
+        }
+        parsed.ok()
+    });
+    let template = fields.require_text("template", out).and_then(|written| key_template(&written, out));
+    Some(PointIds::Key { namespace: namespace?, template: template? })
+}
+
+/// A key has to name the unit and the chunk, or two chunks would have one point.
+fn key_template(written: &Spot<String>, out: &mut Diagnostics) -> Option<String> {
+    let hint = "such as \"iu.{unit.address}#chunk-{chunk.key}\"; there are unit.<field>, chunk.key and chunk.index";
+    let names: Vec<String> = match Template::parse(&written.value) {
+        Ok(template) => template.names().map(str::to_owned).collect(),
+        Err(error) => {
+            out.push(Diagnostic::error(codes::TEMPLATE, error.to_string()).at(&written.place).hint(hint));
+            return None;
+        }
+    };
+    let chunk = |name: &String| name == "chunk.key" || name == "chunk.index";
+    let unit = |name: &String| name.starts_with("unit.");
+    let detail = match names.iter().find(|name| !chunk(name) && !unit(name)) {
+        Some(name) => format!("a key knows no value called \"{name}\""),
+        None if !names.iter().any(unit) => format!("the key \"{}\" does not name the unit", written.value),
+        None if !names.iter().any(chunk) => format!("the key \"{}\" does not name the chunk", written.value),
+        None => return Some(written.value.clone()),
+    };
+    out.push(Diagnostic::error(codes::TEMPLATE, detail).at(&written.place).hint(hint));
+    None
 }
 
 fn vectors(node: &Node, out: &mut Diagnostics) -> Option<BTreeMap<String, Spot<VectorSpec>>> {
@@ -135,7 +195,8 @@ fn vectors(node: &Node, out: &mut Diagnostics) -> Option<BTreeMap<String, Spot<V
 
 fn vector(entry: &Entry, out: &mut Diagnostics) -> Option<(String, Spot<VectorSpec>)> {
     let name = &entry.key;
-    let named = usable_name(name, "a vector", out);
+    // The one vector of a collection that names none is called "".
+    let named = if name.value.is_empty() { Some(()) } else { usable_name(name, "a vector", out) };
     let fields = Fields::open(&entry.value, &format!("vector \"{}\"", name.value), &name.place, VECTOR_KEYS, out)?;
     let (other, keys) = match fields.get("sparse") {
         Some(_) => ("sparse", ["embedder", "distance"].as_slice()),

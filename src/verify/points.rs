@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::read::{PointFacts, SetFacts};
 use super::result::Check;
 use crate::diff::{GENERATION_KEY, OwnedChunk, Ownership};
-use crate::model::{PointId, PointIdentity};
+use crate::model::{Digest, PointId, PointIdentity};
 
 /// Compares one set.
 pub(super) fn checks(name: &str, set: &SetFacts) -> Vec<Check> {
@@ -67,6 +67,8 @@ fn said(id: &PointId, address: &str, ordinal: u32) -> String {
 fn generation(set: &SetFacts, metadata: &BTreeMap<String, String>) -> Vec<String> {
     let stamped = metadata.get(GENERATION_KEY);
     match (&set.record, stamped) {
+        // Adopting writes nothing into the collection.
+        (Some(record), _) if record.adopted => Vec::new(),
         (Some(record), Some(stamped)) if record.generation == *stamped => Vec::new(),
         (Some(record), Some(stamped)) => {
             vec![format!(
@@ -87,14 +89,15 @@ struct Ours<'a> {
     parts: &'a PointIdentity,
     sha256: &'a str,
     text_sha256: Option<&'a str>,
+    digest: Option<&'a Digest>,
 }
 
 fn ours<'a>(set: &str, id: &'a PointId, point: &'a PointFacts) -> Option<Ours<'a>> {
     match point {
-        PointFacts::Ours { parts, sha256, text_sha256 } if parts.set == set => {
-            Some(Ours { id, parts, sha256, text_sha256: text_sha256.as_deref() })
+        PointFacts::Ours { parts, sha256, text_sha256, digest } if parts.set == set => {
+            Some(Ours { id, parts, sha256, text_sha256: text_sha256.as_deref(), digest: digest.as_ref() })
         }
-        PointFacts::Ours { .. } | PointFacts::Foreign | PointFacts::Unreadable => None,
+        PointFacts::Ours { .. } | PointFacts::Foreign(_) | PointFacts::Unreadable => None,
     }
 }
 
@@ -104,8 +107,12 @@ fn ownerless(name: &str, set: &SetFacts, owners: &Owners<'_>) -> Vec<String> {
         (None, PointFacts::Ours { parts, .. }) if parts.set == name => {
             Some(format!("point {id} says it is chunk {} of unit {}, which does not own it", parts.ordinal, parts.unit))
         }
-        (None, PointFacts::Ours { .. } | PointFacts::Foreign | PointFacts::Unreadable) => None,
-        (Some((unit, at, _)), PointFacts::Foreign) => {
+        (None, PointFacts::Ours { .. } | PointFacts::Foreign(_) | PointFacts::Unreadable) => None,
+        (Some((_, _, (_, chunk))), PointFacts::Foreign(found)) if chunk.digest.as_ref() == Some(found) => None,
+        (Some((unit, at, (_, chunk))), PointFacts::Foreign(_)) if chunk.adopted => {
+            Some(format!("{} is no longer what was adopted", said(id, &unit.address, *at)))
+        }
+        (Some((unit, at, _)), PointFacts::Foreign(_)) => {
             Some(format!("{} does not say what it is made of", said(id, &unit.address, *at)))
         }
         (Some((unit, at, _)), PointFacts::Unreadable) => {
@@ -128,7 +135,10 @@ fn disagreeing(ours: &[Ours<'_>], owners: &Owners<'_>) -> Vec<String> {
         if one.parts.ordinal != *at {
             differs.push(format!("chunk {}", one.parts.ordinal));
         }
-        if one.parts.text != chunk.text {
+        if chunk.digest.as_ref() != one.digest {
+            differs.push("another digest".to_owned());
+        }
+        if one.parts.text != chunk.text && !chunk.adopted {
             differs.push("another text digest".to_owned());
         }
         if one.sha256 != chunk.sha256 {
@@ -149,7 +159,10 @@ fn unlike(ours: &[Ours<'_>]) -> Vec<String> {
         if one.text_sha256.is_some_and(|found| found != one.sha256) {
             out.push(format!("{what} holds another text than its digest says"));
         }
-        if one.parts.id() != *one.id {
+        if one.digest.is_some_and(|digest| one.parts.digest() != *digest) {
+            out.push(format!("{what} was changed: its payload makes another digest"));
+        }
+        if one.digest.is_none() && one.parts.id() != *one.id {
             out.push(format!("{what} was changed: its payload makes another id"));
         }
     }

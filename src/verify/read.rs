@@ -59,8 +59,8 @@ pub struct SetFacts {
 /// What a point says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PointFacts {
-    /// It has no parts of Enact.
-    Foreign,
+    /// It has no parts of Enact; the digest of what it holds.
+    Foreign(Digest),
     /// It has parts that cannot be read.
     Unreadable,
     /// What it says it is made of.
@@ -71,6 +71,8 @@ pub enum PointFacts {
         sha256: String,
         /// SHA-256 of the text in the payload, where that is there.
         text_sha256: Option<String>,
+        /// The digest of its parts as they were, where its id is not made of them.
+        digest: Option<Digest>,
     },
 }
 
@@ -240,7 +242,7 @@ async fn points(vectors: &dyn VectorStore, collection: &str) -> Result<BTreeMap<
 /// replaced by its hash as it was when the id was made.
 pub(super) fn point_facts(point: Point) -> PointFacts {
     let mut payload = point.payload;
-    let Some(parts) = payload.remove("_enact") else { return PointFacts::Foreign };
+    let Some(parts) = payload.remove("_enact") else { return PointFacts::Foreign(digest_of(&payload)) };
     let text = |name: &str| parts.get(name).and_then(Value::as_str).map(str::to_owned);
     let read = || {
         let ordinal = u32::try_from(parts.get("chunk")?.as_u64()?).ok()?;
@@ -249,11 +251,12 @@ pub(super) fn point_facts(point: Point) -> PointFacts {
         Some((set, unit, ordinal, digest("text")?, digest("policy")?, digest("embedders")?, sha256))
     };
     let Some((set, unit, ordinal, text, policy, embedders, sha256)) = read() else { return PointFacts::Unreadable };
+    let written = parts.get("digest").and_then(Value::as_str).map(Digest::from_text);
     let stored = payload.get("text").and_then(Value::as_str);
     let text_sha256 = stored.map(|text| hex::encode(sha2::Sha256::digest(text.as_bytes())));
     if let Some(text) = payload.get_mut("text") {
         *text = serde_json::json!({ "sha256": sha256 });
     }
     let parts = PointIdentity { set, unit, ordinal, text, payload: digest_of(&payload), policy, embedders };
-    PointFacts::Ours { parts, sha256, text_sha256 }
+    PointFacts::Ours { parts, sha256, text_sha256, digest: written }
 }

@@ -48,7 +48,8 @@ fn point(unit: &str, chunk: u32, text: &str) -> Point {
 /// One set with one unit of one chunk.
 fn facts(points: Vec<Point>) -> Facts {
     let own = point("u", 0, "body");
-    let chunk = OwnedChunk { id: own.id, text: Digest::of_bytes(b"body"), sha256: sha("body") };
+    let chunk =
+        OwnedChunk { id: own.id, text: Digest::of_bytes(b"body"), sha256: sha("body"), digest: None, adopted: false };
     let collection = CollectionFacts {
         limits: crate::model::CollectionLimits::default(),
         name: "s@1".to_owned(),
@@ -60,7 +61,11 @@ fn facts(points: Vec<Point>) -> Facts {
         metadata: BTreeMap::from([(GENERATION_KEY.to_owned(), "1".to_owned())]),
     };
     let set = SetFacts {
-        record: Some(SetRecord { embedders: Digest::of_bytes(b"embedders"), generation: "1".to_owned() }),
+        record: Some(SetRecord {
+            embedders: Digest::of_bytes(b"embedders"),
+            generation: "1".to_owned(),
+            adopted: false,
+        }),
         owned: BTreeMap::from([("u".to_owned(), Ownership { address: "A".to_owned(), chunks: vec![chunk] })]),
         unreadable: Vec::new(),
         collection: Some(collection),

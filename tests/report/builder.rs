@@ -263,6 +263,7 @@ fn chunk_tokens(chunk: &ChunkPlan) -> u64 {
 /// The points of a unit: `sources` for its chunks, `delete` points that go.
 pub fn points(address: &str, title: &str, reason: Reason, sources: &[ChunkSource], delete: u64) -> UnitPoints {
     let chunk = |(i, source): (usize, &ChunkSource)| ChunkPlan {
+        digest: None,
         ordinal: i as u32,
         id: PointId::Number(100 + i as u64),
         text: Digest::of_bytes(b"text"),

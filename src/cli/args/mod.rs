@@ -12,7 +12,7 @@ use super::Reader;
 pub use review::{ApproveArgs, DriftArgs, DriftFormat, PartialArgs};
 
 pub use local::{LocalArgs, LocalCommand, LocalLoadArgs, LocalResetArgs, LocalSqlArgs};
-pub use runs::{RehearseArgs, RevertArgs};
+pub use runs::{ImportArgs, RehearseArgs, RevertArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -114,6 +114,7 @@ pub enum Command {
     Approve(ApproveArgs),
     Apply(ApplyArgs),
     Resume(ResumeArgs),
+    Import(ImportArgs),
     Revert(RevertArgs),
     Verify(VerifyArgs),
     Drift(DriftArgs),
@@ -146,6 +147,7 @@ impl Command {
             | Command::Rehearse(_)
             | Command::Approve(_)
             | Command::Drift(_)
+            | Command::Import(_)
             | Command::Revert(_)
             | Command::Search(_)
             | Command::Graph(_)

@@ -60,3 +60,21 @@ pub struct RevertArgs {
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub format: PlanFormat,
 }
+
+/// Bring under Enact what lives already, without changing it
+///
+/// Takes promotions that were made and points that were written before Enact knew of them: those that the plan files
+/// declare, or only the named ones. Each is checked, and what cannot be adopted is named with the reason. Shows a plan
+/// that only writes down, and asks. Afterwards `enact plan` has nothing to do for them.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:
+  enact import
+  enact import vector_set.iu_core_iu_chunks --auto-approve")]
+pub struct ImportArgs {
+    /// A resource of the plan files, such as vector_set.NAME or promotion.NAME [default: all]
+    #[arg(value_name = "ADDRESS")]
+    pub addresses: Vec<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub auto_approve: bool,
+}

@@ -16,8 +16,23 @@ use crate::spec::Sources;
 
 /// Applies a saved plan, or plans, shows and asks.
 pub fn run(global: &GlobalArgs, args: &ApplyArgs, output: &Output) -> Outcome {
-    let decide = async |session: &mut Session, plan: &SavedPlan| decide(session, plan, global, args, output).await;
+    let decide = async |session: &mut Session, plan: &SavedPlan| {
+        tell(plan, PlanFormat::Text, output);
+        if args.plan.is_none() && !plan.is_empty() && !session.environment.approvals.is_none() {
+            return unsaved(session, plan, output);
+        }
+        decide(session, plan, "Apply this plan?", global, args.auto_approve, output).await
+    };
     planned(global, args.plan.as_deref(), &args.partial, output, decide).unwrap_or_else(|outcome| outcome)
+}
+
+/// What was never saved cannot have been approved.
+fn unsaved(session: &Session, plan: &SavedPlan, output: &Output) -> Outcome {
+    let required = session.environment.approvals.required;
+    let message = format!("environment \"{}\" asks for approvals ({required})", plan.environment.name);
+    let hint = "enact plan --out plan.json, enact approve plan.json, enact apply plan.json";
+    output.error(&format!("{message}, and what is not saved cannot be approved"), Some(hint));
+    Outcome::ApprovalMissing
 }
 
 /// Opens the environment and does something with a saved plan of it, or with the plan that the plan files make now.
@@ -67,28 +82,22 @@ pub fn planned(
     })
 }
 
-async fn decide(
+/// Asks, unless that is not wanted, and applies.
+pub async fn decide(
     session: &mut Session,
     plan: &SavedPlan,
+    question: &str,
     global: &GlobalArgs,
-    args: &ApplyArgs,
+    auto_approve: bool,
     output: &Output,
 ) -> Outcome {
-    tell(plan, PlanFormat::Text, output);
     if plan.is_empty() {
         return Outcome::Success;
     }
-    if args.plan.is_none() && !session.environment.approvals.is_none() {
-        let required = session.environment.approvals.required;
-        let message = format!("environment \"{}\" asks for approvals ({required})", plan.environment.name);
-        let hint = "enact plan --out plan.json, enact approve plan.json, enact apply plan.json";
-        output.error(&format!("{message}, and what is not saved cannot be approved"), Some(hint));
-        return Outcome::ApprovalMissing;
-    }
-    if !args.auto_approve {
+    if !auto_approve {
         output.idle();
         let nobody_answers = global.no_input || output.reader() == Reader::Machine;
-        match confirm("\nApply this plan?", nobody_answers) {
+        match confirm(&format!("\n{question}"), nobody_answers) {
             Ok(Answer::Yes) => {}
             Ok(Answer::No) => {
                 output.note("Not applied. Nothing was changed.");

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod drift;
 pub mod fmt;
 pub mod graph;
+pub mod import;
 pub mod init;
 #[cfg(feature = "embedded")]
 pub mod local;

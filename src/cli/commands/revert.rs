@@ -102,7 +102,7 @@ async fn look(session: &mut Session, run: &str, plan: &SavedPlan) -> Result<Seen
         None => None,
     };
     tx.rollback().await?;
-    let points = read_vectors(&session.qdrant, sets.into_iter()).await?;
+    let points = read_vectors(&session.qdrant, sets.into_iter().map(|set| (set, false))).await?;
     let collections = session.qdrant.collections().await?.into_iter().collect();
     Ok(Seen { left, tables, points, ledger, collections })
 }

@@ -39,8 +39,19 @@ fn check_config(global: &GlobalArgs) -> (Diagnostics, Sources) {
 
 /// What the files hold: `2 plan files with 1 promotion, 12 rows, 1 vector set`.
 fn contents(desired: &Desired) -> String {
-    let Desired { files, units, promotions, rows, chunk_policies, vector_sets, protect, checks, gates, retention } =
-        desired;
+    let Desired {
+        files,
+        units,
+        promotions,
+        rows,
+        chunk_policies,
+        vector_sets,
+        partial: _,
+        protect,
+        checks,
+        gates,
+        retention,
+    } = desired;
     let kinds = [
         (units.len(), "selection"),
         (promotions.len(), "promotion"),
