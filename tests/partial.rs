@@ -27,7 +27,7 @@ fn a_target_brings_what_it_needs_and_nothing_else() {
     let row = "row.public.dot_config[\"partial.one\"]";
     let plan = project.ok(&["plan", "--target", row, "--out", "one.json"]);
     assert!(plan.starts_with("Plan: 1 to add, 0 to change, 0 to destroy.\nLifecycle: 0 to promote."), "{plan}");
-    assert!(plan.contains("W055") && plan.contains("the plan is partial: only row.public.dot_config"), "{plan}");
+    assert!(plan.contains("W057") && plan.contains("the plan is partial: only row.public.dot_config"), "{plan}");
     for format in ["markdown", "json"] {
         assert!(
             project.ok(&["show", "one.json", "--format", format]).contains("the plan is partial: only"),
@@ -47,7 +47,7 @@ fn a_target_brings_what_it_needs_and_nothing_else() {
     assert!(rest.starts_with("Plan: 1 to add, 0 to change, 0 to destroy.\n"), "{rest}");
     let done = project.ok(&["plan", "--target", "promotion.d38"]);
     assert!(done.starts_with("No changes. PostgreSQL and Qdrant match what was asked for"), "{done}");
-    assert!(done.contains("W055"), "{done}");
+    assert!(done.contains("W057"), "{done}");
 }
 
 #[test]

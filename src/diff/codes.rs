@@ -100,7 +100,7 @@ pub const NOT_LOCKED: Code = Code { id: "W050", summary: "units can be read but 
 pub const STAYS: Code = Code { id: "W051", summary: "something cannot go back" };
 /// `--target` or `--exclude` narrowed the plan: after it, the stores need not match the plan files. Meant for mending, not
 /// for every day; plan without them afterwards.
-pub const PARTIAL: Code = Code { id: "W055", summary: "the plan is partial" };
+pub const PARTIAL: Code = Code { id: "W057", summary: "the plan is partial" };
 /// The plan would change something that it also protects.
 pub const PROTECTED: Code = Code { id: "E080", summary: "the plan writes into something protected" };
 /// A gate has no row.

@@ -1,6 +1,7 @@
 //! The saved plan: one JSON file that a person can read.
 //!
-//! The file is pretty-printed canonical JSON. `digest` is the blake3 digest of the canonical JSON of everything else, so a
+//! The file is pretty-printed canonical JSON. `digest` is the blake3 digest of the canonical JSON of everything else but who
+//! was connected (`environment.connected_as`), so a
 //! file edited by hand is refused. `format_version` is `MAJOR.MINOR`: a reader refuses a newer major.
 
 use std::collections::BTreeMap;
@@ -254,12 +255,21 @@ impl SavedPlan {
     }
 }
 
-/// Digests everything but `digest`, which stays where it is.
+/// Digests everything but `digest` and `environment.connected_as`, which stay where they are. Who looked makes no other
+/// plan: one role may plan for reviewers and another apply.
 fn without_digest(value: &mut serde_json::Value) -> Digest {
     let said = value.as_object_mut().and_then(|map| map.remove("digest"));
+    let environment = |value: &mut serde_json::Value| value.get_mut("environment")?.as_object_mut().map(std::mem::take);
+    let whole = environment(value);
+    if let (Some(map), Some(whole)) = (value.as_object_mut(), &whole) {
+        let mut rest = whole.clone();
+        rest.remove("connected_as");
+        map.insert("environment".to_owned(), serde_json::Value::Object(rest));
+    }
     let real = digest_of(value);
-    if let (Some(map), Some(said)) = (value.as_object_mut(), said) {
-        map.insert("digest".to_owned(), said);
+    if let Some(map) = value.as_object_mut() {
+        map.extend(said.map(|said| ("digest".to_owned(), said)));
+        map.extend(whole.map(|whole| ("environment".to_owned(), serde_json::Value::Object(whole))));
     }
     real
 }
