@@ -228,12 +228,19 @@ impl Session {
             false => None,
         };
         let mut tx = self.postgres.begin(TxMode::Snapshot).await?;
-        let mut whole = look(tx.as_mut(), &self.qdrant, &request).await?;
-        match planning {
-            Planning::Compare => {}
-            Planning::Back(back) => back.add(&mut whole.0.observed, &mut whole.1),
-            Planning::Adopt(only) => whole.1 = adopted(&self.qdrant, &request, &whole.0, only).await?,
-        }
+        let whole = match planning {
+            Planning::Compare => look(tx.as_mut(), &self.qdrant, &request).await?,
+            Planning::Back(back) => {
+                let (mut seen, mut comparison) = look(tx.as_mut(), &self.qdrant, &request).await?;
+                back.add(&mut seen.observed, &mut comparison);
+                (seen, comparison)
+            }
+            Planning::Adopt(only) => {
+                let seen = observe(tx.as_mut(), &self.qdrant, &request).await?;
+                let comparison = adopted(&self.qdrant, &request, &seen, only).await?;
+                (seen, comparison)
+            }
+        };
         let built = if self.partial.is_whole() {
             tx.rollback().await?;
             build(&input(&request, &whole))?
