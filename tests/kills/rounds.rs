@@ -50,9 +50,9 @@ pub fn rounds_asked() -> Option<u64> {
 }
 
 /// How long the short form goes on.
-const SHORT: Duration = Duration::from_secs(45);
+const SHORT: Duration = Duration::from_secs(20);
 /// Rounds of each kind that the short form does at least.
-const LEAST: u64 = 3;
+const LEAST: u64 = 2;
 
 #[test]
 fn a_kill_at_every_boundary_of_the_journal_converges_with_one_resume() {
