@@ -49,3 +49,44 @@ fn a_kill_at_any_boundary_converges_with_one_resume() {
         project.exits(&["verify"], 0);
     }
 }
+
+/// Runs an apply, interrupts it this often when it has begun to stage, and gives its exit code and what it wrote then.
+fn apply_interrupted(project: &Project, times: u32) -> (Option<i32>, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_enact"))
+        .args(["apply", "--auto-approve", "--no-input", "--no-color"])
+        .current_dir(project.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("Staging")), "the apply never staged");
+    let mut said = String::new();
+    for _ in 0..times {
+        let pid = child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &pid]).status().expect("kill runs");
+        assert!(sent.success());
+        // The next one is sent when this one was heard.
+        said.extend(lines.by_ref().find(|line| line.contains("nterrupted") || line.contains("Stopped")));
+    }
+    said.extend(lines.map(|line| format!("\n{line}")));
+    (child.wait().expect("the child is gone").code(), said)
+}
+
+#[test]
+fn an_interrupt_goes_back_and_a_second_one_stops_at_once() {
+    let project = Project::with_fixture(CONFIG);
+    project.write("plans/cycle.yaml", PLAN);
+    let (code, said) = apply_interrupted(&project, 1);
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("Interrupted and undone: both stores are as they were before."), "{said}");
+    assert_eq!((project.value(COUNTS).as_str(), project.points().len()), (BEFORE, 0));
+    assert_eq!(project.value("SELECT outcome FROM enact.run"), "undone");
+    let (code, said) = apply_interrupted(&project, 2);
+    assert_eq!(code, Some(130), "{said}");
+    let resumed = project.ok(&["resume"]);
+    let counts = project.value(COUNTS);
+    assert!(counts == AFTER || counts == BEFORE, "{counts}\n{said}\n{resumed}");
+    assert_eq!(project.points().len(), if counts == AFTER { 88 } else { 0 });
+    project.exits(&["verify"], 0);
+}
