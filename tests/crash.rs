@@ -7,7 +7,7 @@ mod plans;
 mod project;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use plans::{AFTER, BEFORE, CONFIG, COUNTS, PLAN};
 use project::Project;
@@ -15,15 +15,19 @@ use project::Project;
 /// Lines after which the process is killed: one for each kind of boundary.
 const BOUNDARIES: [&str; 7] = ["Run ", "Staging", "chunks embedded", "Transaction", "step 6:", "Decided", "Settling"];
 
-/// Runs an apply and kills it when it has written this.
-fn apply_killed_at(project: &Project, boundary: &str) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_enact"))
+fn spawn_apply(project: &Project) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_enact"))
         .args(["apply", "--auto-approve", "--no-input", "--no-color"])
         .current_dir(project.path())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("the binary runs");
+        .expect("the binary runs")
+}
+
+/// Runs an apply and kills it when it has written this.
+fn apply_killed_at(project: &Project, boundary: &str) {
+    let mut child = spawn_apply(project);
     let lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
     let reached = lines.map_while(Result::ok).any(|line| line.contains(boundary));
     assert!(reached, "the apply never wrote {boundary:?}");
@@ -52,13 +56,7 @@ fn a_kill_at_any_boundary_converges_with_one_resume() {
 
 /// Runs an apply, interrupts it this often when it has begun to stage, and gives its exit code and what it wrote then.
 fn apply_interrupted(project: &Project, times: u32) -> (Option<i32>, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_enact"))
-        .args(["apply", "--auto-approve", "--no-input", "--no-color"])
-        .current_dir(project.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
+    let mut child = spawn_apply(project);
     let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.contains("Staging")), "the apply never staged");
     let mut said = String::new();

@@ -202,6 +202,21 @@ pub async fn read_entries(store: &mut dyn Relational, run: &str) -> Result<Vec<E
         .collect()
 }
 
+/// A run whose columns a statement selects first: id, digest, environment, actor, runner, opened, closed, outcome.
+pub(super) fn run_row(record: &Record) -> RunRow {
+    let text = |index: usize| record.text(index).unwrap_or_default().to_owned();
+    RunRow {
+        run: text(0),
+        plan_digest: text(1),
+        environment: text(2),
+        actor: text(3),
+        runner: text(4),
+        opened_at: text(5),
+        closed_at: record.text(6).map(str::to_owned),
+        outcome: record.text(7).map(str::to_owned),
+    }
+}
+
 /// Reads runs, newest first.
 ///
 /// # Errors
@@ -210,20 +225,7 @@ pub async fn read_runs(store: &mut dyn Relational, limit: i64) -> Result<Vec<Run
     let sql = "SELECT run_id, plan_digest, environment, actor, runner, opened_at::text, closed_at::text, outcome \
                FROM enact.run ORDER BY opened_at DESC, run_id DESC LIMIT $1";
     let records = store.query(&Query::new(Sql::new(sql)).bind(Param::Int(limit))).await?;
-    let rows = records.iter().map(|record| {
-        let text = |index: usize| record.text(index).unwrap_or_default().to_owned();
-        RunRow {
-            run: text(0),
-            plan_digest: text(1),
-            environment: text(2),
-            actor: text(3),
-            runner: text(4),
-            opened_at: text(5),
-            closed_at: record.text(6).map(str::to_owned),
-            outcome: record.text(7).map(str::to_owned),
-        }
-    });
-    Ok(rows.collect())
+    Ok(records.iter().map(run_row).collect())
 }
 
 /// When the channels of these runs were probed, by run, where that is known. Needs version 2 of the schema.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::error::ApplyError;
-use super::journal::{Entry, RunRow, read_plan_text};
+use super::journal::{Entry, RunRow, read_plan_text, run_row};
 use crate::plan::{LoadError, SavedPlan, Summary};
 use crate::store::{Param, Query, Record, Relational, Sql, StoreError};
 
@@ -124,20 +124,6 @@ pub fn stretches(journal: &[TimedEntry]) -> Vec<(Stretch, Duration)> {
 
 const RUN_COLUMNS: &str =
     "SELECT r.run_id, r.plan_digest, r.environment, r.actor, r.runner, r.opened_at::text, r.closed_at::text, r.outcome";
-
-fn run_row(record: &Record) -> RunRow {
-    let text = |index: usize| record.text(index).unwrap_or_default().to_owned();
-    RunRow {
-        run: text(0),
-        plan_digest: text(1),
-        environment: text(2),
-        actor: text(3),
-        runner: text(4),
-        opened_at: text(5),
-        closed_at: record.text(6).map(str::to_owned),
-        outcome: record.text(7).map(str::to_owned),
-    }
-}
 
 /// Reads runs with what they counted, newest first.
 ///

@@ -63,7 +63,8 @@ impl Builder<'_> {
     }
 }
 
-fn gate_work(gates: &Gate, gate: &str, value: &str, expect: &str) -> GateWork {
+/// A gate that goes from one value to another.
+pub(super) fn gate_work(gates: &Gate, gate: &str, value: &str, expect: &str) -> GateWork {
     GateWork {
         gate: gate.to_owned(),
         table: gates.table.clone(),

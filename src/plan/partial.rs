@@ -108,6 +108,8 @@ impl Kept {
     /// The plan files as if they held this part only. Selections, policies and what guards a plan stay.
     pub fn desired(&self, whole: &Desired) -> Desired {
         let mut part = whole.clone();
+        // What was expected of a selection was judged with the whole.
+        part.units.values_mut().for_each(|named| named.expect = None);
         part.promotions.retain(|name, _| self.roots.contains(&Address::promotion(name)));
         part.vector_sets.retain(|name, _| self.roots.contains(&Address::vector_set(name)));
         let rows = whole.rows.iter().enumerate().filter(|(index, _)| self.rows.contains(index));

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::build::Builder;
 use super::calls::{empty_calls, fill_cells, ledger_names};
+use super::guards::gate_work;
 use super::sets::points_text;
 use super::step::{GateWork, ManagedWrite, Phase, RUN_MARKER, Work};
 use crate::diff::{
@@ -68,15 +69,7 @@ impl Builder<'_> {
         match self.input.observed.gates.get(gate).cloned().flatten() {
             Some(value) if value == gates.open => None,
             Some(value) => {
-                let work = |value: &str, expect: &str| GateWork {
-                    gate: gate.to_owned(),
-                    table: gates.table.clone(),
-                    key_column: gates.key.clone(),
-                    value_column: gates.value.clone(),
-                    value: value.to_owned(),
-                    expect: expect.to_owned(),
-                };
-                Some((work(&gates.open, &value), work(&value, &gates.open)))
+                Some((gate_work(gates, gate, &gates.open, &value), gate_work(gates, gate, &value, &gates.open)))
             }
             None => {
                 self.errors.push(

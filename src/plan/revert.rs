@@ -21,6 +21,9 @@ use crate::model::{
     Review, RowKey, RowResource, RowState, Selection, Spot, TableFacts, TableName, UnitsRef,
 };
 
+/// Characters of a run's id in the name of the promotion that undoes its moves: its time, to the millisecond.
+const RUN_CHARS: usize = 13;
+
 /// The run that is to be reverted, with what it left behind.
 pub struct AppliedRun<'a> {
     /// Its id.
@@ -160,7 +163,7 @@ fn moves_back(applied: &AppliedRun<'_>, forward: Option<&Forward>, place: &Place
                 detail: ChangeDetail::Forget,
             });
         }
-        let name = format!("revert-{}-{promotion}", applied.run);
+        let name = format!("revert-{}-{promotion}", applied.run.get(..RUN_CHARS).unwrap_or(applied.run));
         let conditions = BTreeMap::from([
             ("id".to_owned(), Condition::In(ids)),
             ("lifecycle".to_owned(), Condition::In(vec![to.to_owned()])),

@@ -85,6 +85,15 @@ vector_sets:
     payload: [canonical_address, title]
     payload_indexes: { title: keyword }
     rollout: in_place
+gates: { iu_core.composer_enabled: "true" }
+checks: { kept: { query: "SELECT 1 FROM public.note WHERE id = 3", expect: { empty: false } } }
+protect: { kept: { query: "SELECT id, text FROM public.note WHERE id = 3" } }
+retention:
+  command-log:
+    table: public.dot_iu_command_run
+    keep: 90d
+    gate: iu_core.retention_enabled
+    paired: { check: kept }
 "#,
     work: &[
         "calls",
@@ -93,9 +102,11 @@ vector_sets:
         "finish_collection",
         "insert_rows",
         "open_gate",
+        "open_paired",
         "record_managed",
         "record_managed: forget",
         "refresh",
+        "set_gate",
         "shut_gate",
         "stage_vectors: new collection",
         "stage_vectors: spool",
