@@ -33,9 +33,7 @@ impl Runner<'_> {
             Effect::Transact => self.transact(plan, run).await,
             Effect::Restore => self.restore(run, state).await,
             Effect::Undo => {
-                if !state.collections.is_empty() {
-                    self.wait_out(state).await;
-                }
+                self.wait_out(state).await;
                 for collection in state.collections.values() {
                     self.vectors.ensure_collection_absent(collection).await?;
                 }
@@ -47,9 +45,7 @@ impl Runner<'_> {
             }
             Effect::Sweep(step) => self.sweep(plan, run, step_of(plan, *step)).await,
             Effect::Close(outcome) => {
-                if !state.collections.is_empty() || !state.in_place.is_empty() {
-                    self.wait_out(state).await;
-                }
+                self.wait_out(state).await;
                 journal::close_run(self.store, run, *outcome).await
             }
             Effect::Nothing(_) => Ok(()),
@@ -133,7 +129,7 @@ impl Runner<'_> {
     /// Waits until no request of a dead or lost sender can take effect any more. What comes after it is not overtaken: neither
     /// what is put back or removed, nor what the next run does.
     async fn wait_out(&mut self, state: &RunState) {
-        let Some(since) = self.in_flight_since.take() else { return };
+        let Some(since) = self.in_flight_since.take().filter(|_| state.reached_vectors()) else { return };
         let left = Duration::from_millis(state.request_deadline_ms).saturating_sub(since.elapsed());
         if !left.is_zero() {
             (self.events)(Event::Waiting { seconds: left.as_millis().div_ceil(1_000) as u64 });

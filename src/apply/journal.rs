@@ -161,11 +161,11 @@ fn appended(records: &[Record]) -> Result<(), ApplyError> {
 fn append_query(run: &str, entry: &Entry) -> Query {
     let sql = Sql::new(
         "INSERT INTO enact.journal (run_id, seq, entry) \
-         SELECT $1, coalesce(max(seq), 0) + 1, $2 FROM enact.journal WHERE run_id = $1 HAVING ",
+         SELECT $2, coalesce(max(seq), 0) + 1, $3 FROM enact.journal WHERE run_id = $2 HAVING ",
     );
     let Ok(entry) = serde_json::to_value(entry) else { panic!("BUG: a journal entry does not serialise") };
     let sql = sql.text(lease::HELD).text(" RETURNING seq");
-    Query::new(sql).bind(Param::Text(run.to_owned())).bind(Param::Json(entry)).bind(Param::Int(lease::LEASE_KEY))
+    Query::new(sql).bind(Param::Int(lease::LEASE_KEY)).bind(Param::Text(run.to_owned())).bind(Param::Json(entry))
 }
 
 /// Closes a run and writes its last entry.
@@ -217,14 +217,25 @@ pub(super) fn run_row(record: &Record) -> RunRow {
     }
 }
 
+const RUNS: &str =
+    "SELECT run_id, plan_digest, environment, actor, runner, opened_at::text, closed_at::text, outcome FROM enact.run";
+
+/// Reads the newest run that is not closed.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_unfinished(store: &mut dyn Relational) -> Result<Option<RunRow>, StoreError> {
+    let sql = Sql::new(RUNS).text(" WHERE closed_at IS NULL ORDER BY opened_at DESC, run_id DESC LIMIT 1");
+    Ok(store.query(&Query::new(sql)).await?.first().map(run_row))
+}
+
 /// Reads runs, newest first.
 ///
 /// # Errors
 /// Those of the store.
 pub async fn read_runs(store: &mut dyn Relational, limit: i64) -> Result<Vec<RunRow>, StoreError> {
-    let sql = "SELECT run_id, plan_digest, environment, actor, runner, opened_at::text, closed_at::text, outcome \
-               FROM enact.run ORDER BY opened_at DESC, run_id DESC LIMIT $1";
-    let records = store.query(&Query::new(Sql::new(sql)).bind(Param::Int(limit))).await?;
+    let sql = Sql::new(RUNS).text(" ORDER BY opened_at DESC, run_id DESC LIMIT $1");
+    let records = store.query(&Query::new(sql).bind(Param::Int(limit))).await?;
     Ok(records.iter().map(run_row).collect())
 }
 
@@ -243,13 +254,6 @@ pub async fn read_probed(store: &mut dyn Relational, runs: &[RunRow]) -> Result<
 pub(super) async fn applied_run(store: &mut dyn Relational, digest: &str) -> Result<Option<String>, StoreError> {
     let sql = "SELECT run_id FROM enact.run WHERE plan_digest = $1 AND outcome = 'applied' LIMIT 1";
     let records = store.query(&Query::new(Sql::new(sql)).bind(Param::Text(digest.to_owned()))).await?;
-    Ok(records.first().and_then(|record| record.text(0)).map(str::to_owned))
-}
-
-/// The newest run that is not closed.
-pub(super) async fn unfinished_run(store: &mut dyn Relational) -> Result<Option<String>, StoreError> {
-    let sql = "SELECT run_id FROM enact.run WHERE closed_at IS NULL ORDER BY opened_at DESC, run_id DESC LIMIT 1";
-    let records = store.query(&Query::new(Sql::new(sql))).await?;
     Ok(records.first().and_then(|record| record.text(0)).map(str::to_owned))
 }
 

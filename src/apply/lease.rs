@@ -10,9 +10,9 @@ use crate::store::{Param, Query, Relational, Sql, StoreError};
 /// The key of the lock: the first eight bytes of `blake3("enact lease")`.
 pub const LEASE_KEY: i64 = 0x656e_6163_745f_6c65;
 
-/// Whether this session holds the lock `$3`, as a condition.
+/// Whether this session holds the lock `$1`, as a condition.
 pub(super) const HELD: &str = "EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
-     AND l.pid = pg_catalog.pg_backend_pid() AND (l.classid::bigint << 32) | l.objid::bigint = $3)";
+     AND l.pid = pg_catalog.pg_backend_pid() AND (l.classid::bigint << 32) | l.objid::bigint = $1)";
 
 /// How often a waiting runner looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -44,8 +44,7 @@ impl Lease {
     /// # Errors
     /// Those of the store.
     pub async fn held(store: &mut dyn Relational) -> Result<bool, StoreError> {
-        let sql = Sql::new("SELECT $1::text IS NULL AND $2::text IS NULL AND ").text(HELD);
-        let query = Query::new(sql).bind(Param::Null).bind(Param::Null).bind(Param::Int(LEASE_KEY));
+        let query = Query::new(Sql::new("SELECT ").text(HELD)).bind(Param::Int(LEASE_KEY));
         Ok(store.query(&query).await?.first().is_some_and(|record| record.is_true(0)))
     }
 

@@ -62,12 +62,21 @@ pub struct RunState {
     pub why: Option<String>,
     /// Whether it has gone back.
     pub undone: bool,
+    /// Sets whose alias may have been switched.
+    pub settling: BTreeSet<String>,
     /// Sets whose alias is switched.
     pub settled: BTreeSet<String>,
     /// Old collections that are gone, or will go later.
     pub swept: BTreeSet<String>,
     /// How it ended.
     pub closed: Option<Outcome>,
+}
+
+impl RunState {
+    /// Whether the run may have written to the vector store, so that a request of it may still be under way.
+    pub fn reached_vectors(&self) -> bool {
+        !(self.collections.is_empty() && self.in_place.is_empty() && self.settling.is_empty())
+    }
 }
 
 /// What comes next.
@@ -97,7 +106,10 @@ pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> RunState {
     for entry in entries {
         match entry {
             Entry::Opened { request_deadline_ms } => state.request_deadline_ms = *request_deadline_ms,
-            Entry::Settling { .. } | Entry::Sweeping { .. } => {}
+            Entry::Sweeping { .. } => {}
+            Entry::Settling { set } => {
+                state.settling.insert(set.clone());
+            }
             Entry::Spooling { set, collection } => {
                 state.in_place.insert(set.clone(), collection.clone());
             }

@@ -46,7 +46,7 @@ mod work;
 pub use approval::{Approval, ApprovalState, Approvals, approve, plan_approvals, revoke, session_user};
 pub use error::ApplyError;
 pub use event::{Event, Events};
-pub use journal::{Entry, RunRow, read_entries, read_probed, read_runs};
+pub use journal::{Entry, RunRow, read_entries, read_probed, read_runs, read_unfinished};
 pub use lease::{LEASE_KEY, Lease};
 pub use left::{LeftBehind, read_left_behind};
 pub use machine::{Effect, Outcome, RunState, fold, next};

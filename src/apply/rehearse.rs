@@ -14,8 +14,8 @@ use super::effects::RelationalPart;
 use super::error::ApplyError;
 use super::lease::Lease;
 use super::run::{RunEnd, Runner};
-use crate::model::{Binding, TableName};
-use crate::observe::{ContentDigest, digest_collection, digest_tables, read_sequences, touched_tables};
+use crate::model::{Binding, ItemsSeal, TableName};
+use crate::observe::{read_sequences, seal_collection, seal_tables, touched_tables};
 use crate::plan::{Phase, SavedPlan, TransitionBy, Work};
 use crate::store::TxMode;
 
@@ -34,9 +34,9 @@ pub enum Refusals {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contents {
     /// Tables; `None` for one that cannot be read.
-    pub tables: BTreeMap<TableName, Option<ContentDigest>>,
+    pub tables: BTreeMap<TableName, Option<ItemsSeal>>,
     /// Collections of the plan's sets; `None` for one that is not there.
-    pub collections: BTreeMap<String, Option<ContentDigest>>,
+    pub collections: BTreeMap<String, Option<ItemsSeal>>,
     /// All aliases, and the names of all collections.
     pub names: (BTreeMap<String, String>, Vec<String>),
 }
@@ -147,7 +147,7 @@ impl Runner<'_> {
         let unknown: BTreeSet<TableName> = touched.into_iter().filter(|t| !before.tables.contains_key(t)).collect();
         if !unknown.is_empty() {
             let mut tx = self.store.begin(TxMode::Snapshot).await?;
-            before.tables.extend(digest_tables(tx.as_mut(), &unknown).await?);
+            before.tables.extend(seal_tables(tx.as_mut(), &unknown).await?);
             tx.rollback().await?;
             passes.push(self.pass(plan, run, None).await?.0);
         }
@@ -194,11 +194,15 @@ impl Runner<'_> {
 
     async fn contents(&mut self, plan: &SavedPlan, tables: &BTreeSet<TableName>) -> Result<Contents, ApplyError> {
         let mut tx = self.store.begin(TxMode::Snapshot).await?;
-        let tables = digest_tables(tx.as_mut(), tables).await?;
+        let tables = seal_tables(tx.as_mut(), tables).await?;
         tx.rollback().await?;
         let mut collections = BTreeMap::new();
         for set in plan.baseline.collections.keys() {
-            collections.insert(set.clone(), digest_collection(self.vectors, set).await?);
+            let seal = match self.vectors.collection(set).await? {
+                Some(_) => Some(seal_collection(self.vectors, set).await?),
+                None => None,
+            };
+            collections.insert(set.clone(), seal);
         }
         let names = (self.vectors.aliases().await?, self.vectors.collections().await?);
         Ok(Contents { tables, collections, names })

@@ -159,7 +159,7 @@ impl<'a> Runner<'a> {
 
     /// Finishes the run that is not closed, if there is one.
     pub(super) async fn recover(&mut self) -> Result<Option<RunEnd>, ApplyError> {
-        let Some(run) = journal::unfinished_run(self.store).await? else { return Ok(None) };
+        let Some(RunRow { run, .. }) = journal::read_unfinished(self.store).await? else { return Ok(None) };
         (self.events)(Event::Recovering { run: run.clone() });
         let text = journal::read_plan_text(self.store, &run).await?.unwrap_or_default();
         let plan = SavedPlan::from_text(&text)

@@ -108,6 +108,24 @@ pub fn load_desired(global: &GlobalArgs, output: &Output) -> Result<(Desired, So
     }
 }
 
+/// Opens an environment, does something with it, and closes it whatever came of that.
+///
+/// # Errors
+/// The outcome when it cannot be opened, which has been printed; those of the body.
+pub fn in_session<T>(
+    configured: Configured,
+    global: &GlobalArgs,
+    output: &Output,
+    body: impl AsyncFnOnce(&mut Session) -> Result<T, Outcome>,
+) -> Result<T, Outcome> {
+    block_on(async {
+        let mut session = Session::open(configured, global, output).await?;
+        let done = body(&mut session).await;
+        session.close(output).await;
+        done
+    })
+}
+
 impl Session {
     /// Connects both stores of an environment.
     ///

@@ -42,7 +42,7 @@ impl SetDiff<'_> {
         let Some(rows) = self.view.observed.ledger.get(set) else { return };
         for (id, ownership) in owned {
             let count = u32::try_from(ownership.chunks.len()).unwrap_or(u32::MAX);
-            let facts = UnitFacts { id: id.clone(), address: ownership.address.clone(), ..empty_unit() };
+            let facts = UnitFacts { id: id.clone(), address: ownership.address.clone(), ..UnitFacts::default() };
             for (ordinal, chunk) in (0u32..).zip(&ownership.chunks) {
                 let Some(key) = ledger_key(self.input.binding, set, &facts, ordinal) else { continue };
                 let stands = rows.get(&key).is_some_and(|row| row.status != ledger.removed);
@@ -59,19 +59,6 @@ impl SetDiff<'_> {
                 }
             }
         }
-    }
-}
-
-fn empty_unit() -> UnitFacts {
-    UnitFacts {
-        id: String::new(),
-        address: String::new(),
-        title: String::new(),
-        lifecycle: String::new(),
-        content_hash: String::new(),
-        anchor: None,
-        empty_body: false,
-        fields: BTreeMap::new(),
     }
 }
 
@@ -102,7 +89,7 @@ mod tests {
     /// The key is the one that the field publishes; the id was computed with Python's `uuid.uuid5`.
     #[test]
     fn the_id_of_a_chunk_is_uuid_5_of_its_key() {
-        let unit = UnitFacts { address: "ICX-CONST/KT-B".to_owned(), ..empty_unit() };
+        let unit = UnitFacts { address: "ICX-CONST/KT-B".to_owned(), ..UnitFacts::default() };
         let template = "iu.{unit.address}#chunk-{chunk.key}";
         assert_eq!(chunk_key(template, &unit, 1).as_deref(), Some("iu.ICX-CONST/KT-B#chunk-0001"));
         let id = chunk_id("6ba7b811-9dad-11d1-80b4-00c04fd430c8", template, &unit, 1);

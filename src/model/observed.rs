@@ -93,7 +93,7 @@ pub struct RowKey(pub Vec<String>);
 pub struct LiveRow(pub BTreeMap<String, Option<String>>);
 
 /// One unit without its body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnitFacts {
     /// The id, as text.
     pub id: String,

@@ -10,7 +10,6 @@
 
 mod ask;
 mod catalog;
-mod digests;
 mod error;
 mod expressions;
 mod guards;
@@ -20,18 +19,19 @@ mod rows;
 mod seal;
 mod snapshot;
 mod texts;
+mod touched;
 mod units;
 mod vectors;
 
 pub use ask::ask;
 pub use catalog::{read_catalog, read_known};
-pub use digests::{ContentDigest, digest_collection, digest_tables, read_sequences, touched_tables};
 pub use error::ObserveError;
 pub use managed::{read_epoch, read_gates, read_managed};
 pub use retention::has_come;
 pub use rows::{live_rows, read_references};
-pub use seal::Sealing;
+pub use seal::{Sealing, seal_collection};
 pub use snapshot::{Observation, Request, observe};
 pub use texts::{UnitTexts, cut as cut_unit, read_bodies};
+pub use touched::{read_sequences, seal_tables, touched_tables};
 pub use units::{UnitFilter, read_units};
 pub use vectors::{PAGE, ReadPoints, read_all_ids, read_digests, read_ledger, read_said, read_vectors, standing};

@@ -70,7 +70,7 @@ impl Sealing<'_> {
                     .text("\n) AS enact_row(enact_first)");
                 items(tx, &sql, &[]).await.map(Seal::Items)
             }
-            Guarded::Collection { collection } => self.collection(collection).await.map(Seal::Items),
+            Guarded::Collection { collection } => seal_collection(self.vectors, collection).await.map(Seal::Items),
         }
     }
 
@@ -155,33 +155,46 @@ impl Sealing<'_> {
         points.iter().for_each(|point| write_vectors(point, &mut bytes));
         Ok(Digest::of_bytes(&bytes).short().to_owned())
     }
+}
 
-    async fn collection(&self, collection: &str) -> Result<ItemsSeal, StoreError> {
-        let mut seal = ItemsSeal::default();
-        let mut each = BTreeMap::new();
-        let mut chain = Digest::of_bytes(b"");
-        let mut from: Option<PointId> = None;
-        loop {
-            let page = self.vectors.points(collection, from.as_ref(), PAGE, WithVectors::Yes).await?;
-            for point in page.points {
-                let mut bytes = canonical_json(&point.payload).into_bytes();
-                write_vectors(&point, &mut bytes);
-                let digest = Digest::of_bytes(&bytes);
-                chain = Digest::of_bytes(format!("{chain} {} {digest}", point.id).as_bytes());
-                seal.count += 1;
-                if each.len() <= NAMED {
-                    each.insert(point.id.to_string(), digest.short().to_owned());
-                }
-            }
-            match page.next {
-                Some(next) => from = Some(next),
-                None => break,
+/// Seals a table, all of it.
+///
+/// # Errors
+/// Those of the store.
+pub async fn seal_table(tx: &mut dyn Tx, table: &TableName) -> Result<ItemsSeal, StoreError> {
+    let (sql, params) = table_rows(table, &BTreeMap::new(), &[]);
+    items(tx, &sql, &params).await
+}
+
+/// Seals a collection, a page at a time.
+///
+/// # Errors
+/// Those of the store.
+pub async fn seal_collection(vectors: &dyn VectorStore, collection: &str) -> Result<ItemsSeal, StoreError> {
+    let mut seal = ItemsSeal::default();
+    let mut each = BTreeMap::new();
+    let mut chain = Digest::of_bytes(b"");
+    let mut from: Option<PointId> = None;
+    loop {
+        let page = vectors.points(collection, from.as_ref(), PAGE, WithVectors::Yes).await?;
+        for point in page.points {
+            let mut bytes = canonical_json(&point.payload).into_bytes();
+            write_vectors(&point, &mut bytes);
+            let digest = Digest::of_bytes(&bytes);
+            chain = Digest::of_bytes(format!("{chain} {} {digest}", point.id).as_bytes());
+            seal.count += 1;
+            if each.len() <= NAMED {
+                each.insert(point.id.to_string(), digest.short().to_owned());
             }
         }
-        seal.digest = chain.to_string();
-        seal.each = (each.len() <= NAMED).then_some(each);
-        Ok(seal)
+        match page.next {
+            Some(next) => from = Some(next),
+            None => break,
+        }
     }
+    seal.digest = chain.to_string();
+    seal.each = (each.len() <= NAMED).then_some(each);
+    Ok(seal)
 }
 
 fn points_json(points: &BTreeMap<PointId, String>) -> Vec<(String, &String)> {

@@ -8,10 +8,12 @@ use super::line::Line;
 use super::style::Role;
 use super::words::{count, number};
 use crate::apply::{Pass, Rehearsal};
-use crate::observe::ContentDigest;
+use crate::model::ItemsSeal;
 
 /// The version of the JSON.
 const FORMAT_VERSION: &str = "1.0";
+/// Digits of a digest in a table.
+const DIGEST_DIGITS: usize = 16;
 /// Passes that are shown when not verbose.
 const PASSES: usize = 10;
 
@@ -77,17 +79,17 @@ fn passes(passes: &[Pass], verbose: bool, lines: &mut Vec<Line>) {
 struct Compared<'a> {
     kind: &'static str,
     name: String,
-    before: Option<&'a ContentDigest>,
-    after: Option<&'a ContentDigest>,
+    before: Option<&'a ItemsSeal>,
+    after: Option<&'a ItemsSeal>,
 }
 
 impl Compared<'_> {
     fn cells(&self) -> Vec<String> {
         let verdict = match (self.before, self.after) {
             (None, None) => "cannot be read".to_owned(),
-            (Some(before), Some(after)) if before == after => format!("{} same", before.digest),
+            (Some(before), Some(after)) if before == after => format!("{} same", short(before)),
             (before, after) => {
-                let text = |digest: Option<&ContentDigest>| digest.map_or_else(|| "-".to_owned(), |d| d.digest.clone());
+                let text = |digest: Option<&ItemsSeal>| digest.map_or_else(|| "-".to_owned(), |d| short(d).to_owned());
                 format!("{} -> {} DIFFERENT", text(before), text(after))
             }
         };
@@ -96,8 +98,14 @@ impl Compared<'_> {
     }
 
     fn json(&self) -> Value {
-        json!({ "kind": self.kind, "name": self.name, "before": self.before, "after": self.after })
+        let seal = |seal: Option<&ItemsSeal>| seal.map(|seal| json!({ "count": seal.count, "digest": short(seal) }));
+        json!({ "kind": self.kind, "name": self.name, "before": seal(self.before), "after": seal(self.after) })
     }
+}
+
+/// As much of a digest as people compare.
+fn short(seal: &ItemsSeal) -> &str {
+    seal.digest.get(..DIGEST_DIGITS).unwrap_or(&seal.digest)
 }
 
 fn compared(rehearsal: &Rehearsal) -> impl Iterator<Item = Compared<'_>> {

@@ -201,7 +201,11 @@ async fn relational(tx: &mut dyn Tx, binding: &Binding, facts: &mut Facts) -> Re
 fn add_keys(binding: &Binding, facts: &mut Facts) {
     for (name, set) in &mut facts.sets {
         for (unit, owned) in &set.owned {
-            let found = facts.units.get(unit).cloned().unwrap_or_else(|| gone(unit));
+            let found = facts
+                .units
+                .get(unit)
+                .cloned()
+                .unwrap_or_else(|| UnitFacts { id: unit.clone(), ..UnitFacts::default() });
             let then = UnitFacts { address: owned.address.clone(), ..found };
             for (ordinal, _) in (0u32..).zip(&owned.chunks) {
                 if let Some(key) = ledger_key(binding, name, &then, ordinal) {
@@ -209,19 +213,6 @@ fn add_keys(binding: &Binding, facts: &mut Facts) {
                 }
             }
         }
-    }
-}
-
-fn gone(id: &str) -> UnitFacts {
-    UnitFacts {
-        id: id.to_owned(),
-        address: String::new(),
-        title: String::new(),
-        lifecycle: String::new(),
-        content_hash: String::new(),
-        anchor: None,
-        empty_body: false,
-        fields: BTreeMap::new(),
     }
 }
 

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::show::{load, tell};
+use super::show::{load_for, tell};
 use crate::apply::{ApplyError, Event, RunEnd, Runner, upgrade};
 use crate::cli::args::{ApplyArgs, GlobalArgs, PartialArgs, PlanFormat};
 use crate::cli::interrupt::stop_on_interrupt;
-use crate::cli::session::{Session, block_on, configure, load_desired, observe_failed, store_failed, with_sources};
+use crate::cli::session::{Session, configure, in_session, load_desired, observe_failed, store_failed, with_sources};
 use crate::cli::{Answer, Outcome, Output, Reader, confirm};
 use crate::observe::ObserveError;
 use crate::plan::SavedPlan;
@@ -47,17 +47,7 @@ pub fn planned(
     body: impl AsyncFnOnce(&mut Session, &SavedPlan) -> Outcome,
 ) -> Result<Outcome, Outcome> {
     let configured = configure(global, output)?;
-    let saved = saved.map(|path| load(path, output)).transpose()?;
-    if let Some(plan) = &saved
-        && plan.environment.name != configured.environment.name
-    {
-        let (made, here) = (&plan.environment.name, &configured.environment.name);
-        output.error(
-            &format!("the plan is for environment \"{made}\", not \"{here}\""),
-            Some(&format!("add --env {made}")),
-        );
-        return Err(Outcome::InvalidInput);
-    }
+    let saved = saved.map(|path| load_for(path, &configured, output)).transpose()?;
     let partial = partial.partial();
     if saved.is_some() && !partial.is_whole() {
         let hint = "a saved plan is done as it is: give them to enact plan --out FILE";
@@ -65,20 +55,14 @@ pub fn planned(
         return Err(Outcome::Usage);
     }
     let desired = if saved.is_none() { Some(load_desired(global, output)?) } else { None };
-    block_on(async {
-        let mut session = Session::open(configured, global, output).await?;
+    in_session(configured, global, output, async |session: &mut Session| {
         session.partial = partial;
         let plan = match (saved, &desired) {
-            (Some(plan), _) => Ok(plan),
-            (None, Some((desired, sources))) => session.plan(desired, sources, output).await.map(|built| built.plan),
+            (Some(plan), _) => plan,
+            (None, Some((desired, sources))) => session.plan(desired, sources, output).await?.plan,
             (None, None) => panic!("BUG: neither a saved plan nor plan files"),
         };
-        let outcome = match plan {
-            Ok(plan) => body(&mut session, &plan).await,
-            Err(outcome) => outcome,
-        };
-        session.close(output).await;
-        Ok(outcome)
+        Ok(body(session, &plan).await)
     })
 }
 

@@ -1,10 +1,10 @@
 //! `enact approve FILE`: approves a saved plan, lists its approvals, or takes one's own back.
 
 use super::apply::client;
-use super::show::load;
+use super::show::load_for;
 use crate::apply::{Approvals, approve, plan_approvals, revoke, session_user, upgrade};
 use crate::cli::args::{ApproveArgs, DataFormat, GlobalArgs};
-use crate::cli::session::{Session, block_on, configure, store_failed};
+use crate::cli::session::{Session, configure, in_session, store_failed};
 use crate::cli::{Outcome, Output};
 use crate::plan::SavedPlan;
 use crate::report::{approvals_json, approvals_text, verdict};
@@ -17,23 +17,9 @@ pub fn run(global: &GlobalArgs, args: &ApproveArgs, output: &Output) -> Outcome 
 
 fn in_environment(global: &GlobalArgs, args: &ApproveArgs, output: &Output) -> Result<Outcome, Outcome> {
     let configured = configure(global, output)?;
-    let plan = load(&args.plan, output)?;
-    if plan.environment.name != configured.environment.name {
-        let (made, here) = (&plan.environment.name, &configured.environment.name);
-        output.error(
-            &format!("the plan is for environment \"{made}\", not \"{here}\""),
-            Some(&format!("add --env {made}")),
-        );
-        return Err(Outcome::InvalidInput);
-    }
-    block_on(async {
-        let mut session = Session::open(configured, global, output).await?;
-        let outcome = match answer(&mut session, &plan, args, output).await {
-            Ok(outcome) => outcome,
-            Err(error) => store_failed(output, &error),
-        };
-        session.close(output).await;
-        Ok(outcome)
+    let plan = load_for(&args.plan, &configured, output)?;
+    in_session(configured, global, output, async |session: &mut Session| {
+        answer(session, &plan, args, output).await.map_err(|error| store_failed(output, &error))
     })
 }
 

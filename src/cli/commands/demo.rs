@@ -13,7 +13,7 @@ use super::show::written;
 use super::{apply, plan, search, verify};
 use crate::apply::init;
 use crate::cli::args::{DataFormat, DemoArgs, GlobalArgs, PlanFormat, SearchArgs};
-use crate::cli::session::{Session, block_on, configure, load_desired, store_failed, with_sources};
+use crate::cli::session::{Session, configure, in_session, load_desired, store_failed, with_sources};
 use crate::cli::{Outcome, Output};
 use crate::local::corpus::UnitFile;
 use crate::model::Desired;
@@ -50,11 +50,8 @@ fn attempt(global: &GlobalArgs, args: &DemoArgs, output: &Output) -> Result<Stri
     let (desired, sources) = load_desired(&global, output)?;
     let units = read_corpus(&dir.join("corpus"), output)?;
     let inputs = Inputs { units, desired, sources };
-    block_on(async {
-        let mut session = Session::open(configured, &global, output).await?;
-        let done = steps(&mut session, &inputs, &global, output).await;
-        session.close(output).await;
-        done
+    in_session(configured, &global, output, async |session: &mut Session| {
+        steps(session, &inputs, &global, output).await
     })?;
     Ok(dir.display().to_string())
 }

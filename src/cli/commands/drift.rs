@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::preflight::declared;
 use crate::cli::args::{DriftArgs, DriftFormat, GlobalArgs};
-use crate::cli::session::{Session, block_on, configure, observe_failed};
+use crate::cli::session::{Session, configure, in_session, observe_failed};
 use crate::cli::{Outcome, Output};
 use crate::model::Desired;
 use crate::observe::ObserveError;
@@ -20,15 +20,9 @@ pub fn run(global: &GlobalArgs, args: &DriftArgs, output: &Output) -> Outcome {
 fn in_environment(global: &GlobalArgs, args: &DriftArgs, output: &Output) -> Result<Outcome, Outcome> {
     let configured = configure(global, output)?;
     let (desired, sources) = declared(global, output)?;
-    block_on(async {
-        let mut session = Session::open(configured, global, output).await?;
-        let seen = look(&mut session, &desired).await;
-        let outcome = match seen {
-            Ok(view) => told(&view, args.format, output),
-            Err(error) => observe_failed(output, &error, &sources),
-        };
-        session.close(output).await;
-        Ok(outcome)
+    in_session(configured, global, output, async |session: &mut Session| {
+        let view = look(session, &desired).await.map_err(|error| observe_failed(output, &error, &sources))?;
+        Ok(told(&view, args.format, output))
     })
 }
 

@@ -1,7 +1,7 @@
 //! `enact graph`: what depends on what, among the changes or, where nothing changes, among what is declared.
 
 use crate::cli::args::{GlobalArgs, GraphArgs, GraphFormat};
-use crate::cli::session::{Session, block_on, configure, load_desired};
+use crate::cli::session::{Session, configure, in_session, load_desired};
 use crate::cli::{Outcome, Output};
 use crate::model::closest;
 use crate::report::{
@@ -28,22 +28,18 @@ pub fn run(global: &GlobalArgs, args: &GraphArgs, output: &Output) -> Outcome {
 fn view(global: &GlobalArgs, args: &GraphArgs, output: &Output) -> Result<GraphView, Outcome> {
     let configured = configure(global, output)?;
     let (desired, sources) = load_desired(global, output)?;
-    block_on(async {
-        let mut session = Session::open(configured, global, output).await?;
-        let built = session.plan(&desired, &sources, output).await;
-        session.close(output).await;
-        let built = built?;
-        let target = args.target.as_deref();
-        if built.plan.changes.is_empty() {
-            output.note("Nothing changes: this is what the plan files declare.");
-            return focus(declared_view(&desired), target, output);
-        }
-        if target.is_none() && !global.verbose {
-            return Ok(plan_view(&built.plan));
-        }
-        let view = focus(changes_view(&built.plan, &built.graph), target, output)?;
-        Ok(if global.verbose { view } else { folded(&view, &built.plan, target.unwrap_or_default()) })
-    })
+    let plan = async |session: &mut Session| session.plan(&desired, &sources, output).await;
+    let built = in_session(configured, global, output, plan)?;
+    let target = args.target.as_deref();
+    if built.plan.changes.is_empty() {
+        output.note("Nothing changes: this is what the plan files declare.");
+        return focus(declared_view(&desired), target, output);
+    }
+    if target.is_none() && !global.verbose {
+        return Ok(plan_view(&built.plan));
+    }
+    let view = focus(changes_view(&built.plan, &built.graph), target, output)?;
+    Ok(if global.verbose { view } else { folded(&view, &built.plan, target.unwrap_or_default()) })
 }
 
 fn focus(view: GraphView, target: Option<&str>, output: &Output) -> Result<GraphView, Outcome> {

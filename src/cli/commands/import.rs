@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::apply::decide;
 use super::show::written;
 use crate::cli::args::{GlobalArgs, ImportArgs, PlanFormat};
-use crate::cli::session::{Session, block_on, configure, load_desired};
+use crate::cli::session::{Session, configure, in_session, load_desired};
 use crate::cli::{Outcome, Output};
 use crate::model::{Address, Desired, name_hint};
 
@@ -18,17 +18,10 @@ fn attempt(global: &GlobalArgs, args: &ImportArgs, output: &Output) -> Result<Ou
     let configured = configure(global, output)?;
     let (desired, sources) = load_desired(global, output)?;
     let only = addresses(args, &desired, output)?;
-    block_on(async {
-        let mut session = Session::open(configured, global, output).await?;
-        let outcome = match session.plan_import(desired, only, &sources, output).await {
-            Ok(built) => {
-                output.result(&written(&built.plan, PlanFormat::Text, output));
-                decide(&mut session, &built.plan, "Write this down?", global, args.auto_approve, output).await
-            }
-            Err(outcome) => outcome,
-        };
-        session.close(output).await;
-        Ok(outcome)
+    in_session(configured, global, output, async |session: &mut Session| {
+        let plan = session.plan_import(desired, only, &sources, output).await?.plan;
+        output.result(&written(&plan, PlanFormat::Text, output));
+        Ok(decide(session, &plan, "Write this down?", global, args.auto_approve, output).await)
     })
 }
 

@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::{GlobalArgs, LocalArgs, LocalCommand, LocalResetArgs};
-use crate::cli::session::{Configured, Session, block_on, configure, store_failed, with_sources};
+use crate::cli::session::{Configured, Session, block_on, configure, in_session, store_failed, with_sources};
 use crate::cli::{Answer, Outcome, Output, confirm};
 use crate::local::corpus::{UnitFile, parse_all};
 use crate::local::load::{LoadError, Loaded};
@@ -174,10 +174,8 @@ fn status(dir: &Path, output: &Output) -> Result<Outcome, Outcome> {
 fn run_sql(configured: Configured, file: &Path, global: &GlobalArgs, output: &Output) -> Result<Outcome, Outcome> {
     let name = file.display().to_string();
     let text = read(file, output)?;
-    block_on(async {
-        let mut session = Session::open(configured, global, output).await?;
+    in_session(configured, global, output, async |session: &mut Session| {
         let done = session.postgres.run_scripts(&[(name.as_str(), text.as_str())]).await;
-        session.close(output).await;
         done.map_err(|error| store_failed(output, &error))?;
         output.result(&format!("{name}: done.\n"));
         Ok(Outcome::Success)
@@ -186,11 +184,8 @@ fn run_sql(configured: Configured, file: &Path, global: &GlobalArgs, output: &Ou
 
 fn load_alone(configured: Configured, folder: &Path, global: &GlobalArgs, output: &Output) -> Result<Outcome, Outcome> {
     let units = read_corpus(folder, output)?;
-    block_on(async {
-        let mut session = Session::open(configured, global, output).await?;
-        let done = load(&mut session, &units, output).await;
-        session.close(output).await;
-        done.map(|()| Outcome::Success)
+    in_session(configured, global, output, async |session: &mut Session| {
+        load(session, &units, output).await.map(|()| Outcome::Success)
     })
 }
 

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::Path;
 
 use super::show::tell;
-use crate::cli::args::{GlobalArgs, PlanArgs};
-use crate::cli::session::{Session, block_on, configure, load_desired};
+use crate::cli::args::{GlobalArgs, PlanArgs, PlanFormat};
+use crate::cli::session::{Session, configure, in_session, load_desired};
 use crate::cli::{Outcome, Output};
 use crate::plan::{Partial, SavedPlan};
 
@@ -24,27 +24,36 @@ pub fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -> Outcome {
 pub fn make(global: &GlobalArgs, partial: Partial, output: &Output) -> Result<SavedPlan, Outcome> {
     let configured = configure(global, output)?;
     let (desired, sources) = load_desired(global, output)?;
-    block_on(async {
-        let mut session = Session::open(configured, global, output).await?;
+    in_session(configured, global, output, async |session: &mut Session| {
         session.partial = partial;
-        let built = session.plan(&desired, &sources, output).await;
-        session.close(output).await;
-        Ok(built?.plan)
+        session.plan(&desired, &sources, output).await.map(|built| built.plan)
     })
 }
 
 fn finish(plan: &SavedPlan, args: &PlanArgs, output: &Output) -> Outcome {
-    if let Some(path) = &args.out
-        && let Err(error) = save(plan, path)
-    {
-        output.error(&format!("\"{}\" cannot be written: {error}", path.display()), None);
-        return Outcome::Error;
+    match keep_and_tell(plan, args.out.as_deref(), args.format, output) {
+        Err(outcome) => outcome,
+        Ok(()) if args.detailed_exitcode && !plan.is_empty() => Outcome::ChangesPresent,
+        Ok(()) => Outcome::Success,
     }
-    tell(plan, args.format, output);
-    if let Some(path) = &args.out {
-        output.note(&format!("Saved to {}. Next: enact apply {}", path.display(), path.display()));
+}
+
+/// Saves a plan where that is asked for, and tells it.
+///
+/// # Errors
+/// The outcome when it cannot be saved, which has been printed.
+pub fn keep_and_tell(plan: &SavedPlan, out: Option<&Path>, format: PlanFormat, output: &Output) -> Result<(), Outcome> {
+    if let Some(path) = out {
+        save(plan, path).map_err(|error| {
+            output.error(&format!("\"{}\" cannot be written: {error}", path.display()), None);
+            Outcome::Error
+        })?;
     }
-    if args.detailed_exitcode && !plan.is_empty() { Outcome::ChangesPresent } else { Outcome::Success }
+    tell(plan, format, output);
+    if let Some(path) = out {
+        output.note(&format!("Saved to {0}. Next: enact apply {0}", path.display()));
+    }
+    Ok(())
 }
 
 /// Writes beside the file and renames, so that no reader ever sees half of a plan.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::plan::save;
-use super::show::{record, written};
+use super::plan::keep_and_tell;
+use super::show::record;
 use crate::apply::{RunRecord, read_left_behind, upgrade};
 use crate::cli::args::{GlobalArgs, RevertArgs};
-use crate::cli::session::{Back, Session, block_on, configure, store_failed};
+use crate::cli::session::{Back, Session, configure, in_session, store_failed};
 use crate::cli::{Outcome, Output};
 use crate::diff::ChangeDetail;
 use crate::model::{Diagnostics, TableName};
@@ -25,12 +25,7 @@ pub fn run(global: &GlobalArgs, args: &RevertArgs, output: &Output) -> Outcome {
 
 fn make(global: &GlobalArgs, args: &RevertArgs, output: &Output) -> Result<SavedPlan, Outcome> {
     let configured = configure(global, output)?;
-    block_on(async {
-        let mut session = Session::open(configured, global, output).await?;
-        let plan = plan_back(&mut session, args, output).await;
-        session.close(output).await;
-        plan
-    })
+    in_session(configured, global, output, async |session: &mut Session| plan_back(session, args, output).await)
 }
 
 async fn plan_back(session: &mut Session, args: &RevertArgs, output: &Output) -> Result<SavedPlan, Outcome> {
@@ -108,16 +103,11 @@ async fn look(session: &mut Session, run: &str, plan: &SavedPlan) -> Result<Seen
 }
 
 fn finish(plan: &SavedPlan, args: &RevertArgs, output: &Output) -> Outcome {
-    if let Some(path) = &args.out
-        && let Err(error) = save(plan, path)
-    {
-        output.error(&format!("\"{}\" cannot be written: {error}", path.display()), None);
-        return Outcome::Error;
+    if let Err(outcome) = keep_and_tell(plan, args.out.as_deref(), args.format, output) {
+        return outcome;
     }
-    output.result(&written(plan, args.format, output));
-    match &args.out {
-        Some(path) => output.note(&format!("Saved to {0}. Next: enact apply {0}", path.display())),
-        None => output.note("Next: the same with --out FILE, then enact apply FILE"),
+    if args.out.is_none() {
+        output.note("Next: the same with --out FILE, then enact apply FILE");
     }
     Outcome::Success
 }

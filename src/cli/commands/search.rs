@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::cli::args::{GlobalArgs, SearchArgs};
-use crate::cli::session::{Session, block_on, configure, load_desired, store_failed, with_sources};
+use crate::cli::session::{Session, configure, in_session, load_desired, store_failed, with_sources};
 use crate::cli::{Outcome, Output};
 use crate::embed::{Bm25Error, Makers};
 use crate::model::{Desired, UnitFacts, VectorSet, VectorSpec, name_hint};
@@ -36,12 +36,7 @@ fn attempt(global: &GlobalArgs, args: &SearchArgs, output: &Output) -> Result<Se
     let configured = configure(global, output)?;
     let (desired, _) = load_desired(global, output)?;
     let set = choose(&desired, args.set.as_deref(), output)?;
-    block_on(async {
-        let mut session = Session::open(configured, global, output).await?;
-        let found = search(&mut session, set, args, output).await;
-        session.close(output).await;
-        found
-    })
+    in_session(configured, global, output, async |session: &mut Session| search(session, set, args, output).await)
 }
 
 /// The set that is meant.

@@ -6,7 +6,7 @@ use super::apply::failed;
 use super::status::schema_version;
 use crate::apply::{RunRecord, find_runs, read_record};
 use crate::cli::args::{GlobalArgs, PlanFormat, ShowArgs};
-use crate::cli::session::{Session, block_on, configure, observe_failed, store_failed};
+use crate::cli::session::{Configured, Session, configure, in_session, observe_failed, store_failed};
 use crate::cli::{Outcome, Output, Reader};
 use crate::observe::ObserveError;
 use crate::plan::{LoadError, SavedPlan};
@@ -40,21 +40,14 @@ fn show_run(global: &GlobalArgs, id: &str, format: PlanFormat, output: &Output) 
         return Err(Outcome::InvalidInput);
     }
     let configured = configure(global, output)?;
-    block_on(async {
-        let mut session = Session::open(configured, global, output).await?;
-        let shown = match record(&mut session, id, output).await {
-            Ok(record) => {
-                output.result(&match format {
-                    PlanFormat::Text | PlanFormat::Html => run_text(&record, &output.text_options()),
-                    PlanFormat::Json => run_json(&record),
-                    PlanFormat::Markdown => run_markdown(&record),
-                });
-                Ok(())
-            }
-            Err(outcome) => Err(outcome),
-        };
-        session.close(output).await;
-        shown
+    in_session(configured, global, output, async |session: &mut Session| {
+        let record = record(session, id, output).await?;
+        output.result(&match format {
+            PlanFormat::Text | PlanFormat::Html => run_text(&record, &output.text_options()),
+            PlanFormat::Json => run_json(&record),
+            PlanFormat::Markdown => run_markdown(&record),
+        });
+        Ok(())
     })
 }
 
@@ -115,6 +108,21 @@ pub fn load(path: &Path, output: &Output) -> Result<SavedPlan, Outcome> {
         output.error(&format!("\"{name}\": {error}"), Some(hint(&error)));
         Outcome::InvalidInput
     })
+}
+
+/// Reads and checks a saved plan of this environment; what is wrong with it is printed.
+///
+/// # Errors
+/// The outcome when it cannot be read or used here.
+pub fn load_for(path: &Path, configured: &Configured, output: &Output) -> Result<SavedPlan, Outcome> {
+    let plan = load(path, output)?;
+    let (made, here) = (&plan.environment.name, &configured.environment.name);
+    if made == here {
+        return Ok(plan);
+    }
+    let hint = format!("add --env {made}");
+    output.error(&format!("the plan is for environment \"{made}\", not \"{here}\""), Some(&hint));
+    Err(Outcome::InvalidInput)
 }
 
 fn hint(error: &LoadError) -> &'static str {

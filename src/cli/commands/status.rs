@@ -6,7 +6,7 @@ use crate::apply::{
 };
 use crate::cli::args::{DataFormat, GlobalArgs, HistoryArgs, ReportFormat, StatusArgs};
 use crate::cli::commands::apply::failed;
-use crate::cli::session::{Session, block_on, configure, observe_failed};
+use crate::cli::session::{Session, configure, in_session, observe_failed};
 use crate::cli::{Outcome, Output};
 use crate::model::Address;
 use crate::observe::{ObserveError, read_managed};
@@ -18,61 +18,34 @@ use crate::store::{Query, Relational, Sql, StoreError, TxMode, VectorStore};
 
 /// Runs that `status` shows.
 const LAST_RUNS: i64 = 5;
-/// Runs among which the unfinished one is looked for.
-const ALL_RUNS: i64 = 10_000;
 
 /// Prints where the environment stands.
 pub fn run(global: &GlobalArgs, args: &StatusArgs, output: &Output) -> Outcome {
-    let configured = match configure(global, output) {
-        Ok(configured) => configured,
-        Err(outcome) => return outcome,
+    let told = async |session: &mut Session| {
+        let view = read(session).await.map_err(|error| failed(&error, output))?;
+        output.result(&match args.format {
+            DataFormat::Text => status_text(&view, &output.text_options()),
+            DataFormat::Json => status_json(&view),
+        });
+        Ok(Outcome::Success)
     };
-    block_on(async {
-        let mut session = match Session::open(configured, global, output).await {
-            Ok(session) => session,
-            Err(outcome) => return outcome,
-        };
-        let outcome = match read(&mut session).await {
-            Ok(view) => {
-                output.result(&match args.format {
-                    DataFormat::Text => status_text(&view, &output.text_options()),
-                    DataFormat::Json => status_json(&view),
-                });
-                Outcome::Success
-            }
-            Err(error) => failed(&error, output),
-        };
-        session.close(output).await;
-        outcome
-    })
+    configure(global, output).and_then(|it| in_session(it, global, output, told)).unwrap_or_else(|outcome| outcome)
 }
 
 /// Prints the runs.
 pub fn history(global: &GlobalArgs, args: &HistoryArgs, output: &Output) -> Outcome {
-    let configured = match configure(global, output) {
-        Ok(configured) => configured,
-        Err(outcome) => return outcome,
+    let limit = i64::try_from(args.limit).unwrap_or(i64::MAX);
+    let told = async |session: &mut Session| {
+        let runs = runs_of(session, limit).await;
+        let runs = runs.map_err(|error| observe_failed(output, &error, &Sources::default()))?;
+        output.result(&match args.format {
+            ReportFormat::Text => history_text(&runs, &output.text_options()),
+            ReportFormat::Json => history_json(&runs),
+            ReportFormat::Markdown => history_markdown(&runs),
+        });
+        Ok(Outcome::Success)
     };
-    block_on(async {
-        let mut session = match Session::open(configured, global, output).await {
-            Ok(session) => session,
-            Err(outcome) => return outcome,
-        };
-        let limit = i64::try_from(args.limit).unwrap_or(i64::MAX);
-        let outcome = match runs_of(&mut session, limit).await {
-            Ok(runs) => {
-                output.result(&match args.format {
-                    ReportFormat::Text => history_text(&runs, &output.text_options()),
-                    ReportFormat::Json => history_json(&runs),
-                    ReportFormat::Markdown => history_markdown(&runs),
-                });
-                Outcome::Success
-            }
-            Err(error) => observe_failed(output, &error, &Sources::default()),
-        };
-        session.close(output).await;
-        outcome
-    })
+    configure(global, output).and_then(|it| in_session(it, global, output, told)).unwrap_or_else(|outcome| outcome)
 }
 
 async fn runs_of(session: &mut Session, limit: i64) -> Result<Vec<RunLine>, ObserveError> {
@@ -114,12 +87,11 @@ async fn read(session: &mut Session) -> Result<StatusView, ApplyError> {
     if view.schema.0.is_none() {
         return Ok(view);
     }
-    let mut runs = read_runs(&mut session.postgres, ALL_RUNS).await?;
-    if let Some(run) = runs.iter().find(|run| run.closed_at.is_none()) {
+    if let Some(run) = read_unfinished(&mut session.postgres).await? {
         let entries = read_entries(&mut session.postgres, &run.run).await?;
-        view.unfinished = Some((run.clone(), Standing::of(&entries)));
+        view.unfinished = Some((run, Standing::of(&entries)));
     }
-    runs.truncate(usize::try_from(LAST_RUNS).unwrap_or_default());
+    let runs = read_runs(&mut session.postgres, LAST_RUNS).await?;
     view.probed = probed(session, view.schema.0, &runs).await?;
     view.runs = runs;
     view.sets = sets(session).await?;

@@ -1,7 +1,7 @@
 //! `enact verify`: both stores against what was applied.
 
 use crate::cli::args::{DataFormat, GlobalArgs, VerifyArgs};
-use crate::cli::session::{Session, block_on, configure, observe_failed};
+use crate::cli::session::{Session, configure, in_session, observe_failed};
 use crate::cli::{Outcome, Output, Reader};
 use crate::report::{check_messages, verify_json, verify_text, verify_verdict};
 use crate::spec::Sources;
@@ -9,19 +9,8 @@ use crate::verify::{compare, read};
 
 /// Verifies and prints.
 pub fn run(global: &GlobalArgs, args: &VerifyArgs, output: &Output) -> Outcome {
-    let configured = match configure(global, output) {
-        Ok(configured) => configured,
-        Err(outcome) => return outcome,
-    };
-    block_on(async {
-        let mut session = match Session::open(configured, global, output).await {
-            Ok(session) => session,
-            Err(outcome) => return outcome,
-        };
-        let outcome = verify(&mut session, args.format, output).await;
-        session.close(output).await;
-        outcome
-    })
+    let verify = async |session: &mut Session| Ok(verify(session, args.format, output).await);
+    configure(global, output).and_then(|it| in_session(it, global, output, verify)).unwrap_or_else(|outcome| outcome)
 }
 
 /// Verifies over an open session and prints.
