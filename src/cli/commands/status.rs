@@ -2,7 +2,7 @@
 
 use crate::apply::{
     ApplyError, LEASE_KEY, RunLine, RunRow, SCHEMA_VERSION, Standing, read_entries, read_history, read_probed,
-    read_runs,
+    read_runs, read_unfinished,
 };
 use crate::cli::args::{DataFormat, GlobalArgs, HistoryArgs, ReportFormat, StatusArgs};
 use crate::cli::commands::apply::failed;
