@@ -9,6 +9,7 @@ pub mod store;
 pub mod chunk;
 pub mod embed;
 pub mod diff;
+pub mod recognise;
 pub mod observe;
 pub mod plan;
 pub mod preflight;

@@ -53,6 +53,7 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
         Command::Approve(approve) => commands::approve::run(&args.global, approve, output),
         Command::Drift(drift) => commands::drift::run(&args.global, drift, output),
         Command::Apply(apply) => commands::apply::run(&args.global, apply, output),
+        Command::Export(export) => commands::export::run(&args.global, export, output),
         Command::Import(import) => commands::import::run(&args.global, import, output),
         Command::Resume(ResumeArgs { json: _ }) => commands::resume::run(&args.global, output),
         #[cfg(feature = "embedded")]

@@ -123,3 +123,8 @@ pub const RETENTION_WAITS: Code = Code { id: "W062", summary: "a retention is no
 pub const RETENTION_OPEN: Code = Code { id: "W063", summary: "a retention's gate is open without its pair" };
 /// A declared value means neither open nor shut.
 pub const GATE_VALUE: Code = Code { id: "W064", summary: "a gate's value is neither open nor shut" };
+/// Something lives that a plan file could declare, and what it would have to say cannot be proved. The message says what is
+/// missing: write it by hand, or give what is asked for.
+pub const NOT_RECOGNISED: Code = Code { id: "W065", summary: "something that lives is not written" };
+/// `export` or `import` was asked for a resource that is not there.
+pub const NOTHING_THERE: Code = Code { id: "E086", summary: "there is nothing of this name" };

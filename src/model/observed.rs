@@ -133,6 +133,9 @@ impl UnitFacts {
     }
 }
 
+/// The key of a record's attributes under which its declaration stands, as the text of a plan file.
+pub const DECLARED_KEY: &str = "declared";
+
 /// What an earlier apply wrote down about one resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Managed {

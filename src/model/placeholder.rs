@@ -3,6 +3,8 @@
 //! A template never becomes SQL: what it gives is always a bound parameter or the text of a chunk. `{{` and `}}` stand for
 //! single braces. A template that is exactly one placeholder gives the value with its type, anything else a text.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 /// A parsed template.
@@ -122,6 +124,43 @@ impl Template {
         }
         Ok(out)
     }
+
+    /// The way back of [`Template::fill_text`]: what the names stand for when the template gives this text. Names that are
+    /// known already have to agree. Of several answers the one with the shortest values, from the left, counts; `None`
+    /// when the template cannot give the text.
+    pub fn read_back(&self, text: &str, known: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+        read_parts(&self.parts, text, known)
+    }
+
+    /// The name that is all of the template, where it is one.
+    pub fn whole_name(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Name(name)] => Some(name),
+            _ => None,
+        }
+    }
+}
+
+fn read_parts(parts: &[Part], text: &str, known: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+    let Some((first, rest)) = parts.split_first() else {
+        return text.is_empty().then(BTreeMap::new);
+    };
+    let name = match first {
+        Part::Text(plain) => return read_parts(rest, text.strip_prefix(plain.as_str())?, known),
+        Part::Name(name) => name,
+    };
+    if let Some(value) = known.get(name) {
+        return read_parts(rest, text.strip_prefix(value.as_str())?, known);
+    }
+    let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    let ends = ends.filter(|at| !rest.is_empty() || *at == text.len());
+    ends.map(|at| text.split_at(at)).find_map(|(value, left)| {
+        let mut with = known.clone();
+        with.insert(name.clone(), value.to_owned());
+        let mut found = read_parts(rest, left, &with)?;
+        found.insert(name.clone(), value.to_owned());
+        Some(found)
+    })
 }
 
 /// Fills every text inside a JSON value.
@@ -165,6 +204,23 @@ mod tests {
         assert_eq!(Template::parse("{n}").unwrap().fill(&scope).unwrap(), json!(3));
         assert_eq!(Template::parse("{{{who}-{n}}}").unwrap().fill(&scope).unwrap(), json!("{council-3}"));
         assert_eq!(fill_value(&json!({"a": ["{who}", 1]}), &scope).unwrap(), json!({"a": ["council", 1]}));
+    }
+
+    #[test]
+    fn a_text_is_read_back_into_what_filled_it() {
+        let read = |template: &str, text: &str, known: &[(&str, &str)]| {
+            let known = known.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let found = Template::parse(template).unwrap().read_back(text, &known)?;
+            Some(found.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(read("{a}:rollback:{b}", "x:y:rollback:z", &[]).as_deref(), Some("a=x:y b=z"));
+        assert_eq!(read("{a}:{b}", "x:y:z", &[]).as_deref(), Some("a=x b=y:z"));
+        assert_eq!(read("{a}:{b}", "x:y:z", &[("b", "z")]).as_deref(), Some("a=x:y"));
+        assert_eq!(read("{a}-{a}", "xy-xy", &[]).as_deref(), Some("a=xy"));
+        assert_eq!(read("{a}-{a}", "xy-yx", &[]), None);
+        assert_eq!(read("plain", "plain", &[]).as_deref(), Some(""));
+        assert_eq!(read("run:{a}", "walk:x", &[]), None);
+        assert_eq!(Template::parse("{a}").unwrap().whole_name(), Some("a"));
     }
 
     #[test]

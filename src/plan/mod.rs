@@ -7,6 +7,7 @@ mod baseline;
 mod build;
 mod calls;
 mod cost;
+mod declared;
 mod guards;
 mod links;
 mod lint;

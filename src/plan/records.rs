@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::build::Builder;
 use super::calls::{empty_calls, fill_cells, ledger_names};
+use super::declared::with_declaration;
 use super::guards::gate_work;
 use super::sets::points_text;
 use super::step::{GateWork, ManagedWrite, Phase, RUN_MARKER, Work};
@@ -109,6 +110,10 @@ impl Builder<'_> {
                 | ChangeDetail::Gate { .. }
                 | ChangeDetail::Retention { .. } => {}
             }
+        }
+        for record in &mut write {
+            let attributes = std::mem::take(&mut record.attributes);
+            record.attributes = with_declaration(self.input.desired, &record.address, attributes);
         }
         if !write.is_empty() || !forget.is_empty() {
             let addresses = write.iter().map(|w| w.address.clone()).chain(forget.iter().cloned()).collect();

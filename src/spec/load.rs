@@ -18,12 +18,35 @@ pub fn load_plans(paths: &[PathBuf]) -> Result<(Desired, Diagnostics, Sources), 
     let mut out = Diagnostics::default();
     let mut sources = Sources::default();
     let texts = read_plan_texts(paths, &mut sources, &mut out);
+    parsed(&texts, out, sources)
+}
+
+fn parsed(
+    texts: &BTreeMap<String, String>,
+    out: Diagnostics,
+    sources: Sources,
+) -> Result<(Desired, Diagnostics, Sources), (Diagnostics, Sources)> {
     let texts: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    let result = parse_plans(&texts, out);
-    match result {
+    match parse_plans(&texts, out) {
         Ok((desired, warnings)) => Ok((desired, warnings, sources)),
         Err(diagnostics) => Err((diagnostics, sources)),
     }
+}
+
+/// Loads plan files together with a text that is yet to become one.
+///
+/// # Errors
+/// Every mistake in every file and in the text.
+pub fn load_plans_with(
+    paths: &[PathBuf],
+    (name, text): (&str, &str),
+) -> Result<(Desired, Diagnostics, Sources), (Diagnostics, Sources)> {
+    let mut out = Diagnostics::default();
+    let mut sources = Sources::default();
+    let mut texts = read_plan_texts(paths, &mut sources, &mut out);
+    sources.insert(name, text);
+    texts.insert(name.to_owned(), text.to_owned());
+    parsed(&texts, out, sources)
 }
 
 /// Reads the texts of plan files, by the name that a message calls them. A directory stands for the plan files in it.

@@ -5,6 +5,7 @@
 #![cfg(feature = "embedded")]
 
 mod embeddings;
+mod exports;
 mod items;
 mod lessons;
 #[path = "../support/postgres.rs"]

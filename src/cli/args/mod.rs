@@ -12,7 +12,7 @@ use super::Reader;
 pub use review::{ApproveArgs, DriftArgs, DriftFormat, PartialArgs};
 
 pub use local::{LocalArgs, LocalCommand, LocalLoadArgs, LocalResetArgs, LocalSqlArgs};
-pub use runs::{ImportArgs, RehearseArgs, RevertArgs};
+pub use runs::{ExportArgs, ImportArgs, RehearseArgs, RevertArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -115,6 +115,7 @@ pub enum Command {
     Apply(ApplyArgs),
     Resume(ResumeArgs),
     Import(ImportArgs),
+    Export(ExportArgs),
     Revert(RevertArgs),
     Verify(VerifyArgs),
     Drift(DriftArgs),
@@ -148,6 +149,7 @@ impl Command {
             | Command::Approve(_)
             | Command::Drift(_)
             | Command::Import(_)
+            | Command::Export(_)
             | Command::Revert(_)
             | Command::Search(_)
             | Command::Graph(_)

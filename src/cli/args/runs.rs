@@ -65,16 +65,50 @@ pub struct RevertArgs {
 ///
 /// Takes promotions that were made and points that were written before Enact knew of them: those that the plan files
 /// declare, or only the named ones. Each is checked, and what cannot be adopted is named with the reason. Shows a plan
-/// that only writes down, and asks. Afterwards `enact plan` has nothing to do for them.
+/// that only writes down, and asks. Afterwards `enact plan` has nothing to do for them. With --out, what lives and no plan
+/// file declares is first written to a plan file, as `enact export` would.
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_help = "Examples:
   enact import
-  enact import vector_set.iu_core_iu_chunks --auto-approve")]
+  enact import vector_set.iu_core_iu_chunks --auto-approve
+  enact import --out plans/imported.yaml --namespace 3f1d8a52-7c44-5b0e-9d2a-61c0a7f5e9b1
+  enact import row.public.dot_config[vector.collection] --out plans/settings.yaml")]
 pub struct ImportArgs {
-    /// A resource of the plan files, such as vector_set.NAME or promotion.NAME [default: all]
+    /// A resource, such as vector_set.NAME, promotion.NAME or row.SCHEMA.TABLE[KEY] [default: all but rows]
     #[arg(value_name = "ADDRESS")]
     pub addresses: Vec<String>,
+    /// Write what no plan file declares to this new plan file
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// A namespace that ids may have been derived under: a uuid for points, a name for promotions; may be repeated
+    #[arg(long, value_name = "NAME", requires = "out")]
+    pub namespace: Vec<String>,
     /// Do not ask
     #[arg(long)]
     pub auto_approve: bool,
+}
+
+/// Write a plan file of what lives
+///
+/// Reads only. What Enact applied is written as it was declared; promotions and points that were made before are written
+/// where their ids prove what they are, with comments on what is not certain. Rows are written when they are named. What
+/// cannot be written is named with the reason. `enact import --out` does the same and takes over what it wrote.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_help = "Examples:
+  enact export
+  enact export vector_set.iu_core_iu_chunks --out plans/chunks.yaml
+  enact export row.public.dot_config --out plans/settings.yaml")]
+pub struct ExportArgs {
+    /// A resource, such as vector_set.NAME, promotion.NAME, gate.NAME or row.SCHEMA.TABLE[KEY] [default: all but rows]
+    #[arg(value_name = "ADDRESS")]
+    pub addresses: Vec<String>,
+    /// Write to this new file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The name of the plan [default: the file's, else "exported"]
+    #[arg(long, value_name = "NAME")]
+    pub plan: Option<String>,
+    /// A namespace that ids may have been derived under: a uuid for points, a name for promotions; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Vec<String>,
 }

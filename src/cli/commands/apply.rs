@@ -78,21 +78,37 @@ pub async fn decide(
     if plan.is_empty() {
         return Outcome::Success;
     }
-    if !auto_approve {
-        output.idle();
-        let nobody_answers = global.no_input || output.reader() == Reader::Machine;
-        match confirm(&format!("\n{question}"), nobody_answers) {
-            Ok(Answer::Yes) => {}
-            Ok(Answer::No) => {
-                output.note("Not applied. Nothing was changed.");
-                return Outcome::Error;
-            }
-            Err(error) => {
-                output.error(&error.to_string(), Some(error.hint()));
-                return Outcome::Error;
-            }
+    match ask(question, global, auto_approve, output) {
+        Ok(()) => apply_in_time(session, plan, global, output).await,
+        Err(outcome) => outcome,
+    }
+}
+
+/// Asks, unless that is not wanted.
+///
+/// # Errors
+/// The outcome when the answer is not yes, or nobody can answer; printed.
+pub fn ask(question: &str, global: &GlobalArgs, auto_approve: bool, output: &Output) -> Result<(), Outcome> {
+    if auto_approve {
+        return Ok(());
+    }
+    output.idle();
+    let nobody_answers = global.no_input || output.reader() == Reader::Machine;
+    match confirm(&format!("\n{question}"), nobody_answers) {
+        Ok(Answer::Yes) => Ok(()),
+        Ok(Answer::No) => {
+            output.note("Not applied. Nothing was changed.");
+            Err(Outcome::Error)
+        }
+        Err(error) => {
+            output.error(&error.to_string(), Some(error.hint()));
+            Err(Outcome::Error)
         }
     }
+}
+
+/// Applies, waiting for another run as long as the user allows.
+pub async fn apply_in_time(session: &mut Session, plan: &SavedPlan, global: &GlobalArgs, output: &Output) -> Outcome {
     apply(session, plan, Duration::from_secs(global.lock_timeout), output).await
 }
 

@@ -1,13 +1,19 @@
-//! `enact import`: what lives already comes under Enact as it is.
+//! `enact import`: what lives already comes under Enact as it is; with `--out`, what no plan file declares is written to one
+//! first.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use super::apply::decide;
+use super::apply::{apply_in_time, ask};
+use super::export::{check_free, keep, plan_name, recognised, text_of, wanted};
+use super::preflight::declared;
 use super::show::written;
 use crate::cli::args::{GlobalArgs, ImportArgs, PlanFormat};
-use crate::cli::session::{Session, configure, in_session, load_desired};
+use crate::cli::session::{Session, configure, in_session};
 use crate::cli::{Outcome, Output};
 use crate::model::{Address, Desired, name_hint};
+use crate::recognise::{Recognised, Wanted, addresses};
+use crate::spec::{Sources, load_plans_with};
 
 /// Plans the adoption, shows it and asks.
 pub fn run(global: &GlobalArgs, args: &ImportArgs, output: &Output) -> Outcome {
@@ -16,26 +22,119 @@ pub fn run(global: &GlobalArgs, args: &ImportArgs, output: &Output) -> Outcome {
 
 fn attempt(global: &GlobalArgs, args: &ImportArgs, output: &Output) -> Result<Outcome, Outcome> {
     let configured = configure(global, output)?;
-    let (desired, sources) = load_desired(global, output)?;
-    let only = addresses(args, &desired, output)?;
+    let wanted = wanted(&args.addresses, &args.namespace, output)?;
+    let (desired, sources) = match &args.out {
+        // Without a file to write, everything has to be declared.
+        None => crate::cli::session::load_desired(global, output)?,
+        Some(path) => {
+            check_free(path, output)?;
+            declared(global, output)?
+        }
+    };
+    let wanted = wanted.without(addresses(&desired));
+    if args.out.is_none() {
+        all_declared(&wanted, output)?;
+    }
+    let mut only: BTreeSet<Address> = wanted.only.clone();
+    let whole = only.is_empty() && wanted.rows.is_empty();
     in_session(configured, global, output, async |session: &mut Session| {
-        let plan = session.plan_import(desired, only, &sources, output).await?.plan;
-        output.result(&written(&plan, PlanFormat::Text, output));
-        Ok(decide(session, &plan, "Write this down?", global, args.auto_approve, output).await)
+        let Some(path) = &args.out else {
+            return adopt(session, desired, only, &sources, global, args, output).await;
+        };
+        let found = recognised(session, &wanted, output).await?;
+        if !whole {
+            only.extend(addresses(&found.desired));
+        }
+        let file = New { path, text: text_of(&plan_name(Some(path), "imported"), &found, output)? };
+        write_and_adopt(session, &file, &found, only, (global, args, output)).await
     })
 }
 
-fn addresses(args: &ImportArgs, desired: &Desired, output: &Output) -> Result<BTreeSet<Address>, Outcome> {
-    let promotions = desired.promotions.keys().map(|name| Address::promotion(name));
-    let known: BTreeSet<Address> =
-        promotions.chain(desired.vector_sets.keys().map(|name| Address::vector_set(name))).collect();
-    let named: BTreeSet<Address> = args.addresses.iter().map(|text| Address::from_text(text.clone())).collect();
-    match named.iter().find(|address| !known.contains(*address)) {
-        None => Ok(named),
-        Some(other) => {
-            let hint = name_hint(other.as_str(), known.iter().map(Address::as_str));
-            output.error(&format!("no plan file declares \"{other}\""), Some(&hint));
+/// A plan file to be written.
+struct New<'a> {
+    path: &'a Path,
+    text: String,
+}
+
+/// Shows the new plan file and what would be written down, asks once, and does both: the file first, so that a plan never
+/// finds something managed that no file declares.
+async fn write_and_adopt(
+    session: &mut Session,
+    new: &New<'_>,
+    found: &Recognised,
+    only: BTreeSet<Address>,
+    (global, args, output): (&GlobalArgs, &ImportArgs, &Output),
+) -> Result<Outcome, Outcome> {
+    if addresses(&found.desired).is_empty() && found.desired.rows.is_empty() {
+        output.note("Nothing was found that no plan file declares.");
+        return Ok(Outcome::Success);
+    }
+    let (desired, sources) = with_new(new, global, output)?;
+    let plan = session.plan_import(desired.clone(), only, &sources, output).await?.plan;
+    output.result(&format!("{}\n", new.text));
+    output.result(&written(&plan, PlanFormat::Text, output));
+    if !plan.is_empty() {
+        ask(&format!("Write {} and write this down?", new.path.display()), global, args.auto_approve, output)?;
+    }
+    keep(&new.text, new.path, output)?;
+    output.note(&format!("Written to {}.", new.path.display()));
+    if !plan.is_empty() {
+        match apply_in_time(session, &plan, global, output).await {
+            Outcome::Success => {}
+            other => return Ok(other),
+        }
+    }
+    let left = session.plan(&desired, &sources, output).await?.plan;
+    output.note(match left.is_empty() {
+        true => "A plan of these files has nothing to do.",
+        false => "A plan of these files has something to do: enact plan shows it.",
+    });
+    Ok(Outcome::Success)
+}
+
+/// The plan files with the new one among them. One that the next plan would not read is said to be so.
+fn with_new(new: &New<'_>, global: &GlobalArgs, output: &Output) -> Result<(Desired, Sources), Outcome> {
+    let name = new.path.display().to_string();
+    let paths = global.plan_paths();
+    let read = paths.iter().any(|path| new.path == path || new.path.parent() == Some(path.as_path()));
+    if !read {
+        output.note(&format!("{name} is not among the plan files: move it there, or name it with --file."));
+    }
+    let there: Vec<_> = paths.into_iter().filter(|path| !global.file.is_empty() || super::preflight::holds_plans(path)).collect();
+    match load_plans_with(&there, (&name, &new.text)) {
+        Ok((mut desired, _, sources)) => {
+            desired.partial = !global.file.is_empty();
+            Ok((desired, sources))
+        }
+        Err((found, sources)) => {
+            output.diagnostics(&found, &sources);
             Err(Outcome::InvalidInput)
         }
     }
+}
+
+async fn adopt(
+    session: &mut Session,
+    desired: Desired,
+    only: BTreeSet<Address>,
+    sources: &Sources,
+    global: &GlobalArgs,
+    args: &ImportArgs,
+    output: &Output,
+) -> Result<Outcome, Outcome> {
+    let plan = session.plan_import(desired, only, sources, output).await?.plan;
+    output.result(&written(&plan, PlanFormat::Text, output));
+    Ok(super::apply::decide(session, &plan, "Write this down?", global, args.auto_approve, output).await)
+}
+
+/// Without a file to write, a name has to be one of the plan files.
+fn all_declared(wanted: &Wanted, output: &Output) -> Result<(), Outcome> {
+    let known: Vec<&str> = wanted.declared.iter().map(Address::as_str).collect();
+    let other = wanted.undeclared().next().map(Address::to_string);
+    let row = wanted.rows.first().map(|asked| format!("row.{}", asked.table));
+    let Some(other) = other.or(row) else { return Ok(()) };
+    let hint = name_hint(&other, known);
+    let hint = format!("{hint}; or add --out FILE, and what lives under this name is written there");
+    output.error(&format!("no plan file declares \"{other}\""), Some(&hint));
+    Err(Outcome::InvalidInput)
 }

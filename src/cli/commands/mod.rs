@@ -6,6 +6,7 @@ pub mod completions;
 #[cfg(feature = "embedded")]
 pub mod demo;
 pub mod drift;
+pub mod export;
 pub mod fmt;
 pub mod graph;
 pub mod import;

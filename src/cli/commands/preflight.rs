@@ -61,7 +61,8 @@ pub fn declared(global: &GlobalArgs, output: &Output) -> Result<(Desired, Source
     if none { Ok((Desired::default(), Sources::default())) } else { load_desired(global, output) }
 }
 
-fn holds_plans(path: &std::path::Path) -> bool {
+/// Whether a folder has something in it.
+pub fn holds_plans(path: &std::path::Path) -> bool {
     std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some())
 }
 

@@ -1,0 +1,204 @@
+//! What lives, for a plan file that is yet to be written.
+//!
+//! Everything is read once and set-based. Of points one page is held at a time, of texts those of at most
+//! [`TEXTS`] units; governance rows and the facts of units are held whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::ObserveError;
+use super::managed::{read_epoch, read_managed};
+use super::units::{UnitFilter, read_units};
+use super::{read_bodies, read_catalog, read_known, read_ledger};
+use crate::diff::{codes, ledger_key};
+use crate::model::{
+    Address, Binding, Diagnostic, Gate, LedgerRow, LiveRow, Managed, PointId, Selection, TableFacts, TableName,
+    UnitFacts, near_hint,
+};
+use crate::recognise::{CutUnit, Live, LiveSet, LiveTable, Wanted};
+use crate::store::{Param, Query, Sql, StoreError, Tx, VectorStore, WithVectors};
+
+/// The most units whose texts are read to find out how they were cut.
+const TEXTS: usize = 300;
+/// The most rows of one table.
+const ROWS: usize = 10_000;
+/// Points with their payloads in one page.
+const PAYLOADS: u32 = 1_000;
+
+/// Reads what lives.
+///
+/// # Errors
+/// Those of the stores; a table that is not there or has too many rows.
+pub async fn read_live(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    binding: &Binding,
+    wanted: &Wanted,
+) -> Result<Live, ObserveError> {
+    let mut live = Live {
+        managed: managed(tx).await?,
+        tables: asked_tables(tx, wanted).await?,
+        gates: match &binding.gates {
+            Some(gates) => gates_at_rest(tx, gates).await?,
+            None => BTreeMap::new(),
+        },
+        ..Live::default()
+    };
+    let all = UnitFilter { selections: vec![Selection::default()], ..UnitFilter::default() };
+    live.units = read_units(tx, &binding.units, &all).await?;
+    let records: BTreeSet<TableName> = binding.promotion.rows.iter().map(|template| template.table.clone()).collect();
+    let (facts, _) = read_catalog(tx, &records, &BTreeSet::new()).await?;
+    for (table, facts) in facts.iter().filter(|(table, _)| records.contains(table)) {
+        live.records.insert(table.clone(), rows(tx, table, facts, None).await?);
+    }
+    live.sets = sets(tx, vectors, binding, &live).await?;
+    Ok(live)
+}
+
+/// Nothing before `init`, when there is nowhere to write it down.
+async fn managed(tx: &mut dyn Tx) -> Result<BTreeMap<Address, Managed>, ObserveError> {
+    match read_epoch(tx).await {
+        Ok(_) => Ok(read_managed(tx).await?),
+        Err(ObserveError::NotInitialised) => Ok(BTreeMap::new()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn asked_tables(tx: &mut dyn Tx, wanted: &Wanted) -> Result<BTreeMap<TableName, LiveTable>, ObserveError> {
+    let names: BTreeSet<TableName> = wanted.rows.iter().map(|asked| asked.table.clone()).collect();
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let (facts, _) = read_catalog(tx, &names, &BTreeSet::new()).await?;
+    let mut out = BTreeMap::new();
+    for name in names {
+        let Some(facts) = facts.get(&name) else {
+            let known = read_known(tx).await?.tables;
+            let hint = near_hint(&name.to_string(), known.iter().map(String::as_str), "correct the name");
+            let detail = format!("there is no table \"{name}\" that this role can see");
+            return Err(ObserveError::Refused(Diagnostic::error(codes::UNKNOWN_TABLE, detail).hint(hint).into()));
+        };
+        let read = rows(tx, &name, facts, Some(ROWS + 1)).await?;
+        if read.len() > ROWS {
+            let detail = format!("\"{name}\" has more than {ROWS} rows");
+            let hint = format!("name single rows, such as row.{name}[\"KEY\"]");
+            return Err(ObserveError::Refused(Diagnostic::error(codes::NOTHING_THERE, detail).hint(hint).into()));
+        }
+        out.insert(name, LiveTable { facts: facts.clone(), rows: read });
+    }
+    Ok(out)
+}
+
+async fn rows(
+    tx: &mut dyn Tx,
+    table: &TableName,
+    facts: &TableFacts,
+    limit: Option<usize>,
+) -> Result<Vec<LiveRow>, StoreError> {
+    let columns: Vec<&String> = facts.columns.keys().collect();
+    let sql = Sql::new("SELECT pg_catalog.to_jsonb(ARRAY[")
+        .list(&columns, |sql, column| sql.text("t.").ident(column).text("::text"))
+        .text("]) FROM ")
+        .table(table)
+        .text(" t");
+    let query = match limit {
+        Some(limit) => Query::new(sql.text(" LIMIT $1")).bind(Param::Int(i64::try_from(limit).unwrap_or(i64::MAX))),
+        None => Query::new(sql),
+    };
+    let records = tx.query(&query).await?;
+    let row = |values: &serde_json::Value| {
+        let values = values.as_array().cloned().unwrap_or_default();
+        let texts = values.into_iter().map(|value| value.as_str().map(str::to_owned));
+        LiveRow(columns.iter().map(|column| (*column).clone()).zip(texts).collect())
+    };
+    let mut rows: Vec<LiveRow> = records.iter().filter_map(|record| record.json(0)).map(row).collect();
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(rows)
+}
+
+/// Rows of the table of gates that hold one of the two values; other rows are settings.
+async fn gates_at_rest(tx: &mut dyn Tx, gates: &Gate) -> Result<BTreeMap<String, String>, StoreError> {
+    let sql = Sql::new("SELECT ")
+        .ident(&gates.key)
+        .text("::text, ")
+        .ident(&gates.value)
+        .text("::text FROM ")
+        .table(&gates.table)
+        .text(" WHERE ")
+        .ident(&gates.value)
+        .text("::text = ANY ($1)");
+    let query = Query::new(sql).bind(Param::Texts(vec![gates.open.clone(), gates.shut.clone()]));
+    let records = tx.query(&query).await?;
+    let pair = |record: &crate::store::Record| Some((record.text(0)?.to_owned(), record.text(1)?.to_owned()));
+    Ok(records.iter().filter_map(pair).collect())
+}
+
+async fn sets(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    binding: &Binding,
+    live: &Live,
+) -> Result<BTreeMap<String, LiveSet>, ObserveError> {
+    let Some(ledger) = &binding.ledger else { return Ok(BTreeMap::new()) };
+    let unmanaged = |set: &&String| !live.managed.contains_key(&Address::vector_set(set));
+    let names: Vec<&String> = ledger.sets.iter().filter(unmanaged).collect();
+    let mut out = BTreeMap::new();
+    if names.is_empty() {
+        return Ok(out);
+    }
+    let aliases = vectors.aliases().await?;
+    for name in names {
+        let collection = aliases.get(name).unwrap_or(name);
+        let Some(facts) = vectors.collection(collection).await? else { continue };
+        let rows = read_ledger(tx, ledger).await?;
+        let (points, fields) = points(vectors, collection).await?;
+        let cut = cut_units(tx, binding, name, &rows, &live.units).await?;
+        let alias = aliases.contains_key(name);
+        out.insert(name.clone(), LiveSet { facts, alias, points, fields, ledger: rows, cut });
+    }
+    Ok(out)
+}
+
+async fn points(
+    vectors: &dyn VectorStore,
+    collection: &str,
+) -> Result<(BTreeSet<PointId>, BTreeMap<String, u64>), StoreError> {
+    let (mut ids, mut fields) = (BTreeSet::new(), BTreeMap::<String, u64>::new());
+    let mut from: Option<PointId> = None;
+    loop {
+        let page = vectors.points(collection, from.as_ref(), PAYLOADS, WithVectors::No).await?;
+        for point in page.points {
+            for field in point.payload.keys() {
+                *fields.entry(field.clone()).or_default() += 1;
+            }
+            ids.insert(point.id);
+        }
+        match page.next {
+            Some(next) => from = Some(next),
+            None => return Ok((ids, fields)),
+        }
+    }
+}
+
+/// Units with their texts and with the digests of their chunks; those with the most chunks first.
+async fn cut_units(
+    tx: &mut dyn Tx,
+    binding: &Binding,
+    set: &str,
+    rows: &BTreeMap<String, LedgerRow>,
+    units: &BTreeMap<String, UnitFacts>,
+) -> Result<Vec<CutUnit>, StoreError> {
+    let digests = |unit: &UnitFacts| -> Vec<String> {
+        let keys = (0u32..).map_while(|ordinal| ledger_key(binding, set, unit, ordinal));
+        keys.map_while(|key| rows.get(&key)?.digest.clone()).collect()
+    };
+    let mut cut: Vec<(&UnitFacts, Vec<String>)> = units.values().map(|unit| (unit, digests(unit))).collect();
+    cut.retain(|(_, chunks)| !chunks.is_empty());
+    cut.sort_by(|(a, x), (b, y)| y.len().cmp(&x.len()).then_with(|| a.address.cmp(&b.address)));
+    cut.truncate(TEXTS);
+    let ids: Vec<String> = cut.iter().map(|(unit, _)| unit.id.clone()).collect();
+    let mut bodies = read_bodies(tx, &binding.units, &ids).await?;
+    let with_body = |(unit, chunks): (&UnitFacts, Vec<String>)| {
+        Some(CutUnit { body: bodies.remove(&unit.id)?, chunks })
+    };
+    Ok(cut.into_iter().filter_map(with_body).collect())
+}
