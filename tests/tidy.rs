@@ -17,8 +17,16 @@ const FILE_LINES: usize = 500;
 const FUNCTION_LINES: usize = 70;
 
 /// Modules, or files of one, that hold no clock, environment, randomness, file, async or unordered map.
-const PURE: &[&str] =
-    &["src/model/", "src/graph/", "src/chunk/", "src/diff/", "src/recognise/", "src/plan/", "src/report/", "src/apply/machine"];
+const PURE: &[&str] = &[
+    "src/model/",
+    "src/graph/",
+    "src/chunk/",
+    "src/diff/",
+    "src/recognise/",
+    "src/plan/",
+    "src/report/",
+    "src/apply/machine",
+];
 const IMPURE_WORDS: &[&str] = &[
     "HashMap",
     "HashSet",

@@ -43,8 +43,8 @@ pub use guard::{
 };
 pub use name::{Address, NameError, TableName};
 pub use observed::{
-    Column, DECLARED_KEY, ForeignKey, FunctionFacts, KnownNames, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget,
-    RowKey, TableFacts, UnitFacts,
+    Column, DECLARED_KEY, ForeignKey, FunctionFacts, KnownNames, LedgerRow, LiveRow, Managed, Observed, Parameter,
+    ReferenceTarget, RowKey, TableFacts, UnitFacts,
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{

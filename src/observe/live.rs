@@ -197,8 +197,7 @@ async fn cut_units(
     cut.truncate(TEXTS);
     let ids: Vec<String> = cut.iter().map(|(unit, _)| unit.id.clone()).collect();
     let mut bodies = read_bodies(tx, &binding.units, &ids).await?;
-    let with_body = |(unit, chunks): (&UnitFacts, Vec<String>)| {
-        Some(CutUnit { body: bodies.remove(&unit.id)?, chunks })
-    };
+    let with_body =
+        |(unit, chunks): (&UnitFacts, Vec<String>)| Some(CutUnit { body: bodies.remove(&unit.id)?, chunks });
     Ok(cut.into_iter().filter_map(with_body).collect())
 }

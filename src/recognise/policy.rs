@@ -92,9 +92,12 @@ mod tests {
 
     #[test]
     fn the_policy_that_cut_the_texts_is_found() {
-        for (splitter, size, overlap) in
-            [(Splitter::Text, 500, 0), (Splitter::Markdown, 800, 0), (Splitter::Sentence, 400, 0), (Splitter::Text, 1_000, 150)]
-        {
+        for (splitter, size, overlap) in [
+            (Splitter::Text, 500, 0),
+            (Splitter::Markdown, 800, 0),
+            (Splitter::Sentence, 400, 0),
+            (Splitter::Text, 1_000, 150),
+        ] {
             let units = cut(splitter, size, overlap, &bodies());
             let found = fit(&units).unwrap();
             assert!(found.sizes.contains(&size), "{splitter:?} {size}: {found:?}");

@@ -27,7 +27,11 @@ pub(super) fn add(live: &Live, wanted: &Wanted, out: &mut Recognised) -> Vec<Dia
         };
         let Some(table) = live.tables.get(&asked.table) else { continue };
         let Some(key) = key_of(&table.facts) else {
-            out.leave_out(&format!("\"{address}\""), "the table has no unique key, so that no row of it can be named", None);
+            out.leave_out(
+                &format!("\"{address}\""),
+                "the table has no unique key, so that no row of it can be named",
+                None,
+            );
             continue;
         };
         let before = out.desired.rows.len();

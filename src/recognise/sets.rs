@@ -200,7 +200,8 @@ impl SetReader<'_> {
             all.partition(|(field, count)| **count == points && fills(self.known.binding, field));
         if !unknown.is_empty() {
             let names: Vec<&str> = unknown.iter().map(|(field, _)| field.as_str()).collect();
-            let text = format!("Not every point has these payload fields, or no binding fills them: {}.", names.join(", "));
+            let text =
+                format!("Not every point has these payload fields, or no binding fills them: {}.", names.join(", "));
             out.comment(address, text);
         }
         known.into_iter().map(|(field, _)| field.clone()).collect()

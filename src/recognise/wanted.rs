@@ -61,7 +61,8 @@ fn rows(text: &str) -> Option<RowsAsked> {
 }
 
 fn no_address(text: &str) -> Diagnostic {
-    Diagnostic::error(codes::NOTHING_THERE, format!("\"{text}\" is no address of something that can be written")).hint(FORMS)
+    Diagnostic::error(codes::NOTHING_THERE, format!("\"{text}\" is no address of something that can be written"))
+        .hint(FORMS)
 }
 
 #[cfg(test)]

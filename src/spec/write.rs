@@ -204,8 +204,7 @@ fn policy(policy: &ChunkPolicy) -> Value {
 fn vector_set(set: &VectorSet) -> Value {
     let VectorSet { name: _, units: chosen, chunk_policy, vectors, payload, payload_indexes, rollout, ids, place: _ } =
         set;
-    let vectors: Map<String, Value> =
-        vectors.iter().map(|(name, spot)| (name.clone(), vector(&spot.value))).collect();
+    let vectors: Map<String, Value> = vectors.iter().map(|(name, spot)| (name.clone(), vector(&spot.value))).collect();
     let payload: Vec<&String> = payload.iter().map(|spot| &spot.value).collect();
     let indexes: Map<String, Value> =
         payload_indexes.iter().map(|(name, spot)| (name.clone(), json!(spot.value))).collect();

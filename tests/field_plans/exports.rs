@@ -76,7 +76,9 @@ fn a_promotion_made_by_hand_is_recognised_from_its_rows(backend: Backend) {
     assert!(said.contains("A plan of these files has nothing to do."), "{said}");
     let written = file(&world, IMPORTED);
     let promotion = section(&written, "promotions").join("\n");
-    for line in ["  iu-core-8000x:", "      reviewer: council", "      scheme: md5-colon", "      namespace: IU_CORE_8000X"] {
+    for line in
+        ["  iu-core-8000x:", "      reviewer: council", "      scheme: md5-colon", "      namespace: IU_CORE_8000X"]
+    {
         assert!(promotion.contains(line), "{line}\n{written}");
     }
     assert_eq!(promotion.matches("- D38-").count(), 86, "{written}");
@@ -126,14 +128,19 @@ fn rows_are_imported_by_name_and_plan_to_nothing(backend: Backend) {
         "CREATE TABLE public.kinds (id integer PRIMARY KEY, flag boolean, big bigint, exact numeric, at timestamptz, \
            doc jsonb, list text[], made text GENERATED ALWAYS AS (id::text) STORED); \
          INSERT INTO public.kinds VALUES (1, true, 9007199254740993, 1.50, '2026-05-24 00:00:00+02', \
-           '{\"b\": [1, null, \"x\"], \"a\": {}}', '{a,\"b c\"}'), (2, NULL, NULL, NULL, NULL, '[]', NULL)",
+           '{\"b\": [1, null, \"x\"], \"a\": {}}', '{a,\"b c\"}'), (2, NULL, NULL, NULL, NULL, '[]', NULL); \
+         GRANT SELECT, UPDATE ON public.kinds TO PUBLIC",
     );
     let before = world.tables_but(&[]);
     let rows = ["row.public.dot_config[x.hostile]", "row.public.dot_config[\"x.number\"]", "row.public.kinds"];
     let (_, said) = world.exits(&[&["import"], &rows[..], &["--out", IMPORTED]].concat(), 0);
     assert!(said.contains("A plan of these files has nothing to do."), "{said}");
     let written = file(&world, IMPORTED);
-    assert_eq!(section(&written, "rows").iter().filter(|line| line.trim_start().starts_with("- key:")).count(), 4, "{written}");
+    assert_eq!(
+        section(&written, "rows").iter().filter(|line| line.trim_start().starts_with("- key:")).count(),
+        4,
+        "{written}"
+    );
     assert!(!written.contains("made:") && written.contains("big: 9007199254740993"), "{written}");
     nothing_to_do(&world);
     assert_eq!(world.tables_but(&[]), before);
