@@ -84,3 +84,51 @@ fn the_cycle_on_a_real_server_runs_as_the_reference_roles_and_one_at_a_time() {
         qdrant.shutdown().await.expect("the vector server stops");
     });
 }
+
+/// A database of an ordinary table, and a role that may write it and create nothing.
+const OWNED: &str = "CREATE ROLE app LOGIN; CREATE TABLE public.settings (key text PRIMARY KEY, value text); \
+    GRANT SELECT, INSERT, UPDATE, DELETE ON public.settings TO app";
+const SETTINGS: &str = "enact: v1\nplan: settings\nrows:\n  public.settings:\n    - { key: { key: a }, values: { value: b } }\n";
+
+#[test]
+fn a_role_that_may_create_nothing_uses_the_schema_that_an_owner_made() {
+    let cluster = PrivateCluster::start().expect("a private PostgreSQL");
+    cluster.create_database(DATABASE).expect("a database");
+    let owner = cluster.conninfo(DATABASE);
+    let app = cluster.conninfo_as("app", DATABASE);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let runtime = Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let points = tempfile::tempdir().expect("a temporary folder");
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let qdrant = QdrantServer::start(points.path(), loopback).await.expect("the vector server");
+        let admin = client(&owner).await;
+        admin.batch_execute(OWNED).await.expect("a table and a role");
+        admin.batch_execute(schema::documents_sql().1).await.expect("the binding's table");
+        admin.batch_execute("GRANT SELECT ON public.documents TO app").await.expect("a grant");
+        let config = format!(
+            "enact: v1\ndefault: staging\nenvironments:\n  staging:\n    postgres: {{ conninfo: \"{app}\" }}\n    \
+             qdrant: {{ url: \"{}\" }}\n    binding: documents\n",
+            qdrant.url()
+        );
+        std::fs::write(folder.path().join("enact.yaml"), config).expect("enact.yaml");
+        std::fs::create_dir(folder.path().join("plans")).expect("plans/");
+        std::fs::write(folder.path().join("plans/settings.yaml"), SETTINGS).expect("a plan");
+        let run = |arguments: &'static [&'static str], code: i32| {
+            let folder = folder.path().to_owned();
+            tokio::task::spawn_blocking(move || enact(&folder, arguments, code))
+        };
+        let refused = run(&["init"], 1).await.expect("init");
+        assert!(refused.contains("permission denied") && refused.contains("init --print-sql"), "{refused}");
+        let sql = run(&["init", "--print-sql", "--grant-to", "app"], 0).await.expect("the statements");
+        for _ in 0..2 {
+            admin.batch_execute(&sql).await.expect("the statements run, and run again");
+        }
+        let there = run(&["init"], 0).await.expect("init");
+        assert!(there.contains("there already"), "{there}");
+        let applied = run(&["apply", "--auto-approve"], 0).await.expect("apply");
+        assert!(applied.contains("Applied."), "{applied}");
+        assert_eq!(value(&admin, "SELECT value FROM public.settings WHERE key = 'a'").await, "b");
+        qdrant.shutdown().await.expect("the vector server stops");
+    });
+}

@@ -55,6 +55,6 @@ pub use record::{
 };
 pub use rehearse::{Contents, Pass, Refusals, Rehearsal, units_moved};
 pub use run::{RunEnd, Runner};
-pub use schema::{SCHEMA_VERSION, init, init_sql, upgrade};
+pub use schema::{SCHEMA_VERSION, init, init_sql, schema_version, upgrade};
 pub use standing::Standing;
 pub use stop::Stop;

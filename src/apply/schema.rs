@@ -62,8 +62,9 @@ const APPROVALS: [&str; 4] = [
     "CREATE TRIGGER own_approval BEFORE INSERT OR UPDATE ON enact.approval FOR EACH ROW EXECUTE FUNCTION enact.own_approval()",
 ];
 
-/// What an owner has to run where the role may not create a schema.
-pub fn init_sql() -> String {
+/// What an owner has to run where the role may not create a schema; these roles may use it then. It may be run again, and
+/// on an older version.
+pub fn init_sql(grant_to: &[String]) -> String {
     let mut out = String::from("BEGIN;\n");
     for statement in STATEMENTS {
         out.push_str(statement);
@@ -75,9 +76,31 @@ pub fn init_sql() -> String {
     }
     out.push_str(&format!(
         "INSERT INTO enact.meta (version, epoch) VALUES ({SCHEMA_VERSION}, gen_random_uuid()::text) \
-         ON CONFLICT (one) DO UPDATE SET version = excluded.version;\nCOMMIT;\n"
+         ON CONFLICT (one) DO UPDATE SET version = greatest(enact.meta.version, excluded.version);\n"
     ));
+    for role in grant_to {
+        let grant = Sql::new("GRANT USAGE ON SCHEMA enact TO ")
+            .ident(role)
+            .text(";\nGRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA enact TO ")
+            .ident(role)
+            .text(";\n");
+        out.push_str(grant.as_str());
+    }
+    out.push_str("COMMIT;\n");
     out
+}
+
+/// The version of the schema; `None` where there is none.
+///
+/// # Errors
+/// Those of the store.
+pub async fn schema_version(store: &mut dyn Relational) -> Result<Option<i64>, StoreError> {
+    let there = Query::new(Sql::new("SELECT pg_catalog.to_regclass('enact.meta') IS NOT NULL"));
+    if !store.query(&there).await?.first().is_some_and(|record| record.is_true(0)) {
+        return Ok(None);
+    }
+    let records = store.query(&Query::new(Sql::new("SELECT version FROM enact.meta"))).await?;
+    Ok(records.first().and_then(|record| record.int(0)))
 }
 
 /// Creates the schema where it is missing, and brings an older one up to this version. Gives whether it was made now.
@@ -85,6 +108,20 @@ pub fn init_sql() -> String {
 /// # Errors
 /// Those of the store; a schema of a newer Enact is refused.
 pub async fn init(store: &mut dyn Relational) -> Result<bool, StoreError> {
+    // Asked for first: a role that may not create anything needs nothing of what follows.
+    if schema_version(store).await? == Some(SCHEMA_VERSION) {
+        return Ok(false);
+    }
+    create_or_upgrade(store).await.map_err(|error| match error.code.as_deref() {
+        Some(NOT_PERMITTED) => error.hint("enact init --print-sql --grant-to ROLE writes what an owner has to run"),
+        Some(_) | None => error,
+    })
+}
+
+/// SQLSTATE `insufficient_privilege`.
+const NOT_PERMITTED: &str = "42501";
+
+async fn create_or_upgrade(store: &mut dyn Relational) -> Result<bool, StoreError> {
     let mut tx = store.begin(TxMode::ReadWrite).await?;
     for statement in STATEMENTS {
         tx.query(&Query::new(Sql::new(statement))).await?;

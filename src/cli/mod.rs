@@ -26,7 +26,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use args::{Args, Command, InitArgs, ResumeArgs, ValidateArgs};
+use args::{Args, Command, ResumeArgs, ValidateArgs};
 pub use exit::Outcome;
 pub use output::{Output, Reader};
 pub use prompt::{Answer, PromptError, confirm};
@@ -45,7 +45,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
 
 fn dispatch(args: &Args, output: &Output) -> Outcome {
     match &args.command {
-        Command::Init(InitArgs {}) => commands::init::run(&args.global, output),
+        Command::Init(init) => commands::init::run(&args.global, init, output),
         Command::Plan(plan) => commands::plan::run(&args.global, plan, output),
         Command::Preflight(preflight) => commands::preflight::run(&args.global, preflight, output),
         Command::Revert(revert) => commands::revert::run(&args.global, revert, output),

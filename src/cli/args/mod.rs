@@ -223,10 +223,20 @@ pub struct DemoArgs {
 
 /// Prepare the environment: create or upgrade Enact's own schema in PostgreSQL
 ///
-/// Does nothing where the schema is there and of this version.
+/// Does nothing where the schema is there and of this version. Where the role may not create a schema, --print-sql writes
+/// the statements for somebody who may: they can be run again, and on an older version.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = "Example:\n  enact init --env staging")]
-pub struct InitArgs {}
+#[command(after_help = "Examples:
+  enact init --env staging
+  enact init --print-sql --grant-to enact_app > schema.sql")]
+pub struct InitArgs {
+    /// Connect to nothing, and print what an owner has to run
+    #[arg(long)]
+    pub print_sql: bool,
+    /// A role that plans and applies with this schema; may be repeated
+    #[arg(long, value_name = "ROLE", requires = "print_sql")]
+    pub grant_to: Vec<String>,
+}
 
 /// Check the plan files without connecting to anything
 #[derive(Debug, Clone, ClapArgs)]

@@ -4,15 +4,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::apply::{apply_in_time, ask};
+use super::apply::{apply_in_time, ask, decide};
 use super::export::{check_free, keep, plan_name, recognised, text_of, wanted};
-use super::preflight::declared;
+use super::preflight::{declared, holds_plans};
 use super::show::written;
 use crate::cli::args::{GlobalArgs, ImportArgs, PlanFormat};
-use crate::cli::session::{Session, configure, in_session};
+use crate::cli::session::{Session, configure, in_session, load_desired};
 use crate::cli::{Outcome, Output};
 use crate::model::{Address, Desired, name_hint};
-use crate::recognise::{Recognised, Wanted, addresses};
+use crate::recognise::{Wanted, addresses};
 use crate::spec::{Sources, load_plans_with};
 
 /// Plans the adoption, shows it and asks.
@@ -25,7 +25,7 @@ fn attempt(global: &GlobalArgs, args: &ImportArgs, output: &Output) -> Result<Ou
     let wanted = wanted(&args.addresses, &args.namespace, output)?;
     let (desired, sources) = match &args.out {
         // Without a file to write, everything has to be declared.
-        None => crate::cli::session::load_desired(global, output)?,
+        None => load_desired(global, output)?,
         Some(path) => {
             check_free(path, output)?;
             declared(global, output)?
@@ -35,18 +35,24 @@ fn attempt(global: &GlobalArgs, args: &ImportArgs, output: &Output) -> Result<Ou
     if args.out.is_none() {
         all_declared(&wanted, output)?;
     }
-    let mut only: BTreeSet<Address> = wanted.only.clone();
-    let whole = only.is_empty() && wanted.rows.is_empty();
+    // Rows are only declared: nothing is written down of them, and nothing else is taken over in their place.
+    let rows = wanted.rows.iter().map(|asked| Address::from_text(format!("row.{}", asked.table)));
+    let only: BTreeSet<Address> = wanted.only.iter().cloned().chain(rows).collect();
+    let whole = only.is_empty();
+    let writes = whole || wanted.undeclared().next().is_some() || !wanted.rows.is_empty();
     in_session(configured, global, output, async |session: &mut Session| {
-        let Some(path) = &args.out else {
-            return adopt(session, desired, only, &sources, global, args, output).await;
+        let import = Import { only, global, args, output };
+        let Some(path) = args.out.as_ref().filter(|_| writes) else {
+            return import.adopt(session, desired, &sources).await;
         };
         let found = recognised(session, &wanted, output).await?;
-        if !whole {
-            only.extend(addresses(&found.desired));
+        if addresses(&found.desired).is_empty() && found.desired.rows.is_empty() {
+            output.note("Nothing was found that no plan file declares.");
+            return import.adopt(session, desired, &sources).await;
         }
-        let file = New { path, text: text_of(&plan_name(Some(path), "imported"), &found, output)? };
-        write_and_adopt(session, &file, &found, only, (global, args, output)).await
+        let new = New { path, text: text_of(&plan_name(Some(path), "imported"), &found, output)? };
+        let only = if whole { BTreeSet::new() } else { &import.only | &addresses(&found.desired) };
+        Import { only, ..import }.write_and_adopt(session, &new).await
     })
 }
 
@@ -56,40 +62,49 @@ struct New<'a> {
     text: String,
 }
 
-/// Shows the new plan file and what would be written down, asks once, and does both: the file first, so that a plan never
-/// finds something managed that no file declares.
-async fn write_and_adopt(
-    session: &mut Session,
-    new: &New<'_>,
-    found: &Recognised,
+/// What is to be taken over, and how the user wants to be asked.
+struct Import<'a> {
+    /// The resources; empty for all that the plan files declare.
     only: BTreeSet<Address>,
-    (global, args, output): (&GlobalArgs, &ImportArgs, &Output),
-) -> Result<Outcome, Outcome> {
-    if addresses(&found.desired).is_empty() && found.desired.rows.is_empty() {
-        output.note("Nothing was found that no plan file declares.");
-        return Ok(Outcome::Success);
+    global: &'a GlobalArgs,
+    args: &'a ImportArgs,
+    output: &'a Output,
+}
+
+impl Import<'_> {
+    async fn adopt(self, session: &mut Session, desired: Desired, sources: &Sources) -> Result<Outcome, Outcome> {
+        let Import { only, global, args, output } = self;
+        let plan = session.plan_import(desired, only, sources, output).await?.plan;
+        output.result(&written(&plan, PlanFormat::Text, output));
+        Ok(decide(session, &plan, "Write this down?", global, args.auto_approve, output).await)
     }
-    let (desired, sources) = with_new(new, global, output)?;
-    let plan = session.plan_import(desired.clone(), only, &sources, output).await?.plan;
-    output.result(&format!("{}\n", new.text));
-    output.result(&written(&plan, PlanFormat::Text, output));
-    if !plan.is_empty() {
-        ask(&format!("Write {} and write this down?", new.path.display()), global, args.auto_approve, output)?;
-    }
-    keep(&new.text, new.path, output)?;
-    output.note(&format!("Written to {}.", new.path.display()));
-    if !plan.is_empty() {
-        match apply_in_time(session, &plan, global, output).await {
-            Outcome::Success => {}
-            other => return Ok(other),
+
+    /// Shows the new plan file and what would be written down, asks once, and does both: the file first, so that a plan
+    /// never finds something managed that no file declares.
+    async fn write_and_adopt(self, session: &mut Session, new: &New<'_>) -> Result<Outcome, Outcome> {
+        let Import { only, global, args, output } = self;
+        let (desired, sources) = with_new(new, global, output)?;
+        let plan = session.plan_import(desired.clone(), only, &sources, output).await?.plan;
+        output.result(&format!("{}\n", new.text));
+        output.result(&written(&plan, PlanFormat::Text, output));
+        if !plan.is_empty() {
+            ask(&format!("Write {} and write this down?", new.path.display()), global, args.auto_approve, output)?;
         }
+        keep(&new.text, new.path, output)?;
+        output.note(&format!("Written to {}.", new.path.display()));
+        if !plan.is_empty() {
+            match apply_in_time(session, &plan, global, output).await {
+                Outcome::Success => {}
+                other => return Ok(other),
+            }
+        }
+        let left = session.plan(&desired, &sources, output).await?.plan;
+        output.note(match left.is_empty() {
+            true => "A plan of these files has nothing to do.",
+            false => "A plan of these files has something to do: enact plan shows it.",
+        });
+        Ok(Outcome::Success)
     }
-    let left = session.plan(&desired, &sources, output).await?.plan;
-    output.note(match left.is_empty() {
-        true => "A plan of these files has nothing to do.",
-        false => "A plan of these files has something to do: enact plan shows it.",
-    });
-    Ok(Outcome::Success)
 }
 
 /// The plan files with the new one among them. One that the next plan would not read is said to be so.
@@ -112,20 +127,6 @@ fn with_new(new: &New<'_>, global: &GlobalArgs, output: &Output) -> Result<(Desi
             Err(Outcome::InvalidInput)
         }
     }
-}
-
-async fn adopt(
-    session: &mut Session,
-    desired: Desired,
-    only: BTreeSet<Address>,
-    sources: &Sources,
-    global: &GlobalArgs,
-    args: &ImportArgs,
-    output: &Output,
-) -> Result<Outcome, Outcome> {
-    let plan = session.plan_import(desired, only, sources, output).await?.plan;
-    output.result(&written(&plan, PlanFormat::Text, output));
-    Ok(super::apply::decide(session, &plan, "Write this down?", global, args.auto_approve, output).await)
 }
 
 /// Without a file to write, a name has to be one of the plan files.

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use super::apply::failed;
-use super::status::schema_version;
-use crate::apply::{RunRecord, find_runs, read_record};
+use crate::apply::{RunRecord, find_runs, read_record, schema_version};
 use crate::cli::args::{GlobalArgs, PlanFormat, ShowArgs};
 use crate::cli::session::{Configured, Session, configure, in_session, observe_failed, store_failed};
 use crate::cli::{Outcome, Output, Reader};

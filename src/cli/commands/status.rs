@@ -2,7 +2,7 @@
 
 use crate::apply::{
     ApplyError, LEASE_KEY, RunLine, RunRow, SCHEMA_VERSION, Standing, read_entries, read_history, read_probed,
-    read_runs, read_unfinished,
+    read_runs, read_unfinished, schema_version,
 };
 use crate::cli::args::{DataFormat, GlobalArgs, HistoryArgs, ReportFormat, StatusArgs};
 use crate::cli::commands::apply::failed;
@@ -101,16 +101,6 @@ async fn read(session: &mut Session) -> Result<StatusView, ApplyError> {
 async fn one_text(store: &mut dyn Relational, sql: &'static str) -> Result<String, StoreError> {
     let records = store.query(&Query::new(Sql::new(sql))).await?;
     Ok(records.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned())
-}
-
-/// The version of the schema `enact`, where there is one.
-pub(super) async fn schema_version(store: &mut dyn Relational) -> Result<Option<i64>, StoreError> {
-    let there = Query::new(Sql::new("SELECT pg_catalog.to_regclass('enact.meta') IS NOT NULL"));
-    if !store.query(&there).await?.first().is_some_and(|record| record.is_true(0)) {
-        return Ok(None);
-    }
-    let records = store.query(&Query::new(Sql::new("SELECT version FROM enact.meta"))).await?;
-    Ok(records.first().and_then(|record| record.int(0)))
 }
 
 /// The managed sets, each with what is behind it.
