@@ -115,8 +115,9 @@ fn with_new(new: &New<'_>, global: &GlobalArgs, output: &Output) -> Result<(Desi
     if !read {
         output.note(&format!("{name} is not among the plan files: move it there, or name it with --file."));
     }
+    // The folder of plan files may be yet to come.
     let there: Vec<_> =
-        paths.into_iter().filter(|path| !global.file.is_empty() || super::preflight::holds_plans(path)).collect();
+        paths.into_iter().filter(|path| !global.file.is_empty() || holds_plans(path)).collect();
     match load_plans_with(&there, (&name, &new.text)) {
         Ok((mut desired, _, sources)) => {
             desired.partial = !global.file.is_empty();
