@@ -1,7 +1,8 @@
 //! Makes the points that nobody sees yet: in a new collection, or kept in PostgreSQL for a write in place.
 //!
-//! A new collection takes over the points that stay, with their vectors; chunks that are new are embedded. Both are
-//! idempotent by id: what is there already is left out, so a resumed run embeds nothing twice. Memory holds one batch.
+//! A new collection is configured as the live one is and takes over the points that stay, with their vectors; chunks that
+//! are new are embedded. Both are idempotent by id: what is there already is left out, so a resumed run embeds nothing
+//! twice. Memory holds one batch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,6 +50,7 @@ impl Staging<'_> {
                 (GENERATION_KEY.to_owned(), self.run.to_owned()),
                 ("enact_set".to_owned(), self.work.set.clone()),
             ]),
+            like: self.work.live.clone(),
         };
         Lease::check(store).await?;
         self.vectors.ensure_collection(&spec).await?;

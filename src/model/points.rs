@@ -1,6 +1,6 @@
 //! Points, collections and what identifies them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -119,6 +119,9 @@ pub struct CollectionFacts {
     pub name: String,
     /// Its vectors by name; the unnamed one is `""`.
     pub vectors: BTreeMap<String, VectorParams>,
+    /// Those of its vectors that are multivectors, which hold several vectors for one point.
+    #[serde(default)]
+    pub multivectors: BTreeSet<String>,
     /// Payload indexes by field.
     pub payload_indexes: BTreeMap<String, String>,
     /// Number of points, counted exactly.

@@ -1,8 +1,8 @@
 //! Qdrant: the server, its key, and each collection with its limits against what the plan will do.
 //!
-//! A new collection gets the server's own limits, which cannot be asked for; those of the live one are the best guess and draw
-//! a warning. Into a live collection they hold as they are, and a plan that goes beyond them stops. Enact filters nothing and
-//! deletes by id alone, so limits on filters never matter.
+//! A collection that takes the place of a live one is made with its limits, so they hold whatever the rollout, and a plan that
+//! goes beyond them stops. One that replaces nothing gets the server's own limits, which cannot be asked for. Enact selects
+//! by id alone, so limits on filters never matter.
 
 use super::codes;
 use super::found::{Area, Found};
@@ -235,19 +235,11 @@ impl Limit<'_> {
         let allowed = allowed.filter(|allowed| *allowed < wanted)?;
         let what = format!("collection {}", self.set);
         let change = format!("raise it for \"{}\" to {wanted} or more", self.live);
-        let found = match (kind, self.need.way) {
-            (Use::Write, SetWay::Read) => return None,
-            (Use::Write, SetWay::NewCollection) => {
-                let found = format!(
-                    "{name} is {allowed} and the plan takes {wanted}; a new collection gets the server's own limits"
-                );
-                Found::warning(Area::Collections, what, found).change("check the server's default strict mode")
-            }
-            (Use::Read, _) | (Use::Write, SetWay::InPlace) => {
-                let found = format!("{name} is {allowed} and the plan takes {wanted}");
-                Found::failed(Area::Collections, codes::COLLECTION_LIMIT, what, found).change(change)
-            }
-        };
+        if (kind, self.need.way) == (Use::Write, SetWay::Read) {
+            return None;
+        }
+        let found = format!("{name} is {allowed} and the plan takes {wanted}");
+        let found = Found::failed(Area::Collections, codes::COLLECTION_LIMIT, what, found).change(change);
         Some(found.at(self.need.place.as_ref()))
     }
 }
@@ -267,6 +259,7 @@ mod tests {
         CollectionFacts {
             name: "c@1".to_owned(),
             vectors: BTreeMap::new(),
+            multivectors: Default::default(),
             payload_indexes: BTreeMap::new(),
             points: 0,
             shards: 1,
@@ -282,12 +275,12 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_the_plan_exceeds_stops_a_write_in_place_and_warns_of_a_new_collection() {
+    fn a_limit_that_the_plan_exceeds_stops_every_write() {
         let limits = CollectionLimits { upsert_batch: Some(100), points: Some(5_000), ..CollectionLimits::default() };
         let in_place = verdicts(limits.clone(), SetWay::InPlace);
         let said = "strict mode's upsert_max_batchsize is 100 and the plan takes 256".to_owned();
         assert_eq!(in_place, [(Verdict::Failed, said)]);
-        assert_eq!(verdicts(limits.clone(), SetWay::NewCollection)[0].0, Verdict::Warning);
+        assert_eq!(verdicts(limits.clone(), SetWay::NewCollection), in_place, "a new one is made with the same limits");
         assert!(verdicts(limits, SetWay::Read).is_empty());
     }
 

@@ -48,6 +48,9 @@ pub struct CollectionSpec {
     pub payload_indexes: BTreeMap<String, String>,
     /// Texts for the collection's metadata.
     pub metadata: BTreeMap<String, String>,
+    /// A collection as which it is made, where the shape allows: storage, indexing, quantisation, replication, limits.
+    /// Without one it gets the server's defaults.
+    pub like: Option<String>,
 }
 
 /// A sparse vector: indices ascending, one value each.
@@ -147,8 +150,9 @@ pub trait VectorStore: Send + Sync {
     /// Searches.
     async fn search(&self, collection: &str, query: &SearchQuery) -> Result<Vec<Scored>, StoreError>;
 
-    /// Makes a collection with its payload indexes; one of the same shape that exists already is success, another shape is
-    /// [`Fault::Conflict`](super::Fault::Conflict).
+    /// Makes a collection with its payload indexes; one of the same shape that exists already is success, however it is
+    /// configured, another shape is [`Fault::Conflict`](super::Fault::Conflict). A collection to be
+    /// [like](CollectionSpec::like) that is not there is refused.
     async fn ensure_collection(&self, spec: &CollectionSpec) -> Result<(), StoreError>;
 
     /// Makes the collection's metadata hold these texts beside what it holds.

@@ -54,6 +54,7 @@ fn facts(points: Vec<Point>) -> Facts {
         limits: crate::model::CollectionLimits::default(),
         name: "s@1".to_owned(),
         vectors: BTreeMap::new(),
+        multivectors: Default::default(),
         payload_indexes: BTreeMap::new(),
         points: points.len() as u64,
         shards: 1,

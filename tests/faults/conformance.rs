@@ -28,6 +28,7 @@ fn spec(name: &str, dimension: u64, indexes: &[&str]) -> CollectionSpec {
         vectors: BTreeMap::from([("d".to_owned(), dense), ("s".to_owned(), VectorParams::Sparse { idf: true })]),
         payload_indexes: indexes.iter().map(|field| ((*field).to_owned(), "keyword".to_owned())).collect(),
         metadata: BTreeMap::from([("made".to_owned(), "by hand".to_owned())]),
+        like: None,
     }
 }
 

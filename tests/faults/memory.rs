@@ -111,6 +111,7 @@ impl VectorStore for Memory {
         Ok(inner.find(name).ok().map(|Collection { spec, points }| CollectionFacts {
             name: spec.name.clone(),
             vectors: spec.vectors.clone(),
+            multivectors: Default::default(),
             payload_indexes: spec.payload_indexes.clone(),
             points: points.len() as u64,
             shards: 1,

@@ -147,6 +147,7 @@ impl VectorPhoto {
                 vectors: facts.vectors.clone(),
                 payload_indexes: facts.payload_indexes.clone(),
                 metadata: facts.metadata.clone(),
+                like: None,
             };
             store.ensure_collection(&spec).await?;
             if !points.is_empty() {

@@ -137,6 +137,7 @@ impl World {
                 vectors: BTreeMap::from([(String::new(), dense(dimension))]),
                 payload_indexes: BTreeMap::new(),
                 metadata: BTreeMap::new(),
+                like: None,
             };
             store.ensure_collection(&spec(SET, DIMENSION as u64)).await.expect("the collection");
             store.ensure_points(SET, &points).await.expect("61 points");

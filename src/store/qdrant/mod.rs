@@ -6,6 +6,7 @@
 //!   never came, is [`Fault::InDoubt`](super::Fault::InDoubt) (`fault`). Nothing is retried here.
 //! - Counts are exact, ids come in ascending order, points are deleted by id alone, an alias is moved by one action.
 //! - Payloads keep integers, floats and nesting as they are (`payload`); shapes and points are translated in `wire`.
+//! - A collection that takes the place of another is made as that one is (`like`).
 //! - What a key says of itself is read from it, never tried out by a write (`key`).
 //! - A connection that cannot be made is looked into, so that the message says what is wrong (`probe`).
 //!
@@ -15,6 +16,7 @@ mod address;
 mod client;
 mod fault;
 mod key;
+mod like;
 mod payload;
 mod probe;
 mod reads;

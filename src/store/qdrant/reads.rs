@@ -62,16 +62,21 @@ pub(super) async fn aliases(client: &Client) -> Result<BTreeMap<String, String>,
     Ok(reply.into_inner().aliases.into_iter().map(|a| (a.alias_name, a.collection_name)).collect())
 }
 
-pub(super) async fn collection(client: &Client, name: &str) -> Result<Option<CollectionFacts>, StoreError> {
-    let own = aliases(client).await?.remove(name).unwrap_or_else(|| name.to_owned());
-    let request = proto::GetCollectionInfoRequest { collection_name: own.clone() };
+/// What the server says of a collection or of the one behind an alias.
+pub(super) async fn info(client: &Client, name: &str) -> Result<Option<proto::CollectionInfo>, StoreError> {
+    let request = proto::GetCollectionInfoRequest { collection_name: name.to_owned() };
     let info = match client.collections().get(request).await {
         Ok(reply) => reply.into_inner().result,
         Err(status) if status.code() == Code::NotFound => return Ok(None),
         Err(status) => return Err(read(&status)),
     };
-    let info = info
-        .ok_or_else(|| StoreError::new(Fault::Refused, format!("Qdrant says nothing of the collection \"{own}\"")))?;
+    let silent = || StoreError::new(Fault::Refused, format!("Qdrant says nothing of the collection \"{name}\""));
+    info.map(Some).ok_or_else(silent)
+}
+
+pub(super) async fn collection(client: &Client, name: &str) -> Result<Option<CollectionFacts>, StoreError> {
+    let own = aliases(client).await?.remove(name).unwrap_or_else(|| name.to_owned());
+    let Some(info) = info(client, &own).await? else { return Ok(None) };
     let mut facts = wire::facts(own, info);
     facts.points = count(client, &facts.name).await?;
     Ok(Some(facts))

@@ -1,12 +1,13 @@
 //! Ids, shapes and kinds to the wire and back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use qdrant_client::qdrant::{
     self as proto, Distance, FieldType, Modifier, PayloadSchemaType, point_id::PointIdOptions, value::Kind,
     vectors_config::Config,
 };
 
+use super::like::Like;
 use crate::model::{CollectionFacts, CollectionLimits, PointId, VectorParams};
 use crate::store::{CollectionSpec, Fault, StoreError};
 
@@ -28,19 +29,22 @@ pub(super) fn id_from(id: Option<proto::PointId>) -> Result<PointId, StoreError>
     }
 }
 
-/// The request that makes a collection.
-pub(super) fn create(spec: &CollectionSpec, timeout: Option<u64>) -> Result<proto::CreateCollection, StoreError> {
+/// The request that makes a collection, with what it takes over from another.
+pub(super) fn create(
+    spec: &CollectionSpec,
+    like: &Like,
+    timeout: Option<u64>,
+) -> Result<proto::CreateCollection, StoreError> {
     let mut dense = BTreeMap::new();
     let mut sparse = HashMap::new();
     for (name, params) in &spec.vectors {
         match params {
             VectorParams::Dense { dimension, distance } => {
-                dense.insert(name.clone(), dense_params(*dimension, distance)?);
+                dense.insert(name.clone(), like.dense(name, dense_params(*dimension, distance)?));
             }
             VectorParams::Sparse { idf } => {
                 let modifier = if *idf { Modifier::Idf } else { Modifier::None };
-                let params = proto::SparseVectorParams { index: None, modifier: Some(modifier.into()) };
-                sparse.insert(name.clone(), params);
+                sparse.insert(name.clone(), like.sparse(name, modifier));
             }
         }
     }
@@ -61,7 +65,7 @@ pub(super) fn create(spec: &CollectionSpec, timeout: Option<u64>) -> Result<prot
         vectors_config: config.map(|config| proto::VectorsConfig { config: Some(config) }),
         sparse_vectors_config: (!sparse.is_empty()).then_some(proto::SparseVectorConfig { map: sparse }),
         metadata: metadata(&spec.metadata),
-        ..proto::CreateCollection::default()
+        ..like.request()
     })
 }
 
@@ -77,16 +81,15 @@ pub(super) fn metadata(texts: &BTreeMap<String, String>) -> HashMap<String, prot
 pub(super) fn facts(name: String, info: proto::CollectionInfo) -> CollectionFacts {
     let config = info.config.unwrap_or_default();
     let params = config.params.unwrap_or_default();
-    let mut vectors = BTreeMap::new();
-    match params.vectors_config.and_then(|config| config.config) {
-        None => {}
-        Some(Config::Params(params)) => {
-            vectors.insert(String::new(), dense_facts(&params));
-        }
-        Some(Config::ParamsMap(map)) => {
-            vectors.extend(map.map.into_iter().map(|(name, params)| (name, dense_facts(&params))));
-        }
-    }
+    let dense = match params.vectors_config.and_then(|config| config.config) {
+        None => HashMap::new(),
+        Some(Config::Params(only)) => HashMap::from([(String::new(), only)]),
+        Some(Config::ParamsMap(named)) => named.map,
+    };
+    let multi = dense.iter().filter(|(_, params)| params.multivector_config.is_some());
+    let multivectors: BTreeSet<String> = multi.map(|(name, _)| name.clone()).collect();
+    let mut vectors: BTreeMap<String, VectorParams> =
+        dense.into_iter().map(|(name, params)| (name, dense_facts(&params))).collect();
     for (name, params) in params.sparse_vectors_config.unwrap_or_default().map {
         let idf = params.modifier() == Modifier::Idf;
         vectors.insert(name, VectorParams::Sparse { idf });
@@ -94,6 +97,7 @@ pub(super) fn facts(name: String, info: proto::CollectionInfo) -> CollectionFact
     CollectionFacts {
         name,
         vectors,
+        multivectors,
         payload_indexes: info
             .payload_schema
             .into_iter()
@@ -154,7 +158,8 @@ pub(super) fn field_type(kind: &str) -> Result<FieldType, StoreError> {
     })
 }
 
-fn kind_name(kind: PayloadSchemaType) -> &'static str {
+/// The name of a kind of payload index.
+pub(super) fn kind_name(kind: PayloadSchemaType) -> &'static str {
     match kind {
         PayloadSchemaType::Keyword => "keyword",
         PayloadSchemaType::Uuid => "uuid",

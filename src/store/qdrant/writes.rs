@@ -10,6 +10,7 @@ use qdrant_client::qdrant::{self as proto, alias_operations::Action, points_sele
 
 use super::client::Client;
 use super::fault::{self, Call};
+use super::like::Like;
 use super::{payload, reads, vectors, wire};
 use crate::model::{CollectionFacts, PointId};
 use crate::store::{CollectionSpec, Fault, NamedVector, Point, StoreError};
@@ -21,6 +22,10 @@ pub(super) async fn ensure_collection(client: &Client, spec: &CollectionSpec) ->
     for kind in spec.payload_indexes.values() {
         wire::field_type(kind)?;
     }
+    let like = match &spec.like {
+        Some(name) => Like::of(reads::info(client, name).await?.ok_or_else(|| missing(name))?),
+        None => Like::default(),
+    };
     let indexes = match reads::collection(client, &spec.name).await? {
         Some(facts) => {
             check_shape(spec, &facts)?;
@@ -30,7 +35,7 @@ pub(super) async fn ensure_collection(client: &Client, spec: &CollectionSpec) ->
             facts.payload_indexes
         }
         None => {
-            let request = wire::create(spec, client.timeout_seconds())?;
+            let request = wire::create(spec, &like, client.timeout_seconds())?;
             let reply = client.collections().create(request).await.map_err(|s| write(&s))?;
             operated(reply.into_inner(), &format!("making the collection \"{}\"", spec.name))?;
             BTreeMap::new()
@@ -38,7 +43,7 @@ pub(super) async fn ensure_collection(client: &Client, spec: &CollectionSpec) ->
     };
     for (field, kind) in &spec.payload_indexes {
         if indexes.get(field) != Some(kind) {
-            create_index(client, &spec.name, field, kind).await?;
+            create_index(client, &spec.name, field, kind, like.index(field, kind)).await?;
         }
     }
     Ok(())
@@ -50,7 +55,7 @@ fn check_shape(spec: &CollectionSpec, facts: &CollectionFacts) -> Result<(), Sto
     if facts.name != spec.name {
         return conflict(format!("\"{}\" is an alias of \"{}\", not a collection", spec.name, facts.name));
     }
-    if facts.vectors != spec.vectors {
+    if facts.vectors != spec.vectors || !facts.multivectors.is_empty() {
         return conflict(format!("the collection \"{}\" exists with other vectors", spec.name));
     }
     let other = spec
@@ -197,25 +202,30 @@ pub(super) async fn ensure_payload_index(
     field: &str,
     kind: &str,
 ) -> Result<(), StoreError> {
-    let facts = reads::collection(client, collection).await?.ok_or_else(|| {
-        StoreError::new(Fault::Refused, format!("there is no collection \"{collection}\"")).code("NotFound")
-    })?;
+    let facts = reads::collection(client, collection).await?.ok_or_else(|| missing(collection))?;
     match facts.payload_indexes.get(field) {
         Some(found) if found == kind => Ok(()),
         Some(found) => Err(StoreError::new(
             Fault::Conflict,
             format!("\"{collection}\" has an index of the kind {found} on \"{field}\""),
         )),
-        None => create_index(client, &facts.name, field, kind).await,
+        None => create_index(client, &facts.name, field, kind, None).await,
     }
 }
 
-async fn create_index(client: &Client, collection: &str, field: &str, kind: &str) -> Result<(), StoreError> {
+async fn create_index(
+    client: &Client,
+    collection: &str,
+    field: &str,
+    kind: &str,
+    params: Option<proto::PayloadIndexParams>,
+) -> Result<(), StoreError> {
     let request = proto::CreateFieldIndexCollection {
         collection_name: collection.to_owned(),
         wait: Some(true),
         field_name: field.to_owned(),
         field_type: Some(wire::field_type(kind)?.into()),
+        field_index_params: params,
         timeout: client.timeout_seconds(),
         ..proto::CreateFieldIndexCollection::default()
     };
@@ -241,6 +251,10 @@ pub(super) async fn ensure_payload_index_absent(
     };
     let reply = client.points().delete_field_index(request).await.map_err(|s| write(&s))?;
     fault::completed(reply.into_inner())
+}
+
+fn missing(collection: &str) -> StoreError {
+    StoreError::new(Fault::Refused, format!("there is no collection \"{collection}\"")).code("NotFound")
 }
 
 fn operated(reply: proto::CollectionOperationResponse, doing: &str) -> Result<(), StoreError> {
