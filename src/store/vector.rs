@@ -34,6 +34,17 @@ pub enum KeyFacts {
     Collections(BTreeMap<String, bool>),
 }
 
+/// What waits while a store is asked, and so how long it may go on asking a server that cannot answer yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Nothing but the caller.
+    Patient,
+    /// Others, for row locks that the caller holds.
+    Brief,
+    /// Somebody who wants to stop. It stays so.
+    Stopping,
+}
+
 /// The most points in one write.
 pub const POINTS_PER_WRITE: u32 = 256;
 
@@ -115,6 +126,9 @@ pub struct Scored {
 /// `ensure_collection_absent`.
 #[async_trait]
 pub trait VectorStore: Send + Sync {
+    /// Says what waits from now on. A store that asks nothing again does not care.
+    fn pace(&self, _pace: Pace) {}
+
     /// Asks the server for its version.
     async fn server(&self) -> Result<ServerFacts, StoreError>;
 

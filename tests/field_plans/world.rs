@@ -207,7 +207,7 @@ impl World {
     pub fn with_qdrant<T>(&self, body: impl AsyncFnOnce(&Qdrant) -> T) -> T {
         let url = SecretString::from(self.qdrant_url());
         self.runtime.block_on(async {
-            let options = QdrantOptions { url, api_key: None, timeout_ms: 20_000, ca: None };
+            let options = QdrantOptions { url, api_key: None, timeout_ms: 20_000, retry_ms: 0, ca: None };
             body(&Qdrant::connect(&options).await.expect("the vector server")).await
         })
     }

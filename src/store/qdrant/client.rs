@@ -8,13 +8,14 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
 use super::QdrantOptions;
 use super::address::{self, Address};
 use super::fault::{self, Call};
 use super::probe;
-use crate::store::{Fault, StoreError};
+use super::retry::Patience;
+use crate::store::{Fault, Pace, StoreError};
 
 type Service = InterceptedService<Channel, ApiKey>;
 /// The client for points.
@@ -34,6 +35,7 @@ pub(super) struct Client {
     channel: Channel,
     key: ApiKey,
     timeout: Duration,
+    patience: Patience,
 }
 
 /// Adds the key to each request.
@@ -70,7 +72,8 @@ impl Client {
             )
             .hint("write https:// in the URL, or remove the authority"));
         }
-        Ok(Client { address, channel: endpoint.connect_lazy(), key, timeout })
+        let patience = Patience::new(timeout, Duration::from_millis(options.retry_ms));
+        Ok(Client { address, channel: endpoint.connect_lazy(), key, timeout, patience })
     }
 
     /// Asks for the version. Qdrant answers that to anybody, so the key is tried on the list of collections.
@@ -83,6 +86,35 @@ impl Client {
             .await
             .map_err(|status| fault::of(&status, Call::Read))?;
         Ok(reply.into_inner().version)
+    }
+
+    /// Asks something, again while the server cannot answer.
+    pub(super) async fn read<M: Clone, T, Reply>(
+        &self,
+        message: M,
+        send: impl Fn(Request<M>) -> Reply,
+    ) -> Result<T, StoreError>
+    where
+        Reply: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.patience.run(Call::Read, |limit| send(timed(message.clone(), limit))).await
+    }
+
+    /// Changes something; what is in doubt is not sent again.
+    pub(super) async fn write<M: Clone, T, Reply>(
+        &self,
+        message: M,
+        send: impl Fn(Request<M>) -> Reply,
+    ) -> Result<T, StoreError>
+    where
+        Reply: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.patience.run(Call::Write, |limit| send(timed(message.clone(), limit))).await
+    }
+
+    /// Says what waits from now on.
+    pub(super) fn set_pace(&self, pace: Pace) {
+        self.patience.set(pace);
     }
 
     /// Where it connects to.
@@ -113,6 +145,12 @@ impl Client {
     fn service(&self) -> Service {
         InterceptedService::new(self.channel.clone(), self.key.clone())
     }
+}
+
+fn timed<M>(message: M, limit: Duration) -> Request<M> {
+    let mut request = Request::new(message);
+    request.set_timeout(limit);
+    request
 }
 
 fn api_key(options: &QdrantOptions) -> Result<ApiKey, StoreError> {

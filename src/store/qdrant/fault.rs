@@ -13,6 +13,7 @@
 use qdrant_client::qdrant::{PointsOperationResponse, UpdateStatus};
 use tonic::{Code, ConnectError, Status};
 
+use super::retry::retry_after;
 use crate::store::{Fault, StoreError};
 
 /// What kind of request it was.
@@ -108,8 +109,8 @@ fn was_sent(status: &Status) -> bool {
 fn hint(status: &Status) -> Option<String> {
     match status.code() {
         Code::ResourceExhausted => {
-            let after = status.metadata().get("retry-after").and_then(|value| value.to_str().ok());
-            Some(after.map_or_else(|| "try again later".to_owned(), |seconds| format!("try again in {seconds} s")))
+            let after = retry_after(status.metadata()).map(|wait| format!("try again in {} s", wait.as_secs()));
+            Some(after.unwrap_or_else(|| "try again later".to_owned()))
         }
         Code::Unauthenticated | Code::PermissionDenied => {
             Some("check qdrant.api_key, and that the key may write this collection".to_owned())

@@ -3,7 +3,8 @@
 //! - Built on the generated clients of `qdrant-client` and a channel of our own, because the convenience client sends
 //!   point calls a second time without saying so, takes no certificate authority, and hides whether a request left.
 //! - A write waits (`wait=true`) and counts only when the server says `Completed`; any other answer, and a reply that
-//!   never came, is [`Fault::InDoubt`](super::Fault::InDoubt) (`fault`). Nothing is retried here.
+//!   never came, is [`Fault::InDoubt`](super::Fault::InDoubt) (`fault`).
+//! - What was certainly not done is tried again for a while, what is in doubt never (`retry`).
 //! - Counts are exact, ids come in ascending order, points are deleted by id alone, an alias is moved by one action.
 //! - Payloads keep integers, floats and nesting as they are (`payload`); shapes and points are translated in `wire`.
 //! - A collection that takes the place of another is made as that one is (`like`).
@@ -20,6 +21,7 @@ mod like;
 mod payload;
 mod probe;
 mod reads;
+mod retry;
 #[cfg(test)]
 mod tests;
 mod vectors;
@@ -33,7 +35,9 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use self::client::Client;
-use super::{CollectionSpec, Point, PointPage, Scored, SearchQuery, ServerFacts, StoreError, VectorStore, WithVectors};
+use super::{
+    CollectionSpec, Pace, Point, PointPage, Scored, SearchQuery, ServerFacts, StoreError, VectorStore, WithVectors,
+};
 use crate::model::{CollectionFacts, PointId};
 
 /// How to connect.
@@ -45,11 +49,14 @@ pub struct QdrantOptions {
     pub api_key: Option<SecretString>,
     /// The deadline of one request, here and at the server.
     pub timeout_ms: u64,
+    /// How long after a write was first sent it may be under way with further tries; 0 is none. Not longer than what
+    /// recovery waits for, the environment's `request_deadline`.
+    pub retry_ms: u64,
     /// A PEM file with the authorities to trust, instead of the machine's own.
     pub ca: Option<PathBuf>,
 }
 
-/// A connection to Qdrant. It connects again by itself, and never repeats a request.
+/// A connection to Qdrant. It connects again by itself.
 #[derive(Clone)]
 pub struct Qdrant {
     client: Client,
@@ -70,6 +77,10 @@ impl Qdrant {
 
 #[async_trait]
 impl VectorStore for Qdrant {
+    fn pace(&self, pace: Pace) {
+        self.client.set_pace(pace);
+    }
+
     async fn server(&self) -> Result<ServerFacts, StoreError> {
         Ok(self.server.clone())
     }

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use qdrant_client::qdrant::{self as proto, query::Variant, with_payload_selector, with_vectors_selector};
-use tonic::Code;
 
 use super::client::Client;
-use super::fault::{self, Call};
 use super::{payload, vectors, wire};
 use crate::model::{CollectionFacts, PointId};
 use crate::store::{Fault, Point, PointPage, Scored, SearchQuery, StoreError, WithVectors};
@@ -51,24 +49,26 @@ impl With {
 }
 
 pub(super) async fn collections(client: &Client) -> Result<Vec<String>, StoreError> {
-    let reply = client.collections().list(proto::ListCollectionsRequest {}).await.map_err(|s| read(&s))?;
-    let mut names: Vec<String> = reply.into_inner().collections.into_iter().map(|c| c.name).collect();
+    let request = proto::ListCollectionsRequest {};
+    let reply = client.read(request, |request| async move { client.collections().list(request).await }).await?;
+    let mut names: Vec<String> = reply.collections.into_iter().map(|c| c.name).collect();
     names.sort();
     Ok(names)
 }
 
 pub(super) async fn aliases(client: &Client) -> Result<BTreeMap<String, String>, StoreError> {
-    let reply = client.collections().list_aliases(proto::ListAliasesRequest {}).await.map_err(|s| read(&s))?;
-    Ok(reply.into_inner().aliases.into_iter().map(|a| (a.alias_name, a.collection_name)).collect())
+    let request = proto::ListAliasesRequest {};
+    let reply = client.read(request, |request| async move { client.collections().list_aliases(request).await }).await?;
+    Ok(reply.aliases.into_iter().map(|a| (a.alias_name, a.collection_name)).collect())
 }
 
 /// What the server says of a collection or of the one behind an alias.
 pub(super) async fn info(client: &Client, name: &str) -> Result<Option<proto::CollectionInfo>, StoreError> {
     let request = proto::GetCollectionInfoRequest { collection_name: name.to_owned() };
-    let info = match client.collections().get(request).await {
-        Ok(reply) => reply.into_inner().result,
-        Err(status) if status.code() == Code::NotFound => return Ok(None),
-        Err(status) => return Err(read(&status)),
+    let info = match client.read(request, |request| async move { client.collections().get(request).await }).await {
+        Ok(reply) => reply.result,
+        Err(error) if error.code.as_deref() == Some("NotFound") => return Ok(None),
+        Err(error) => return Err(error),
     };
     let silent = || StoreError::new(Fault::Refused, format!("Qdrant says nothing of the collection \"{name}\""));
     info.map(Some).ok_or_else(silent)
@@ -89,8 +89,8 @@ async fn count(client: &Client, collection: &str) -> Result<u64, StoreError> {
         timeout: client.timeout_seconds(),
         ..proto::CountPoints::default()
     };
-    let reply = client.points().count(request).await.map_err(|s| read(&s))?;
-    Ok(reply.into_inner().result.unwrap_or_default().count)
+    let reply = client.read(request, |request| async move { client.points().count(request).await }).await?;
+    Ok(reply.result.unwrap_or_default().count)
 }
 
 pub(super) async fn page(
@@ -109,7 +109,7 @@ pub(super) async fn page(
         timeout: client.timeout_seconds(),
         ..proto::ScrollPoints::default()
     };
-    let reply = client.points().scroll(request).await.map_err(|s| read(&s))?.into_inner();
+    let reply = client.read(request, |request| async move { client.points().scroll(request).await }).await?;
     let points: Vec<Point> = reply.result.into_iter().map(point).collect::<Result<_, _>>()?;
     let next = reply.next_page_offset.map(|id| wire::id_from(Some(id))).transpose()?;
     Ok(PointPage { points, next })
@@ -131,8 +131,8 @@ pub(super) async fn retrieve(
             timeout: client.timeout_seconds(),
             ..proto::GetPoints::default()
         };
-        let reply = client.points().get(request).await.map_err(|s| read(&s))?;
-        for one in reply.into_inner().result {
+        let reply = client.read(request, |request| async move { client.points().get(request).await }).await?;
+        for one in reply.result {
             found.push(point(one)?);
         }
     }
@@ -164,8 +164,8 @@ pub(super) async fn search(client: &Client, collection: &str, query: &SearchQuer
             request.query = Some(proto::Query { variant: Some(Variant::Fusion(proto::Fusion::Rrf.into())) });
         }
     }
-    let reply = client.points().query(request).await.map_err(|s| read(&s))?;
-    reply.into_inner().result.into_iter().map(scored).collect()
+    let reply = client.read(request, |request| async move { client.points().query(request).await }).await?;
+    reply.result.into_iter().map(scored).collect()
 }
 
 fn candidates(using: Option<String>, nearest: proto::Query, limit: u64) -> proto::PrefetchQuery {
@@ -195,8 +195,4 @@ fn point(point: proto::RetrievedPoint) -> Result<Point, StoreError> {
 
 fn scored(point: proto::ScoredPoint) -> Result<Scored, StoreError> {
     Ok(Scored { id: wire::id_from(point.id)?, score: point.score, payload: payload::from_wire(point.payload)? })
-}
-
-fn read(status: &tonic::Status) -> StoreError {
-    fault::of(status, Call::Read)
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::store::Fault;
 
 fn options(url: &str) -> QdrantOptions {
-    QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 10_000, ca: None }
+    QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 10_000, retry_ms: 0, ca: None }
 }
 
 async fn refused_by(options: &QdrantOptions) -> StoreError {
@@ -355,7 +355,8 @@ mod local {
         other.vectors.insert("dense".to_owned(), VectorParams::Dense { dimension: 5, distance: "dot".to_owned() });
         here.store.ensure_collection(&other).await.expect("made");
         let params = configuration(&here, "wider").await.params.expect("parameters");
-        let Some(vectors_config::Config::ParamsMap(map)) = params.vectors_config.and_then(|config| config.config) else {
+        let Some(vectors_config::Config::ParamsMap(map)) = params.vectors_config.and_then(|config| config.config)
+        else {
             panic!("named vectors")
         };
         let dense = map.map["dense"];
@@ -379,7 +380,9 @@ mod local {
         let request = proto::CreateCollection {
             collection_name: "c".to_owned(),
             vectors_config: Some(proto::VectorsConfig { config: Some(vectors_config::Config::ParamsMap(named)) }),
-            sparse_vectors_config: wire::create(&spec("c"), &Default::default(), None).expect("a request").sparse_vectors_config,
+            sparse_vectors_config: wire::create(&spec("c"), &Default::default(), None)
+                .expect("a request")
+                .sparse_vectors_config,
             ..Default::default()
         };
         here.store.client.collections().create(request).await.expect("made");

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use qdrant_client::qdrant::{self as proto, alias_operations::Action, points_selector::PointsSelectorOneOf};
 
 use super::client::Client;
-use super::fault::{self, Call};
+use super::fault;
 use super::like::Like;
 use super::{payload, reads, vectors, wire};
 use crate::model::{CollectionFacts, PointId};
@@ -36,8 +36,9 @@ pub(super) async fn ensure_collection(client: &Client, spec: &CollectionSpec) ->
         }
         None => {
             let request = wire::create(spec, &like, client.timeout_seconds())?;
-            let reply = client.collections().create(request).await.map_err(|s| write(&s))?;
-            operated(reply.into_inner(), &format!("making the collection \"{}\"", spec.name))?;
+            let reply =
+                client.write(request, |request| async move { client.collections().create(request).await }).await?;
+            operated(reply, &format!("making the collection \"{}\"", spec.name))?;
             BTreeMap::new()
         }
     };
@@ -81,8 +82,8 @@ pub(super) async fn ensure_metadata(
         metadata: wire::metadata(metadata),
         ..proto::UpdateCollection::default()
     };
-    let reply = client.collections().update(request).await.map_err(|s| write(&s))?;
-    operated(reply.into_inner(), &format!("writing the metadata of \"{collection}\""))
+    let reply = client.write(request, |request| async move { client.collections().update(request).await }).await?;
+    operated(reply, &format!("writing the metadata of \"{collection}\""))
 }
 
 pub(super) async fn ensure_collection_absent(client: &Client, name: &str) -> Result<(), StoreError> {
@@ -90,7 +91,7 @@ pub(super) async fn ensure_collection_absent(client: &Client, name: &str) -> Res
         return Ok(());
     }
     let request = proto::DeleteCollection { collection_name: name.to_owned(), timeout: client.timeout_seconds() };
-    client.collections().delete(request).await.map_err(|s| write(&s))?;
+    client.write(request, |request| async move { client.collections().delete(request).await }).await?;
     if exists(client, name).await? {
         return Err(StoreError::new(
             Fault::InDoubt,
@@ -117,8 +118,8 @@ pub(super) async fn ensure_points(client: &Client, collection: &str, points: &[P
             timeout: client.timeout_seconds(),
             ..proto::UpsertPoints::default()
         };
-        let reply = client.points().upsert(request).await.map_err(|s| write(&s))?;
-        fault::completed(reply.into_inner())?;
+        let reply = client.write(request, |request| async move { client.points().upsert(request).await }).await?;
+        fault::completed(reply)?;
     }
     Ok(())
 }
@@ -165,8 +166,8 @@ pub(super) async fn ensure_points_absent(client: &Client, collection: &str, ids:
             timeout: client.timeout_seconds(),
             ..proto::DeletePoints::default()
         };
-        let reply = client.points().delete(request).await.map_err(|s| write(&s))?;
-        fault::completed(reply.into_inner())?;
+        let reply = client.write(request, |request| async move { client.points().delete(request).await }).await?;
+        fault::completed(reply)?;
     }
     Ok(())
 }
@@ -192,8 +193,10 @@ async fn change_alias(client: &Client, action: Action, doing: &str) -> Result<()
         actions: vec![proto::AliasOperations { action: Some(action) }],
         timeout: client.timeout_seconds(),
     };
-    let reply = client.collections().update_aliases(request).await.map_err(|s| write(&s).context(doing))?;
-    operated(reply.into_inner(), doing)
+    let reply =
+        client.write(request, |request| async move { client.collections().update_aliases(request).await }).await;
+    let reply = reply.map_err(|error| error.context(doing))?;
+    operated(reply, doing)
 }
 
 pub(super) async fn ensure_payload_index(
@@ -229,8 +232,9 @@ async fn create_index(
         timeout: client.timeout_seconds(),
         ..proto::CreateFieldIndexCollection::default()
     };
-    let reply = client.points().create_field_index(request).await.map_err(|s| write(&s))?;
-    fault::completed(reply.into_inner())
+    let reply =
+        client.write(request, |request| async move { client.points().create_field_index(request).await }).await?;
+    fault::completed(reply)
 }
 
 pub(super) async fn ensure_payload_index_absent(
@@ -249,8 +253,9 @@ pub(super) async fn ensure_payload_index_absent(
         timeout: client.timeout_seconds(),
         ..proto::DeleteFieldIndexCollection::default()
     };
-    let reply = client.points().delete_field_index(request).await.map_err(|s| write(&s))?;
-    fault::completed(reply.into_inner())
+    let reply =
+        client.write(request, |request| async move { client.points().delete_field_index(request).await }).await?;
+    fault::completed(reply)
 }
 
 fn missing(collection: &str) -> StoreError {
@@ -262,8 +267,4 @@ fn operated(reply: proto::CollectionOperationResponse, doing: &str) -> Result<()
         return Ok(());
     }
     Err(StoreError::new(Fault::InDoubt, format!("{doing}: Qdrant did not say that it is done")))
-}
-
-fn write(status: &tonic::Status) -> StoreError {
-    fault::of(status, Call::Write)
 }
