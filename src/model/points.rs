@@ -134,7 +134,38 @@ pub struct CollectionFacts {
     #[serde(default)]
     pub limits: CollectionLimits,
     /// Texts of the collection's metadata that Enact reads and writes.
-    pub metadata: BTreeMap<String, String>,
+    pub metadata: CollectionMetadata,
+}
+
+/// The texts of a collection's metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CollectionMetadata {
+    /// What the server keeps.
+    Kept(BTreeMap<String, String>),
+    /// The server keeps none.
+    NotKept {
+        /// Its version.
+        server: String,
+    },
+}
+
+impl CollectionMetadata {
+    /// The text under a key, where there is one.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        match self {
+            CollectionMetadata::Kept(texts) => texts.get(key).map(String::as_str),
+            CollectionMetadata::NotKept { server: _ } => None,
+        }
+    }
+
+    /// Whether all of these texts are there, as far as the server can keep any.
+    pub fn holds(&self, texts: &BTreeMap<String, String>) -> bool {
+        match self {
+            CollectionMetadata::Kept(kept) => texts.iter().all(|(key, text)| kept.get(key) == Some(text)),
+            CollectionMetadata::NotKept { server: _ } => true,
+        }
+    }
 }
 
 /// What a collection's own configuration refuses or delays. Strict mode's limits are absent while it is off.

@@ -12,9 +12,6 @@ use crate::model::{CollectionFacts, CollectionLimits, Environment};
 use crate::observe::PAGE;
 use crate::store::{KeyFacts, POINTS_PER_WRITE, ServerFacts, StoreError, VectorStore};
 
-/// The first version that keeps metadata of collections.
-const METADATA_SINCE: (u64, u64) = (1, 16);
-
 /// What probing needs beside the needs.
 #[derive(Debug, Clone, Copy)]
 pub struct QdrantScope<'a> {
@@ -72,17 +69,14 @@ fn key_name(key: &KeyFacts) -> &'static str {
 fn version(server: &ServerFacts) -> Found {
     let tls = if server.url.starts_with("https") { "TLS" } else { "no TLS" };
     let what = format!("server {}", server.url);
-    let mut parts = server.version.split('.').map_while(|part| part.parse::<u64>().ok());
-    match (parts.next(), parts.next()) {
-        (Some(major), Some(minor)) if (major, minor) < METADATA_SINCE => {
-            let found = format!(
-                "Qdrant {} over gRPC, {tls}; it drops the metadata of collections, so every plan compares in full",
-                server.version
-            );
-            Found::warning(Area::Qdrant, what, found).change("upgrade Qdrant to 1.16 or newer")
-        }
-        _ => Found::ok(Area::Qdrant, what, format!("Qdrant {} over gRPC, {tls}", server.version)),
+    let found = format!("Qdrant {} over gRPC, {tls}", server.version);
+    if server.keeps_metadata {
+        return Found::ok(Area::Qdrant, what, found);
     }
+    let found = format!(
+        "{found}; it keeps no metadata of collections, so a store that was restored from a backup is noticed by its points alone"
+    );
+    Found::warning(Area::Qdrant, what, found).change("upgrade Qdrant to 1.16 or newer")
 }
 
 /// What the key says of itself, against what the plan writes.
@@ -250,6 +244,7 @@ mod tests {
 
     use super::super::found::Verdict;
     use super::*;
+    use crate::model::CollectionMetadata;
 
     fn need(way: SetWay) -> SetNeed {
         SetNeed { way, points: 1_000, vector_bytes: 4_000, payload_indexes: 1, place: None }
@@ -265,7 +260,7 @@ mod tests {
             shards: 1,
             strict: true,
             limits,
-            metadata: BTreeMap::new(),
+            metadata: CollectionMetadata::Kept(BTreeMap::new()),
         }
     }
 

@@ -15,6 +15,8 @@ pub struct ServerFacts {
     pub version: String,
     /// Where it is, without any secret.
     pub url: String,
+    /// Whether it keeps metadata of collections.
+    pub keeps_metadata: bool,
     /// What is known of the key that goes with each request.
     pub key: KeyFacts,
 }
@@ -169,7 +171,7 @@ pub trait VectorStore: Send + Sync {
     /// [like](CollectionSpec::like) that is not there is refused.
     async fn ensure_collection(&self, spec: &CollectionSpec) -> Result<(), StoreError>;
 
-    /// Makes the collection's metadata hold these texts beside what it holds.
+    /// Makes the collection's metadata hold these texts beside what it holds. Does nothing where the server keeps none.
     async fn ensure_metadata(&self, collection: &str, metadata: &BTreeMap<String, String>) -> Result<(), StoreError>;
 
     /// Removes a collection; success when there is none.

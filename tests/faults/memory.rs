@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use enact::model::{CollectionFacts, PointId, VectorParams, canonical_json};
+use enact::model::{CollectionFacts, CollectionMetadata, PointId, VectorParams, canonical_json};
 use enact::store::{
     CollectionSpec, Fault, KeyFacts, NamedVector, Point, PointPage, Scored, SearchQuery, ServerFacts, StoreError,
     VectorStore, WithVectors,
@@ -99,7 +99,7 @@ fn shown(point: &Point, with: WithVectors) -> Point {
 #[async_trait]
 impl VectorStore for Memory {
     async fn server(&self) -> Result<ServerFacts, StoreError> {
-        Ok(ServerFacts { version: "1.18.0".to_owned(), url: "memory".to_owned(), key: KeyFacts::None })
+        Ok(ServerFacts { version: "1.18.0".to_owned(), url: "memory".to_owned(), keeps_metadata: true, key: KeyFacts::None })
     }
 
     async fn collections(&self) -> Result<Vec<String>, StoreError> {
@@ -117,7 +117,7 @@ impl VectorStore for Memory {
             shards: 1,
             strict: false,
             limits: Default::default(),
-            metadata: spec.metadata.clone(),
+            metadata: CollectionMetadata::Kept(spec.metadata.clone()),
         }))
     }
 

@@ -1,5 +1,6 @@
 //! The channel, the deadline of a request, and the key that goes with each.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use qdrant_client::qdrant as proto;
@@ -15,6 +16,8 @@ use super::address::{self, Address};
 use super::fault::{self, Call};
 use super::probe;
 use super::retry::Patience;
+use super::version;
+use crate::model::CollectionMetadata;
 use crate::store::{Fault, Pace, StoreError};
 
 type Service = InterceptedService<Channel, ApiKey>;
@@ -36,6 +39,8 @@ pub(super) struct Client {
     key: ApiKey,
     timeout: Duration,
     patience: Patience,
+    /// The version of a server that keeps no metadata of collections.
+    without_metadata: Option<String>,
 }
 
 /// Adds the key to each request.
@@ -73,7 +78,7 @@ impl Client {
             .hint("write https:// in the URL, or remove the authority"));
         }
         let patience = Patience::new(timeout, Duration::from_millis(options.retry_ms));
-        Ok(Client { address, channel: endpoint.connect_lazy(), key, timeout, patience })
+        Ok(Client { address, channel: endpoint.connect_lazy(), key, timeout, patience, without_metadata: None })
     }
 
     /// Asks for the version. Qdrant answers that to anybody, so the key is tried on the list of collections.
@@ -86,6 +91,24 @@ impl Client {
             .await
             .map_err(|status| fault::of(&status, Call::Read))?;
         Ok(reply.into_inner().version)
+    }
+
+    /// Takes note of the server's version.
+    pub(super) fn of_version(&mut self, version: &str) {
+        self.without_metadata = (!version::keeps_metadata(version)).then(|| version.to_owned());
+    }
+
+    /// The metadata that the server says a collection has, or that it can say nothing.
+    pub(super) fn metadata(&self, texts: BTreeMap<String, String>) -> CollectionMetadata {
+        match &self.without_metadata {
+            None => CollectionMetadata::Kept(texts),
+            Some(server) => CollectionMetadata::NotKept { server: server.clone() },
+        }
+    }
+
+    /// Whether metadata can be kept.
+    pub(super) fn keeps_metadata(&self) -> bool {
+        self.without_metadata.is_none()
     }
 
     /// Asks something, again while the server cannot answer.

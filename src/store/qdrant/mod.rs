@@ -9,6 +9,7 @@
 //! - Payloads keep integers, floats and nesting as they are (`payload`); shapes and points are translated in `wire`.
 //! - A collection that takes the place of another is made as that one is (`like`).
 //! - What a key says of itself is read from it, never tried out by a write (`key`).
+//! - A server that is too old is refused when connecting; what an older one cannot keep is not asked of it (`version`).
 //! - A connection that cannot be made is looked into, so that the message says what is wrong (`probe`).
 //!
 //! The server normalises the vectors of a `cosine` collection: what is read back is not what was written.
@@ -25,6 +26,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 mod vectors;
+mod version;
 mod wire;
 mod writes;
 
@@ -35,6 +37,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use self::client::Client;
+pub use self::version::OLDEST as OLDEST_SERVER;
 use super::{
     CollectionSpec, Pace, Point, PointPage, Scored, SearchQuery, ServerFacts, StoreError, VectorStore, WithVectors,
 };
@@ -65,13 +68,20 @@ pub struct Qdrant {
 
 impl Qdrant {
     /// Connects, and asks for the version and, with that, whether the key is right.
+    ///
+    /// # Errors
+    /// When the options cannot be used, nothing answers, the key is refused, or the server is older than
+    /// [`OLDEST_SERVER`].
     pub async fn connect(options: &QdrantOptions) -> Result<Qdrant, StoreError> {
-        let client = Client::connect(options).await?;
+        let mut client = Client::connect(options).await?;
         let version = match client.greet().await {
             Ok(version) => version,
             Err(error) => return Err(client.diagnose(error).await),
         };
-        Ok(Qdrant { server: ServerFacts { version, url: client.url(), key: key::facts(options) }, client })
+        version::check(&version, &client.url())?;
+        client.of_version(&version);
+        let keeps_metadata = version::keeps_metadata(&version);
+        Ok(Qdrant { server: ServerFacts { version, url: client.url(), keeps_metadata, key: key::facts(options) }, client })
     }
 }
 

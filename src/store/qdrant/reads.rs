@@ -77,7 +77,7 @@ pub(super) async fn info(client: &Client, name: &str) -> Result<Option<proto::Co
 pub(super) async fn collection(client: &Client, name: &str) -> Result<Option<CollectionFacts>, StoreError> {
     let own = aliases(client).await?.remove(name).unwrap_or_else(|| name.to_owned());
     let Some(info) = info(client, &own).await? else { return Ok(None) };
-    let mut facts = wire::facts(own, info);
+    let mut facts = wire::facts(own, info, |texts| client.metadata(texts));
     facts.points = count(client, &facts.name).await?;
     Ok(Some(facts))
 }

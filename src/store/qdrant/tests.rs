@@ -73,7 +73,7 @@ mod local {
 
     use super::*;
     use crate::local::qdrant::QdrantServer;
-    use crate::model::VectorParams;
+    use crate::model::{CollectionMetadata, VectorParams};
     use crate::store::{NamedVector, SparseVector};
 
     struct Here {
@@ -145,13 +145,13 @@ mod local {
         assert_eq!((&facts.name, facts.points, facts.shards, facts.strict), (&spec_c.name, 0, 1, false));
         assert_eq!(
             (facts.vectors, facts.payload_indexes, facts.metadata),
-            (spec_c.vectors, spec_c.payload_indexes, spec_c.metadata)
+            (spec_c.vectors, spec_c.payload_indexes, CollectionMetadata::Kept(spec_c.metadata))
         );
         let mut other = spec("c");
         other.metadata.insert("enact.run".to_owned(), "r-1".to_owned());
         store.ensure_collection(&other).await.expect("the same shape");
         let facts = store.collection("c").await.expect("asked").expect("there");
-        assert_eq!(facts.metadata, other.metadata);
+        assert_eq!(facts.metadata, CollectionMetadata::Kept(other.metadata));
         here.server.shutdown().await.expect("stopped");
     }
 

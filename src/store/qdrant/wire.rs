@@ -8,7 +8,7 @@ use qdrant_client::qdrant::{
 };
 
 use super::like::Like;
-use crate::model::{CollectionFacts, CollectionLimits, PointId, VectorParams};
+use crate::model::{CollectionFacts, CollectionLimits, CollectionMetadata, PointId, VectorParams};
 use crate::store::{CollectionSpec, Fault, StoreError};
 
 /// An id for the wire.
@@ -77,8 +77,12 @@ pub(super) fn metadata(texts: &BTreeMap<String, String>) -> HashMap<String, prot
         .collect()
 }
 
-/// Facts of a collection from what the server says of it; the points are counted apart.
-pub(super) fn facts(name: String, info: proto::CollectionInfo) -> CollectionFacts {
+/// Facts of a collection from what the server says of it, and its metadata as texts; the points are counted apart.
+pub(super) fn facts(
+    name: String,
+    info: proto::CollectionInfo,
+    metadata: impl FnOnce(BTreeMap<String, String>) -> CollectionMetadata,
+) -> CollectionFacts {
     let config = info.config.unwrap_or_default();
     let params = config.params.unwrap_or_default();
     let dense = match params.vectors_config.and_then(|config| config.config) {
@@ -107,15 +111,17 @@ pub(super) fn facts(name: String, info: proto::CollectionInfo) -> CollectionFact
         shards: params.shard_number,
         strict: config.strict_mode_config.as_ref().is_some_and(proto::StrictModeConfig::enabled),
         limits: limits(config.strict_mode_config.as_ref(), config.optimizer_config.as_ref()),
-        metadata: config
-            .metadata
-            .into_iter()
-            .filter_map(|(key, value)| match value.kind {
-                Some(Kind::StringValue(text)) => Some((key, text)),
-                _ => None,
-            })
-            .collect(),
+        metadata: metadata(texts(config.metadata)),
     }
+}
+
+/// What is text in a collection's metadata.
+fn texts(metadata: HashMap<String, proto::Value>) -> BTreeMap<String, String> {
+    let texts = metadata.into_iter().filter_map(|(key, value)| match value.kind {
+        Some(Kind::StringValue(text)) => Some((key, text)),
+        _ => None,
+    });
+    texts.collect()
 }
 
 fn limits(

@@ -29,7 +29,7 @@ pub(super) async fn ensure_collection(client: &Client, spec: &CollectionSpec) ->
     let indexes = match reads::collection(client, &spec.name).await? {
         Some(facts) => {
             check_shape(spec, &facts)?;
-            if !spec.metadata.iter().all(|(key, text)| facts.metadata.get(key) == Some(text)) {
+            if !facts.metadata.holds(&spec.metadata) {
                 ensure_metadata(client, &spec.name, &spec.metadata).await?;
             }
             facts.payload_indexes
@@ -76,6 +76,9 @@ pub(super) async fn ensure_metadata(
     collection: &str,
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), StoreError> {
+    if !client.keeps_metadata() {
+        return Ok(());
+    }
     let request = proto::UpdateCollection {
         collection_name: collection.to_owned(),
         timeout: client.timeout_seconds(),
