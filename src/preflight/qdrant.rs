@@ -79,7 +79,9 @@ fn version(server: &ServerFacts) -> Found {
     Found::warning(Area::Qdrant, what, found).change("upgrade Qdrant to 1.16 or newer")
 }
 
-/// What the key says of itself, against what the plan writes.
+/// What the key says of itself, against what the plan writes. Every write of a plan takes a key that manages: new collections
+/// and aliases do, and so do the metadata and payload indexes of a collection that is written in place. That comes after the
+/// decision, where a refusal could no longer go back.
 fn key(key: &KeyFacts, needs: &Needs) -> Vec<Found> {
     let writes: Vec<(&String, &SetNeed)> = needs.sets.iter().filter(|(_, need)| need.way != SetWay::Read).collect();
     let failed = |found: String, change: &str, need: Option<&SetNeed>| {
@@ -103,24 +105,22 @@ fn key(key: &KeyFacts, needs: &Needs) -> Vec<Found> {
             }
         },
         KeyFacts::Collections(may) => {
-            let refused = writes
-                .iter()
-                .filter(|(set, need)| need.way == SetWay::NewCollection || may.get(*set).is_none_or(|write| !write));
-            let out: Vec<Found> = refused
-                .map(|(set, need)| {
-                    let found = match need.way {
-                        SetWay::NewCollection => {
-                            format!("it is for some collections; \"{set}\" needs a new one and an alias")
-                        }
-                        SetWay::Read | SetWay::InPlace => format!("it may not write \"{set}\""),
-                    };
-                    failed(found, "set qdrant.api_key to a key that manages", Some(need))
-                })
-                .collect();
-            if out.is_empty() {
+            let refused = writes.iter().map(|(set, need)| {
+                let found = match need.way {
+                    SetWay::NewCollection => {
+                        format!("it is for some collections; \"{set}\" needs a new one and an alias")
+                    }
+                    SetWay::Read | SetWay::InPlace => {
+                        format!("it is for some collections; \"{set}\" is stamped after the decision, and that takes one that manages")
+                    }
+                };
+                failed(found, "set qdrant.api_key to a key that manages", Some(need))
+            });
+            let refused: Vec<Found> = refused.collect();
+            if refused.is_empty() {
                 return vec![Found::ok(Area::Qdrant, "key", format!("accepted; it is for {} collections", may.len()))];
             }
-            out
+            refused
         }
     }
 }
@@ -293,7 +293,8 @@ mod tests {
         assert_eq!(verdict(&KeyFacts::ReadOnly, SetWay::Read), Verdict::Ok);
         assert_eq!(verdict(&KeyFacts::ReadOnly, SetWay::InPlace), Verdict::Failed);
         let some = KeyFacts::Collections(BTreeMap::from([("c".to_owned(), true)]));
-        assert_eq!(verdict(&some, SetWay::InPlace), Verdict::Ok);
+        assert_eq!(verdict(&some, SetWay::Read), Verdict::Ok);
+        assert_eq!(verdict(&some, SetWay::InPlace), Verdict::Failed);
         assert_eq!(verdict(&some, SetWay::NewCollection), Verdict::Failed);
         assert_eq!(verdict(&KeyFacts::Opaque, SetWay::NewCollection), Verdict::Ok);
     }

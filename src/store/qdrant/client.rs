@@ -14,11 +14,12 @@ use tonic::{Request, Response, Status};
 use super::QdrantOptions;
 use super::address::{self, Address};
 use super::fault::{self, Call};
+use super::key;
 use super::probe;
 use super::retry::Patience;
 use super::version;
 use crate::model::CollectionMetadata;
-use crate::store::{Fault, Pace, StoreError};
+use crate::store::{Fault, KeyFacts, Pace, StoreError};
 
 type Service = InterceptedService<Channel, ApiKey>;
 /// The client for points.
@@ -39,6 +40,8 @@ pub(super) struct Client {
     key: ApiKey,
     timeout: Duration,
     patience: Patience,
+    /// Whether the key is for some collections, and what is listed is no more than those.
+    partial: bool,
     /// The version of a server that keeps no metadata of collections.
     without_metadata: Option<String>,
 }
@@ -78,7 +81,9 @@ impl Client {
             .hint("write https:// in the URL, or remove the authority"));
         }
         let patience = Patience::new(timeout, Duration::from_millis(options.retry_ms));
-        Ok(Client { address, channel: endpoint.connect_lazy(), key, timeout, patience, without_metadata: None })
+        let partial = matches!(key::facts(options), KeyFacts::Collections(_));
+        let channel = endpoint.connect_lazy();
+        Ok(Client { address, channel, key, timeout, patience, partial, without_metadata: None })
     }
 
     /// Asks for the version. Qdrant answers that to anybody, so the key is tried on the list of collections.
@@ -104,6 +109,11 @@ impl Client {
             None => CollectionMetadata::Kept(texts),
             Some(server) => CollectionMetadata::NotKept { server: server.clone() },
         }
+    }
+
+    /// Whether lists of collections and aliases may lack some, because of the key.
+    pub(super) fn sees_a_part(&self) -> bool {
+        self.partial
     }
 
     /// Whether metadata can be kept.

@@ -77,9 +77,19 @@ pub(super) async fn info(client: &Client, name: &str) -> Result<Option<proto::Co
 pub(super) async fn collection(client: &Client, name: &str) -> Result<Option<CollectionFacts>, StoreError> {
     let own = aliases(client).await?.remove(name).unwrap_or_else(|| name.to_owned());
     let Some(info) = info(client, &own).await? else { return Ok(None) };
+    if client.sees_a_part() && !collections(client).await?.contains(&own) {
+        return Err(unresolved(name));
+    }
     let mut facts = wire::facts(own, info, |texts| client.metadata(texts));
     facts.points = count(client, &facts.name).await?;
     Ok(Some(facts))
+}
+
+/// A key for some collections is shown their aliases alone, and the server finds a collection by an alias that it does not
+/// show. Taken for a collection's own name, that alias would be written to as one.
+fn unresolved(name: &str) -> StoreError {
+    let what = format!("the API key is for some collections and does not show which one \"{name}\" is");
+    StoreError::new(Fault::Refused, what).hint("set qdrant.api_key to a key that manages, or to one that reads everything")
 }
 
 async fn count(client: &Client, collection: &str) -> Result<u64, StoreError> {
