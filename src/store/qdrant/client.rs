@@ -1,6 +1,7 @@
 //! The channel, the deadline of a request, and the key that goes with each.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use qdrant_client::qdrant as proto;
@@ -42,8 +43,19 @@ pub(super) struct Client {
     patience: Patience,
     /// Whether the key is for some collections, and what is listed is no more than those.
     partial: bool,
+    /// What strict mode is known to allow, by the names under which collections were asked for.
+    allowed: Arc<Mutex<BTreeMap<String, Allowed>>>,
     /// The version of a server that keeps no metadata of collections.
     without_metadata: Option<String>,
+}
+
+/// What a collection's strict mode allows a request to ask for; what is absent is not limited.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Allowed {
+    /// The longest deadline, in seconds.
+    pub(super) timeout_seconds: Option<u64>,
+    /// The most results.
+    pub(super) page: Option<u64>,
 }
 
 /// Adds the key to each request.
@@ -83,7 +95,8 @@ impl Client {
         let patience = Patience::new(timeout, Duration::from_millis(options.retry_ms));
         let partial = matches!(key::facts(options), KeyFacts::Collections(_));
         let channel = endpoint.connect_lazy();
-        Ok(Client { address, channel, key, timeout, patience, partial, without_metadata: None })
+        let allowed = Arc::default();
+        Ok(Client { address, channel, key, timeout, patience, partial, allowed, without_metadata: None })
     }
 
     /// Asks for the version. Qdrant answers that to anybody, so the key is tried on the list of collections.
@@ -170,9 +183,32 @@ impl Client {
         Collections::new(self.service()).max_decoding_message_size(usize::MAX)
     }
 
-    /// The deadline that the server is told, in seconds.
+    /// The deadline that the server is told for changes of collections and aliases, in seconds.
     pub(super) fn timeout_seconds(&self) -> Option<u64> {
         Some(self.timeout.as_secs().max(1))
+    }
+
+    /// Takes note of what a collection's strict mode allows.
+    pub(super) fn learn(&self, collection: &str, allowed: Allowed) {
+        self.allowed().insert(collection.to_owned(), allowed);
+    }
+
+    /// The deadline that the server is told for requests to a collection, in seconds: none until it is known that strict mode
+    /// allows one, since it would refuse the request. The deadline here holds either way.
+    pub(super) fn deadline(&self, collection: &str) -> Option<u64> {
+        let allowed = self.allowed().get(collection).copied()?;
+        let own = self.timeout.as_secs().max(1);
+        Some(allowed.timeout_seconds.map_or(own, |most| own.min(most)))
+    }
+
+    /// How many results may be asked for, at most this many.
+    pub(super) fn page(&self, collection: &str, wanted: u32) -> u32 {
+        let most = self.allowed().get(collection).and_then(|allowed| allowed.page);
+        most.and_then(|most| u32::try_from(most).ok()).map_or(wanted, |most| wanted.min(most)).max(1)
+    }
+
+    fn allowed(&self) -> MutexGuard<'_, BTreeMap<String, Allowed>> {
+        self.allowed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn service(&self) -> Service {

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use qdrant_client::qdrant::{self as proto, query::Variant, with_payload_selector, with_vectors_selector};
 
-use super::client::Client;
+use super::client::{Allowed, Client};
 use super::{payload, vectors, wire};
 use crate::model::{CollectionFacts, PointId};
 use crate::store::{Fault, Point, PointPage, Scored, SearchQuery, StoreError, WithVectors};
 
 /// Ids in one request.
 const BATCH: usize = 1000;
+/// Ids in one page when they are counted.
+const IDS: u32 = 10_000;
 /// The least number of candidates that each vector brings to a fusion.
 const CANDIDATES: u64 = 50;
 
@@ -80,8 +82,13 @@ pub(super) async fn collection(client: &Client, name: &str) -> Result<Option<Col
     if client.sees_a_part() && !collections(client).await?.contains(&own) {
         return Err(unresolved(name));
     }
+    let exact = wire::allows_exact(&info);
     let mut facts = wire::facts(own, info, |texts| client.metadata(texts));
-    facts.points = count(client, &facts.name).await?;
+    let allowed = Allowed { timeout_seconds: facts.limits.timeout_seconds, page: facts.limits.page };
+    for name in [name, &facts.name] {
+        client.learn(name, allowed);
+    }
+    facts.points = if exact { count(client, &facts.name).await? } else { count_ids(client, &facts.name).await? };
     Ok(Some(facts))
 }
 
@@ -96,11 +103,24 @@ async fn count(client: &Client, collection: &str) -> Result<u64, StoreError> {
     let request = proto::CountPoints {
         collection_name: collection.to_owned(),
         exact: Some(true),
-        timeout: client.timeout_seconds(),
+        timeout: client.deadline(collection),
         ..proto::CountPoints::default()
     };
     let reply = client.read(request, |request| async move { client.points().count(request).await }).await?;
     Ok(reply.result.unwrap_or_default().count)
+}
+
+/// Counts by reading every id, where strict mode refuses exact counts and the others are estimates.
+async fn count_ids(client: &Client, collection: &str) -> Result<u64, StoreError> {
+    let (mut counted, mut from) = (0, None);
+    loop {
+        let read = page(client, collection, from.as_ref(), IDS, With::Ids).await?;
+        counted += read.points.len() as u64;
+        match read.next {
+            Some(next) => from = Some(next),
+            None => return Ok(counted),
+        }
+    }
 }
 
 pub(super) async fn page(
@@ -113,10 +133,10 @@ pub(super) async fn page(
     let request = proto::ScrollPoints {
         collection_name: collection.to_owned(),
         offset: from.map(wire::id),
-        limit: Some(limit.max(1)),
+        limit: Some(client.page(collection, limit)),
         with_payload: with.payload(),
         with_vectors: with.vectors(),
-        timeout: client.timeout_seconds(),
+        timeout: client.deadline(collection),
         ..proto::ScrollPoints::default()
     };
     let reply = client.read(request, |request| async move { client.points().scroll(request).await }).await?;
@@ -138,7 +158,7 @@ pub(super) async fn retrieve(
             ids: batch.iter().map(wire::id).collect(),
             with_payload: with.payload(),
             with_vectors: with.vectors(),
-            timeout: client.timeout_seconds(),
+            timeout: client.deadline(collection),
             ..proto::GetPoints::default()
         };
         let reply = client.read(request, |request| async move { client.points().get(request).await }).await?;
@@ -154,7 +174,7 @@ pub(super) async fn search(client: &Client, collection: &str, query: &SearchQuer
         collection_name: collection.to_owned(),
         limit: Some(query.limit),
         with_payload: With::Payload.payload(),
-        timeout: client.timeout_seconds(),
+        timeout: client.deadline(collection),
         ..proto::QueryPoints::default()
     };
     let mut each = query.vectors.iter().map(|(name, vector)| (using(name), nearest(vector)));

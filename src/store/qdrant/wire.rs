@@ -115,6 +115,12 @@ pub(super) fn facts(
     }
 }
 
+/// Whether the collection lets points be counted exactly.
+pub(super) fn allows_exact(info: &proto::CollectionInfo) -> bool {
+    let strict = info.config.as_ref().and_then(|config| config.strict_mode_config.as_ref());
+    !strict.is_some_and(|strict| strict.enabled() && strict.search_allow_exact == Some(false))
+}
+
 /// What is text in a collection's metadata.
 fn texts(metadata: HashMap<String, proto::Value>) -> BTreeMap<String, String> {
     let texts = metadata.into_iter().filter_map(|(key, value)| match value.kind {

@@ -118,7 +118,7 @@ pub(super) async fn ensure_points(client: &Client, collection: &str, points: &[P
             collection_name: collection.to_owned(),
             wait: Some(true),
             points,
-            timeout: client.timeout_seconds(),
+            timeout: client.deadline(collection),
             ..proto::UpsertPoints::default()
         };
         let reply = client.write(request, |request| async move { client.points().upsert(request).await }).await?;
@@ -166,7 +166,7 @@ pub(super) async fn ensure_points_absent(client: &Client, collection: &str, ids:
             collection_name: collection.to_owned(),
             wait: Some(true),
             points: Some(proto::PointsSelector { points_selector_one_of: Some(PointsSelectorOneOf::Points(list)) }),
-            timeout: client.timeout_seconds(),
+            timeout: client.deadline(collection),
             ..proto::DeletePoints::default()
         };
         let reply = client.write(request, |request| async move { client.points().delete(request).await }).await?;
@@ -232,7 +232,7 @@ async fn create_index(
         field_name: field.to_owned(),
         field_type: Some(wire::field_type(kind)?.into()),
         field_index_params: params,
-        timeout: client.timeout_seconds(),
+        timeout: client.deadline(collection),
         ..proto::CreateFieldIndexCollection::default()
     };
     let reply =
@@ -253,7 +253,7 @@ pub(super) async fn ensure_payload_index_absent(
         collection_name: collection.to_owned(),
         wait: Some(true),
         field_name: field.to_owned(),
-        timeout: client.timeout_seconds(),
+        timeout: client.deadline(collection),
         ..proto::DeleteFieldIndexCollection::default()
     };
     let reply =
