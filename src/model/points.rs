@@ -128,6 +128,9 @@ pub struct CollectionFacts {
     pub points: u64,
     /// Shards; more than one makes some reads inexact while they move.
     pub shards: u32,
+    /// Whether its points are sharded by keys that whoever writes has to name.
+    #[serde(default)]
+    pub custom_sharding: bool,
     /// Whether strict mode is on.
     pub strict: bool,
     /// What the server refuses, or delays, for this collection.

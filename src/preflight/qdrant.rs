@@ -10,7 +10,7 @@ use super::needs::{Needs, SetNeed, SetWay};
 use super::postgres::unreachable;
 use crate::model::{CollectionFacts, CollectionLimits, Environment};
 use crate::observe::PAGE;
-use crate::store::{KeyFacts, POINTS_PER_WRITE, ServerFacts, StoreError, VectorStore};
+use crate::store::{KeyFacts, POINTS_PER_READ, POINTS_PER_WRITE, ServerFacts, StoreError, VectorStore};
 
 /// What probing needs beside the needs.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +47,7 @@ pub async fn probe_qdrant(
         out.extend(allowed(set, need, scope.environment));
         let live = vectors.collection(set).await?;
         out.push(shape(set, need, live.as_ref()));
+        out.extend(live.as_ref().and_then(|facts| sharding(set, need, facts)));
         out.extend(live.iter().flat_map(|facts| limits(set, need, facts, scope.timeout_seconds)));
     }
     Ok(out.into_iter().map(|found| found.as_whom(whom)).collect())
@@ -161,6 +162,16 @@ fn shape(set: &str, need: &SetNeed, live: Option<&CollectionFacts>) -> Found {
     Found::ok(Area::Collections, what, found)
 }
 
+/// Every write into a collection with custom sharding has to name a shard key, and nothing says which.
+fn sharding(set: &str, need: &SetNeed, facts: &CollectionFacts) -> Option<Found> {
+    if !facts.custom_sharding || need.way == SetWay::Read {
+        return None;
+    }
+    let found = format!("\"{}\" is sharded by keys (sharding_method: custom), which Enact does not write", facts.name);
+    let found = Found::failed(Area::Collections, codes::COLLECTION_LIMIT, format!("collection {set}"), found);
+    Some(found.change("name a set of its own, with automatic sharding").at(need.place.as_ref()))
+}
+
 /// Limits that what the plan does would exceed, or may come to feel.
 fn limits(set: &str, need: &SetNeed, facts: &CollectionFacts, timeout_seconds: u64) -> Vec<Found> {
     let CollectionLimits {
@@ -199,8 +210,12 @@ fn limits(set: &str, need: &SetNeed, facts: &CollectionFacts, timeout_seconds: u
     if let Some(bytes) = payload_bytes {
         out.push(felt(format!("payloads may take {bytes} bytes in all (max_collection_payload_size_bytes)")));
     }
-    if let Some(rate) = reads_per_minute {
-        out.push(felt(format!("{rate} reads a minute (read_rate_limit)")));
+    // Points are read by their ids before they are copied, kept or compared, and each id is one read.
+    let by_ids = limit.over("strict mode's read_rate_limit", *reads_per_minute, u64::from(POINTS_PER_READ), Use::Write);
+    match (by_ids, reads_per_minute) {
+        (Some(refused), _) => out.push(refused),
+        (None, Some(rate)) => out.push(felt(format!("{rate} reads a minute (read_rate_limit)"))),
+        (None, None) => {}
     }
     if let Some(rate) = writes_per_minute {
         out.push(felt(format!("{rate} writes a minute (write_rate_limit)")));
@@ -258,6 +273,7 @@ mod tests {
             payload_indexes: BTreeMap::new(),
             points: 0,
             shards: 1,
+            custom_sharding: false,
             strict: true,
             limits,
             metadata: CollectionMetadata::Kept(BTreeMap::new()),
@@ -284,6 +300,26 @@ mod tests {
         let limits = CollectionLimits { page: Some(500), timeout_seconds: Some(10), ..CollectionLimits::default() };
         let found = verdicts(limits, SetWay::Read);
         assert_eq!(found.iter().map(|(verdict, _)| *verdict).collect::<Vec<_>>(), [Verdict::Failed; 2]);
+    }
+
+    #[test]
+    fn a_rate_below_one_batch_stops_a_write_and_a_higher_one_is_felt() {
+        let rate = |rate| CollectionLimits { reads_per_minute: Some(rate), ..CollectionLimits::default() };
+        let of = |rate_limit, way| verdicts(rate(rate_limit), way).into_iter().map(|(verdict, _)| verdict).collect::<Vec<_>>();
+        for way in [SetWay::InPlace, SetWay::NewCollection] {
+            assert_eq!((of(255, way), of(256, way)), (vec![Verdict::Failed], vec![Verdict::Warning]), "{way:?}");
+        }
+        assert_eq!(of(1, SetWay::Read), [Verdict::Warning]);
+    }
+
+    #[test]
+    fn custom_sharding_stops_a_write() {
+        let custom = CollectionFacts { custom_sharding: true, ..facts(CollectionLimits::default()) };
+        let verdict = |way, facts: &CollectionFacts| sharding("c", &need(way), facts).map(|found| found.probe.verdict);
+        assert_eq!(verdict(SetWay::InPlace, &custom), Some(Verdict::Failed));
+        assert_eq!(verdict(SetWay::NewCollection, &custom), Some(Verdict::Failed));
+        assert_eq!(verdict(SetWay::Read, &custom), None);
+        assert_eq!(verdict(SetWay::InPlace, &facts(CollectionLimits::default())), None);
     }
 
     #[test]

@@ -50,6 +50,9 @@ pub enum Pace {
 /// The most points in one write.
 pub const POINTS_PER_WRITE: u32 = 256;
 
+/// The most points that are read by their ids in one request. A server with a limit on reads counts each id as one.
+pub const POINTS_PER_READ: u32 = 256;
+
 /// A collection to be made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CollectionSpec {

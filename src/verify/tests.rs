@@ -8,7 +8,9 @@ use super::read::point_facts;
 use super::relational::{gates, promotions, refreshes};
 use super::*;
 use crate::diff::{GENERATION_KEY, OwnedChunk, Ownership, PromotionRecord, SetRecord};
-use crate::model::{BindingRef, CollectionFacts, CollectionMetadata, Digest, LedgerRow, PointId, PointIdentity, UnitFacts, digest_of};
+use crate::model::{
+    BindingRef, CollectionFacts, CollectionMetadata, Digest, LedgerRow, PointId, PointIdentity, UnitFacts, digest_of,
+};
 use crate::store::Point;
 
 fn binding() -> Binding {
@@ -58,6 +60,7 @@ fn facts(points: Vec<Point>) -> Facts {
         payload_indexes: BTreeMap::new(),
         points: points.len() as u64,
         shards: 1,
+        custom_sharding: false,
         strict: false,
         metadata: CollectionMetadata::Kept(BTreeMap::from([(GENERATION_KEY.to_owned(), "1".to_owned())])),
     };

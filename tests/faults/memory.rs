@@ -115,6 +115,7 @@ impl VectorStore for Memory {
             payload_indexes: spec.payload_indexes.clone(),
             points: points.len() as u64,
             shards: 1,
+            custom_sharding: false,
             strict: false,
             limits: Default::default(),
             metadata: CollectionMetadata::Kept(spec.metadata.clone()),

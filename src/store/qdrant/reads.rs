@@ -7,10 +7,8 @@ use qdrant_client::qdrant::{self as proto, query::Variant, with_payload_selector
 use super::client::{Allowed, Client};
 use super::{payload, vectors, wire};
 use crate::model::{CollectionFacts, PointId};
-use crate::store::{Fault, Point, PointPage, Scored, SearchQuery, StoreError, WithVectors};
+use crate::store::{Fault, POINTS_PER_READ, Point, PointPage, Scored, SearchQuery, StoreError, WithVectors};
 
-/// Ids in one request.
-const BATCH: usize = 1000;
 /// Ids in one page when they are counted.
 const IDS: u32 = 10_000;
 /// The least number of candidates that each vector brings to a fusion.
@@ -152,7 +150,7 @@ pub(super) async fn retrieve(
     with: With,
 ) -> Result<Vec<Point>, StoreError> {
     let mut found = Vec::with_capacity(ids.len());
-    for batch in ids.chunks(BATCH) {
+    for batch in ids.chunks(POINTS_PER_READ as usize) {
         let request = proto::GetPoints {
             collection_name: collection.to_owned(),
             ids: batch.iter().map(wire::id).collect(),

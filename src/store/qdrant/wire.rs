@@ -109,6 +109,7 @@ pub(super) fn facts(
             .collect(),
         points: 0,
         shards: params.shard_number,
+        custom_sharding: params.sharding_method == Some(proto::ShardingMethod::Custom.into()),
         strict: config.strict_mode_config.as_ref().is_some_and(proto::StrictModeConfig::enabled),
         limits: limits(config.strict_mode_config.as_ref(), config.optimizer_config.as_ref()),
         metadata: metadata(texts(config.metadata)),
