@@ -143,6 +143,9 @@ pub trait VectorStore: Send + Sync {
     /// Facts of one collection, `None` when there is none. Counts exactly.
     async fn collection(&self, name: &str) -> Result<Option<CollectionFacts>, StoreError>;
 
+    /// Whether the server is building the collection's indexes: searches are slower meanwhile. `false` when there is none.
+    async fn is_optimising(&self, collection: &str) -> Result<bool, StoreError>;
+
     /// All aliases: alias to collection.
     async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError>;
 
@@ -185,6 +188,10 @@ pub trait VectorStore: Send + Sync {
 
     /// Removes points by id and waits until that is durable.
     async fn ensure_points_absent(&self, collection: &str, ids: &[PointId]) -> Result<(), StoreError>;
+
+    /// Returns once every write that the server took for this collection before is applied, whoever sent it and whether or
+    /// not that sender waits. What is read after it cannot change by such a write. Success where there is no collection.
+    async fn ensure_applied(&self, collection: &str) -> Result<(), StoreError>;
 
     /// Makes the alias name this collection, overwriting in one action.
     async fn ensure_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError>;

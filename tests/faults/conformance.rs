@@ -55,6 +55,7 @@ async fn script(store: &dyn VectorStore) -> Vec<String> {
         |result: Result<(), StoreError>| result.map_or_else(|error| format!("{:?}", error.fault), |()| String::new());
     out.push(done(store.ensure_points("a", &points).await));
     out.push(done(store.ensure_points_absent("a", &ids).await));
+    out.push(done(store.ensure_applied("a").await));
     out.push(done(store.ensure_alias("x", "a").await));
     out.push(done(store.ensure_collection_absent("a").await));
     out.push(done(store.ensure_alias_absent("x").await));
@@ -64,6 +65,7 @@ async fn script(store: &dyn VectorStore) -> Vec<String> {
     }
     for _twice in 0..2 {
         out.push(done(store.ensure_points("a", &points).await));
+        out.push(done(store.ensure_applied("a").await));
         out.push(done(store.ensure_alias("x", "a").await));
         out.push(done(store.ensure_metadata("a", &metadata).await));
         out.push(done(store.ensure_payload_index("a", "n", "integer").await));

@@ -200,6 +200,10 @@ impl VectorStore for Memory {
         Ok(())
     }
 
+    async fn ensure_applied(&self, _collection: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn ensure_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError> {
         let mut inner = self.lock();
         if !inner.collections.contains_key(collection) {

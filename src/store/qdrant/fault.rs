@@ -123,8 +123,8 @@ fn hint(status: &Status) -> Option<String> {
     }
 }
 
-/// Whether strict mode refused. It shares its codes with keys and wrong requests (`PermissionDenied` before 1.13,
-/// `InvalidArgument` since), but it alone ends with advice. Nothing but the words of a hint depends on it.
+/// Whether strict mode refused. It shares its codes with keys (`PermissionDenied`, in earlier versions) and with wrong requests
+/// (`InvalidArgument`, in later ones), but it alone ends with advice. Nothing but the words of a hint depends on it.
 fn is_strict(status: &Status) -> bool {
     status.message().contains(". Help: ")
 }

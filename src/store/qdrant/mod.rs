@@ -81,7 +81,10 @@ impl Qdrant {
         version::check(&version, &client.url())?;
         client.of_version(&version);
         let keeps_metadata = version::keeps_metadata(&version);
-        Ok(Qdrant { server: ServerFacts { version, url: client.url(), keeps_metadata, key: key::facts(options) }, client })
+        Ok(Qdrant {
+            server: ServerFacts { version, url: client.url(), keeps_metadata, key: key::facts(options) },
+            client,
+        })
     }
 }
 
@@ -101,6 +104,10 @@ impl VectorStore for Qdrant {
 
     async fn collection(&self, name: &str) -> Result<Option<CollectionFacts>, StoreError> {
         reads::collection(&self.client, name).await
+    }
+
+    async fn is_optimising(&self, collection: &str) -> Result<bool, StoreError> {
+        reads::is_optimising(&self.client, collection).await
     }
 
     async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
@@ -153,6 +160,10 @@ impl VectorStore for Qdrant {
 
     async fn ensure_points_absent(&self, collection: &str, ids: &[PointId]) -> Result<(), StoreError> {
         writes::ensure_points_absent(&self.client, collection, ids).await
+    }
+
+    async fn ensure_applied(&self, collection: &str) -> Result<(), StoreError> {
+        writes::ensure_applied(&self.client, collection).await
     }
 
     async fn ensure_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError> {

@@ -90,6 +90,12 @@ pub(super) async fn collection(client: &Client, name: &str) -> Result<Option<Col
     Ok(Some(facts))
 }
 
+/// Grey and red are no work under way: waiting ends neither (`CollectionStatus` of the protocol).
+pub(super) async fn is_optimising(client: &Client, name: &str) -> Result<bool, StoreError> {
+    let info = info(client, name).await?;
+    Ok(info.is_some_and(|info| info.status() == proto::CollectionStatus::Yellow))
+}
+
 /// A key for some collections is shown their aliases alone, and the server finds a collection by an alias that it does not
 /// show. Taken for a collection's own name, that alias would be written to as one.
 fn unresolved(name: &str) -> StoreError {

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use qdrant_client::qdrant::{self as proto, alias_operations::Action, points_selector::PointsSelectorOneOf};
+use qdrant_client::qdrant::{
+    self as proto, alias_operations::Action, condition::ConditionOneOf, points_selector::PointsSelectorOneOf,
+};
 
 use super::client::Client;
 use super::fault;
@@ -173,6 +175,28 @@ pub(super) async fn ensure_points_absent(client: &Client, collection: &str, ids:
         fault::completed(reply)?;
     }
     Ok(())
+}
+
+/// Deletes a point that nobody has, by a filter, because a filter goes to every shard, where deletions by id go to the shards of
+/// their ids. Each shard applies what it took in the order in which it took it, and answers a write that waits when that
+/// write is applied (`OperationToShard::to_all` and the update worker in Qdrant's source).
+pub(super) async fn ensure_applied(client: &Client, collection: &str) -> Result<(), StoreError> {
+    let nobody = PointId::Uuid(uuid::Uuid::now_v7().hyphenated().to_string());
+    let condition = proto::HasIdCondition { has_id: vec![wire::id(&nobody)] };
+    let condition = proto::Condition { condition_one_of: Some(ConditionOneOf::HasId(condition)) };
+    let filter = proto::Filter { must: vec![condition], ..proto::Filter::default() };
+    let request = proto::DeletePoints {
+        collection_name: collection.to_owned(),
+        wait: Some(true),
+        points: Some(proto::PointsSelector { points_selector_one_of: Some(PointsSelectorOneOf::Filter(filter)) }),
+        timeout: client.deadline(collection),
+        ..proto::DeletePoints::default()
+    };
+    match client.write(request, |request| async move { client.points().delete(request).await }).await {
+        Ok(reply) => fault::completed(reply),
+        Err(error) if error.code.as_deref() == Some("NotFound") => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 pub(super) async fn ensure_alias(client: &Client, alias: &str, collection: &str) -> Result<(), StoreError> {
