@@ -5,6 +5,7 @@
 //! twice. Memory holds one batch.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
@@ -24,6 +25,10 @@ use crate::store::{CollectionSpec, NamedVector, Point, Relational, SparseVector,
 
 /// Points in one request.
 const BATCH: u32 = crate::store::POINTS_PER_WRITE;
+/// How long a new collection is waited for while its indexes are built.
+const INDEXES_LIMIT: Duration = Duration::from_secs(60);
+/// How often that is asked.
+const INDEXES_PAUSE: Duration = Duration::from_millis(250);
 /// Units whose bodies are held at once.
 const UNITS: usize = 200;
 
@@ -65,7 +70,25 @@ impl Staging<'_> {
                 why: format!("it should hold {wanted} points and holds {}", found.len()),
             });
         }
+        self.wait_for_indexes().await?;
         Ok(wanted)
+    }
+
+    /// Waits here, where nobody sees the collection and an interrupt still goes back, and not at the alias switch, where
+    /// readers would meet a collection without indexes, or the two stores would differ for as long as the wait lasts.
+    async fn wait_for_indexes(&self) -> Result<(), ApplyError> {
+        let began = Instant::now();
+        while self.vectors.is_optimising(self.collection).await? {
+            self.stop.check()?;
+            if began.elapsed() >= INDEXES_LIMIT {
+                let what =
+                    format!("\"{}\" still builds its indexes: searches are slower until it has", self.collection);
+                (self.events)(Event::Warned { what });
+                return Ok(());
+            }
+            tokio::time::sleep(INDEXES_PAUSE).await;
+        }
+        Ok(())
     }
 
     /// Keeps the points that go and those that come, for a write in place. Gives how many come and how many go.

@@ -192,7 +192,7 @@ pub struct CollectionLimits {
     pub reads_per_minute: Option<u64>,
     /// Writes in a minute.
     pub writes_per_minute: Option<u64>,
-    /// Whether a write that waits does so until its points are indexed.
+    /// Whether points are kept from reads until they are indexed.
     pub prevent_unoptimized: bool,
 }
 

@@ -221,9 +221,27 @@ fn limits(set: &str, need: &SetNeed, facts: &CollectionFacts, timeout_seconds: u
         out.push(felt(format!("{rate} writes a minute (write_rate_limit)")));
     }
     if *prevent_unoptimized {
-        out.push(felt("writes wait until their points are indexed (prevent_unoptimized)".to_owned()));
+        out.push(unoptimised(set, need, &facts.name));
     }
     out
+}
+
+/// Points that are not indexed yet are kept from reads, so what is copied, kept or read back could lack some.
+fn unoptimised(set: &str, need: &SetNeed, live: &str) -> Found {
+    let what = format!("collection {set}");
+    let found = match need.way {
+        SetWay::Read => {
+            let found = "reads may miss points that are not indexed yet (prevent_unoptimized)";
+            Found::warning(Area::Collections, what, found)
+        }
+        SetWay::NewCollection | SetWay::InPlace => {
+            let found = "the plan reads what it writes and copies, and reads may miss points that are not indexed yet \
+                         (prevent_unoptimized)";
+            let change = format!("turn prevent_unoptimized off for \"{live}\", apply, and turn it on again");
+            Found::failed(Area::Collections, codes::COLLECTION_LIMIT, what, found).change(change)
+        }
+    };
+    found.at(need.place.as_ref())
 }
 
 /// What a limit is about.
@@ -305,11 +323,23 @@ mod tests {
     #[test]
     fn a_rate_below_one_batch_stops_a_write_and_a_higher_one_is_felt() {
         let rate = |rate| CollectionLimits { reads_per_minute: Some(rate), ..CollectionLimits::default() };
-        let of = |rate_limit, way| verdicts(rate(rate_limit), way).into_iter().map(|(verdict, _)| verdict).collect::<Vec<_>>();
+        let of = |rate_limit, way| {
+            verdicts(rate(rate_limit), way).into_iter().map(|(verdict, _)| verdict).collect::<Vec<_>>()
+        };
         for way in [SetWay::InPlace, SetWay::NewCollection] {
             assert_eq!((of(255, way), of(256, way)), (vec![Verdict::Failed], vec![Verdict::Warning]), "{way:?}");
         }
         assert_eq!(of(1, SetWay::Read), [Verdict::Warning]);
+    }
+
+    #[test]
+    fn reads_that_may_miss_points_stop_a_write() {
+        let limits = CollectionLimits { prevent_unoptimized: true, ..CollectionLimits::default() };
+        let of = |way| verdicts(limits.clone(), way)[0].0;
+        assert_eq!(
+            [SetWay::Read, SetWay::InPlace, SetWay::NewCollection].map(of),
+            [Verdict::Warning, Verdict::Failed, Verdict::Failed]
+        );
     }
 
     #[test]

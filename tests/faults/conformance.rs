@@ -108,6 +108,7 @@ async fn state(store: &dyn VectorStore) -> String {
     let mut out = format!("{:?}", store.aliases().await.map_err(|error| error.fault));
     for name in store.collections().await.expect("names") {
         out.push_str(&format!("\n{:?}", store.collection(&name).await.map_err(|error| error.fault)));
+        out.push_str(&format!(" {:?}", store.is_optimising(&name).await.map_err(|error| error.fault)));
         let page = store.points(&name, None, 100, WithVectors::Yes).await.expect("points");
         out.extend(page.points.iter().map(|point| format!("\n  {}", line(point))));
     }

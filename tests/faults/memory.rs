@@ -122,6 +122,10 @@ impl VectorStore for Memory {
         }))
     }
 
+    async fn is_optimising(&self, _collection: &str) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
         Ok(self.lock().aliases.clone())
     }

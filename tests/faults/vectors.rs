@@ -166,6 +166,11 @@ impl VectorStore for FaultyVectors {
         self.inner.collection(name).await
     }
 
+    async fn is_optimising(&self, collection: &str) -> Result<bool, StoreError> {
+        self.read(&format!("is_optimising {collection}")).await?;
+        self.inner.is_optimising(collection).await
+    }
+
     async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
         self.read("aliases").await?;
         self.inner.aliases().await
