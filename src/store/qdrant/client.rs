@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use qdrant_client::qdrant as proto;
 use secrecy::ExposeSecret;
@@ -134,28 +134,31 @@ impl Client {
         self.without_metadata.is_none()
     }
 
-    /// Asks something, again while the server cannot answer.
-    pub(super) async fn read<M: Clone, T, Reply>(
+    /// Sends a request, again while the server cannot answer. What was to be changed and is in doubt is not sent again.
+    pub(super) async fn ask<M: Clone, T, Reply>(
         &self,
+        call: Call,
         message: M,
         send: impl Fn(Request<M>) -> Reply,
     ) -> Result<T, StoreError>
     where
         Reply: Future<Output = Result<Response<T>, Status>>,
     {
-        self.patience.run(Call::Read, |limit| send(timed(message.clone(), limit))).await
+        self.ask_since(Instant::now(), call, message, send).await
     }
 
-    /// Changes something; what is in doubt is not sent again.
-    pub(super) async fn write<M: Clone, T, Reply>(
+    /// The same for one of several requests of one call, which began then: they share the time for further tries.
+    pub(super) async fn ask_since<M: Clone, T, Reply>(
         &self,
+        began: Instant,
+        call: Call,
         message: M,
         send: impl Fn(Request<M>) -> Reply,
     ) -> Result<T, StoreError>
     where
         Reply: Future<Output = Result<Response<T>, Status>>,
     {
-        self.patience.run(Call::Write, |limit| send(timed(message.clone(), limit))).await
+        self.patience.run(began, call, |limit| send(timed(message.clone(), limit))).await
     }
 
     /// Says what waits from now on.

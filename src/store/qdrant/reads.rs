@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use qdrant_client::qdrant::{self as proto, query::Variant, with_payload_selector, with_vectors_selector};
 
 use super::client::{Allowed, Client};
+use super::fault::Call;
 use super::{payload, vectors, wire};
 use crate::model::{CollectionFacts, PointId};
 use crate::store::{Fault, POINTS_PER_READ, Point, PointPage, Scored, SearchQuery, StoreError, WithVectors};
@@ -50,7 +51,8 @@ impl With {
 
 pub(super) async fn collections(client: &Client) -> Result<Vec<String>, StoreError> {
     let request = proto::ListCollectionsRequest {};
-    let reply = client.read(request, |request| async move { client.collections().list(request).await }).await?;
+    let reply =
+        client.ask(Call::Read, request, |request| async move { client.collections().list(request).await }).await?;
     let mut names: Vec<String> = reply.collections.into_iter().map(|c| c.name).collect();
     names.sort();
     Ok(names)
@@ -58,18 +60,21 @@ pub(super) async fn collections(client: &Client) -> Result<Vec<String>, StoreErr
 
 pub(super) async fn aliases(client: &Client) -> Result<BTreeMap<String, String>, StoreError> {
     let request = proto::ListAliasesRequest {};
-    let reply = client.read(request, |request| async move { client.collections().list_aliases(request).await }).await?;
+    let reply = client
+        .ask(Call::Read, request, |request| async move { client.collections().list_aliases(request).await })
+        .await?;
     Ok(reply.aliases.into_iter().map(|a| (a.alias_name, a.collection_name)).collect())
 }
 
 /// What the server says of a collection or of the one behind an alias.
 pub(super) async fn info(client: &Client, name: &str) -> Result<Option<proto::CollectionInfo>, StoreError> {
     let request = proto::GetCollectionInfoRequest { collection_name: name.to_owned() };
-    let info = match client.read(request, |request| async move { client.collections().get(request).await }).await {
-        Ok(reply) => reply.result,
-        Err(error) if error.code.as_deref() == Some("NotFound") => return Ok(None),
-        Err(error) => return Err(error),
-    };
+    let info =
+        match client.ask(Call::Read, request, |request| async move { client.collections().get(request).await }).await {
+            Ok(reply) => reply.result,
+            Err(error) if error.code.as_deref() == Some("NotFound") => return Ok(None),
+            Err(error) => return Err(error),
+        };
     let silent = || StoreError::new(Fault::Refused, format!("Qdrant says nothing of the collection \"{name}\""));
     info.map(Some).ok_or_else(silent)
 }
@@ -100,7 +105,8 @@ pub(super) async fn is_optimising(client: &Client, name: &str) -> Result<bool, S
 /// show. Taken for a collection's own name, that alias would be written to as one.
 fn unresolved(name: &str) -> StoreError {
     let what = format!("the API key is for some collections and does not show which one \"{name}\" is");
-    StoreError::new(Fault::Refused, what).hint("set qdrant.api_key to a key that manages, or to one that reads everything")
+    StoreError::new(Fault::Refused, what)
+        .hint("set qdrant.api_key to a key that manages, or to one that reads everything")
 }
 
 async fn count(client: &Client, collection: &str) -> Result<u64, StoreError> {
@@ -110,7 +116,7 @@ async fn count(client: &Client, collection: &str) -> Result<u64, StoreError> {
         timeout: client.deadline(collection),
         ..proto::CountPoints::default()
     };
-    let reply = client.read(request, |request| async move { client.points().count(request).await }).await?;
+    let reply = client.ask(Call::Read, request, |request| async move { client.points().count(request).await }).await?;
     Ok(reply.result.unwrap_or_default().count)
 }
 
@@ -143,7 +149,7 @@ pub(super) async fn page(
         timeout: client.deadline(collection),
         ..proto::ScrollPoints::default()
     };
-    let reply = client.read(request, |request| async move { client.points().scroll(request).await }).await?;
+    let reply = client.ask(Call::Read, request, |request| async move { client.points().scroll(request).await }).await?;
     let points: Vec<Point> = reply.result.into_iter().map(point).collect::<Result<_, _>>()?;
     let next = reply.next_page_offset.map(|id| wire::id_from(Some(id))).transpose()?;
     Ok(PointPage { points, next })
@@ -165,7 +171,8 @@ pub(super) async fn retrieve(
             timeout: client.deadline(collection),
             ..proto::GetPoints::default()
         };
-        let reply = client.read(request, |request| async move { client.points().get(request).await }).await?;
+        let reply =
+            client.ask(Call::Read, request, |request| async move { client.points().get(request).await }).await?;
         for one in reply.result {
             found.push(point(one)?);
         }
@@ -198,7 +205,7 @@ pub(super) async fn search(client: &Client, collection: &str, query: &SearchQuer
             request.query = Some(proto::Query { variant: Some(Variant::Fusion(proto::Fusion::Rrf.into())) });
         }
     }
-    let reply = client.read(request, |request| async move { client.points().query(request).await }).await?;
+    let reply = client.ask(Call::Read, request, |request| async move { client.points().query(request).await }).await?;
     reply.result.into_iter().map(scored).collect()
 }
 

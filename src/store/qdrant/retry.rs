@@ -8,13 +8,14 @@
 //!
 //! | pace | a read | a write |
 //! | --- | --- | --- |
-//! | patient | begins again for up to two minutes | ends within [`QdrantOptions::retry_ms`](super::QdrantOptions), counted from its first try |
+//! | patient | begins again for up to ten seconds, and for 90 where the server names the wait | ends within [`QdrantOptions::retry_ms`](super::QdrantOptions), counted from its first try |
 //! | brief, stopping | begins again for up to two seconds | as a read, and never longer than patient |
 //!
 //! **Why recovery may rely on `request_deadline`.** Whoever takes a run over waits that long since it holds the lease, and a
 //! runner looks at its lease before each batch. Between that look and the last moment at which something of the batch can
-//! arrive lies one write. A further try has, as its own deadline, what is left of `retry_ms`, which is never set longer than
-//! `request_deadline`; so with all its tries a write is over before recovery looks. A process that is killed tries nothing.
+//! arrive lies one call of the store. A further try of any of its requests has, as its own deadline, what is left of `retry_ms`
+//! since the call began, and that is never set longer than `request_deadline`; so every further try is over before recovery
+//! looks. A process that is killed tries nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,8 +32,12 @@ use crate::store::{Fault, Pace, StoreError};
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// The longest wait that the server did not ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// For how long a read is begun again while nothing else waits for it.
-const PATIENT: Duration = Duration::from_secs(120);
+/// For how long a read is begun again while nothing else waits for it. A server that is gone is said to be gone soon.
+const PATIENT: Duration = Duration::from_secs(10);
+/// The same where the server says how long to wait. Its limits are on requests in a minute.
+const PATIENT_WHEN_ASKED: Duration = Duration::from_secs(90);
+/// What a further try of a write has left at least. One with less would end in doubt, which is worse than not done.
+const LEAST_LEFT: Duration = Duration::from_millis(500);
 /// For how long anything is begun again while row locks are held or somebody wants to stop. A fifth of the time that others
 /// wait for a lock before they give up.
 const BRIEF: Duration = Duration::from_secs(2);
@@ -63,16 +68,17 @@ impl Patience {
         });
     }
 
-    /// Sends until it is answered, refused or in doubt, or the time is up. `send` is given the deadline of the try.
+    /// Sends until it is answered, refused or in doubt, or the time since `began` is up. `send` is given the deadline of the
+    /// try.
     pub(super) async fn run<T, Reply>(
         &self,
+        began: Instant,
         call: Call,
         mut send: impl FnMut(Duration) -> Reply,
     ) -> Result<T, StoreError>
     where
         Reply: Future<Output = Result<Response<T>, Status>>,
     {
-        let began = Instant::now();
         let mut limit = self.timeout;
         let waits = ExponentialBuilder::default()
             .with_min_delay(FIRST_WAIT)
@@ -93,8 +99,11 @@ impl Patience {
             .sleep(move |wait| pause(wait, pace.subscribe()))
             .when(|status| fault::of(status, call).fault == Fault::Transient)
             .adjust(|status, planned| {
-                let wait = retry_after(status.metadata()).or(planned)?;
-                self.may_wait(call, began.elapsed(), wait).then_some(wait)
+                let wait = match retry_after(status.metadata()) {
+                    Some(asked) => Wait::Asked(asked),
+                    None => Wait::Planned(planned?),
+                };
+                self.may(call, began.elapsed(), wait)
             })
             .notify(|status, wait| {
                 tracing::debug!(%status, wait_ms = wait.as_millis() as u64, "asking Qdrant again");
@@ -103,21 +112,20 @@ impl Patience {
         answer.map(Response::into_inner).map_err(|status| fault::of(&status, call))
     }
 
-    /// Whether another try may begin after this wait.
-    fn may_wait(&self, call: Call, elapsed: Duration, wait: Duration) -> bool {
-        elapsed.saturating_add(wait) < self.window(call)
-    }
-
-    /// How long after the first try another one may begin.
-    fn window(&self, call: Call) -> Duration {
-        let usual = match call {
-            Call::Read => PATIENT,
-            Call::Write => self.retry_within,
+    /// The wait before another try, none where none may begin after it.
+    fn may(&self, call: Call, elapsed: Duration, wait: Wait) -> Option<Duration> {
+        let (length, usual) = match (call, wait) {
+            (Call::Read, Wait::Planned(length)) => (length, PATIENT),
+            (Call::Read, Wait::Asked(length)) => (length, PATIENT_WHEN_ASKED),
+            (Call::Write, Wait::Planned(length) | Wait::Asked(length)) => {
+                (length, self.retry_within.saturating_sub(LEAST_LEFT))
+            }
         };
-        match *self.pace.borrow() {
+        let window = match *self.pace.borrow() {
             Pace::Patient => usual,
             Pace::Brief | Pace::Stopping => usual.min(BRIEF),
-        }
+        };
+        (elapsed.saturating_add(length) < window).then_some(length)
     }
 
     /// The deadline of a further try.
@@ -127,6 +135,15 @@ impl Patience {
             Call::Write => self.timeout.min(self.retry_within.saturating_sub(elapsed)),
         }
     }
+}
+
+/// A wait before another try.
+#[derive(Debug, Clone, Copy)]
+enum Wait {
+    /// As ours grow.
+    Planned(Duration),
+    /// As the server says.
+    Asked(Duration),
 }
 
 /// Waits, at most until the pace changes.
@@ -151,7 +168,7 @@ mod tests {
     async fn ask(patience: &Patience, call: Call, errors: &[Status]) -> (Result<(), StoreError>, usize) {
         let asked = Cell::new(0);
         let result = patience
-            .run(call, |_| {
+            .run(Instant::now(), call, |_| {
                 let answer = errors.get(asked.get()).cloned().map_or(Ok(Response::new(())), Err);
                 asked.set(asked.get() + 1);
                 std::future::ready(answer)
@@ -188,25 +205,34 @@ mod tests {
         let patience = Patience::new(30 * SECOND, 5 * SECOND);
         for tenth in 0..100 {
             let elapsed = tenth * SECOND / 10;
-            let begins = patience.may_wait(Call::Write, elapsed, Duration::ZERO);
-            assert_eq!(begins, elapsed < 5 * SECOND, "{elapsed:?}");
-            let ends = elapsed + patience.next_limit(Call::Write, elapsed);
-            assert!(!begins || ends <= 5 * SECOND, "{elapsed:?}");
+            let begins = patience.may(Call::Write, elapsed, Wait::Asked(Duration::ZERO)).is_some();
+            assert_eq!(begins, elapsed < 5 * SECOND - LEAST_LEFT, "{elapsed:?}");
+            let left = patience.next_limit(Call::Write, elapsed);
+            assert!(!begins || (left > LEAST_LEFT && elapsed + left <= 5 * SECOND), "{elapsed:?}");
         }
-        assert!(!Patience::new(30 * SECOND, Duration::ZERO).may_wait(Call::Write, Duration::ZERO, Duration::ZERO));
+        let never = Patience::new(30 * SECOND, Duration::ZERO);
+        assert_eq!(never.may(Call::Write, Duration::ZERO, Wait::Planned(Duration::ZERO)), None);
         assert_eq!(patience.next_limit(Call::Read, 60 * SECOND), 30 * SECOND, "a read changes nothing");
+    }
+
+    #[test]
+    fn a_limited_server_is_waited_for_longer_than_one_that_is_gone() {
+        let patience = Patience::new(30 * SECOND, 30 * SECOND);
+        assert_eq!(patience.may(Call::Read, 9 * SECOND, Wait::Planned(SECOND)), None);
+        assert_eq!(patience.may(Call::Read, 9 * SECOND, Wait::Asked(60 * SECOND)), Some(60 * SECOND));
+        assert_eq!(patience.may(Call::Read, 40 * SECOND, Wait::Asked(60 * SECOND)), None);
     }
 
     #[tokio::test]
     async fn locks_and_interrupts_cut_it_short() {
         let patience = Patience::new(30 * SECOND, 30 * SECOND);
+        let goes_on = |call| patience.may(call, SECOND, Wait::Asked(SECOND)).is_some();
         for (pace, waits) in [(Pace::Patient, true), (Pace::Brief, false), (Pace::Patient, true)] {
             patience.set(pace);
-            assert_eq!(patience.may_wait(Call::Read, SECOND, SECOND), waits, "{pace:?}");
-            assert_eq!(patience.may_wait(Call::Write, SECOND, SECOND), waits, "{pace:?}");
+            assert_eq!([Call::Read, Call::Write].map(goes_on), [waits; 2], "{pace:?}");
         }
         let began = Instant::now();
-        let waiting = [limited("100"), limited("100")];
+        let waiting = [limited("60"), limited("60")];
         let interrupting = async {
             tokio::task::yield_now().await;
             patience.set(Pace::Stopping);
@@ -214,6 +240,6 @@ mod tests {
         let ((result, asked), ()) = tokio::join!(ask(&patience, Call::Read, &waiting), interrupting);
         assert!(result.is_err() && asked == 2 && began.elapsed() < 10 * SECOND, "{asked} tries, {result:?}");
         patience.set(Pace::Patient);
-        assert!(!patience.may_wait(Call::Read, SECOND, SECOND), "who wants to stop wants it until the end");
+        assert!(!goes_on(Call::Read), "who wants to stop wants it until the end");
     }
 }

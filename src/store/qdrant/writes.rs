@@ -5,13 +5,14 @@
 //!   than 32 MiB by default.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use qdrant_client::qdrant::{
     self as proto, alias_operations::Action, condition::ConditionOneOf, points_selector::PointsSelectorOneOf,
 };
 
 use super::client::Client;
-use super::fault;
+use super::fault::{self, Call};
 use super::like::Like;
 use super::{payload, reads, vectors, wire};
 use crate::model::{CollectionFacts, PointId};
@@ -38,8 +39,9 @@ pub(super) async fn ensure_collection(client: &Client, spec: &CollectionSpec) ->
         }
         None => {
             let request = wire::create(spec, &like, client.timeout_seconds())?;
-            let reply =
-                client.write(request, |request| async move { client.collections().create(request).await }).await?;
+            let reply = client
+                .ask(Call::Write, request, |request| async move { client.collections().create(request).await })
+                .await?;
             operated(reply, &format!("making the collection \"{}\"", spec.name))?;
             BTreeMap::new()
         }
@@ -87,7 +89,8 @@ pub(super) async fn ensure_metadata(
         metadata: wire::metadata(metadata),
         ..proto::UpdateCollection::default()
     };
-    let reply = client.write(request, |request| async move { client.collections().update(request).await }).await?;
+    let reply =
+        client.ask(Call::Write, request, |request| async move { client.collections().update(request).await }).await?;
     operated(reply, &format!("writing the metadata of \"{collection}\""))
 }
 
@@ -96,7 +99,7 @@ pub(super) async fn ensure_collection_absent(client: &Client, name: &str) -> Res
         return Ok(());
     }
     let request = proto::DeleteCollection { collection_name: name.to_owned(), timeout: client.timeout_seconds() };
-    client.write(request, |request| async move { client.collections().delete(request).await }).await?;
+    client.ask(Call::Write, request, |request| async move { client.collections().delete(request).await }).await?;
     if exists(client, name).await? {
         return Err(StoreError::new(
             Fault::InDoubt,
@@ -111,6 +114,7 @@ async fn exists(client: &Client, name: &str) -> Result<bool, StoreError> {
 }
 
 pub(super) async fn ensure_points(client: &Client, collection: &str, points: &[Point]) -> Result<(), StoreError> {
+    let began = Instant::now();
     let mut rest = points;
     while !rest.is_empty() {
         let (batch, after) = rest.split_at(batch_length(rest));
@@ -123,7 +127,9 @@ pub(super) async fn ensure_points(client: &Client, collection: &str, points: &[P
             timeout: client.deadline(collection),
             ..proto::UpsertPoints::default()
         };
-        let reply = client.write(request, |request| async move { client.points().upsert(request).await }).await?;
+        let reply = client
+            .ask_since(began, Call::Write, request, |request| async move { client.points().upsert(request).await })
+            .await?;
         fault::completed(reply)?;
     }
     Ok(())
@@ -164,17 +170,22 @@ fn point(point: &Point) -> Result<proto::PointStruct, StoreError> {
 pub(super) async fn ensure_points_absent(client: &Client, collection: &str, ids: &[PointId]) -> Result<(), StoreError> {
     for batch in ids.chunks(BATCH) {
         let list = proto::PointsIdsList { ids: batch.iter().map(wire::id).collect() };
-        let request = proto::DeletePoints {
-            collection_name: collection.to_owned(),
-            wait: Some(true),
-            points: Some(proto::PointsSelector { points_selector_one_of: Some(PointsSelectorOneOf::Points(list)) }),
-            timeout: client.deadline(collection),
-            ..proto::DeletePoints::default()
-        };
-        let reply = client.write(request, |request| async move { client.points().delete(request).await }).await?;
-        fault::completed(reply)?;
+        delete(client, collection, PointsSelectorOneOf::Points(list)).await?;
     }
     Ok(())
+}
+
+async fn delete(client: &Client, collection: &str, which: PointsSelectorOneOf) -> Result<(), StoreError> {
+    let request = proto::DeletePoints {
+        collection_name: collection.to_owned(),
+        wait: Some(true),
+        points: Some(proto::PointsSelector { points_selector_one_of: Some(which) }),
+        timeout: client.deadline(collection),
+        ..proto::DeletePoints::default()
+    };
+    let reply =
+        client.ask(Call::Write, request, |request| async move { client.points().delete(request).await }).await?;
+    fault::completed(reply)
 }
 
 /// Deletes a point that nobody has, by a filter, because a filter goes to every shard, where deletions by id go to the shards of
@@ -185,17 +196,9 @@ pub(super) async fn ensure_applied(client: &Client, collection: &str) -> Result<
     let condition = proto::HasIdCondition { has_id: vec![wire::id(&nobody)] };
     let condition = proto::Condition { condition_one_of: Some(ConditionOneOf::HasId(condition)) };
     let filter = proto::Filter { must: vec![condition], ..proto::Filter::default() };
-    let request = proto::DeletePoints {
-        collection_name: collection.to_owned(),
-        wait: Some(true),
-        points: Some(proto::PointsSelector { points_selector_one_of: Some(PointsSelectorOneOf::Filter(filter)) }),
-        timeout: client.deadline(collection),
-        ..proto::DeletePoints::default()
-    };
-    match client.write(request, |request| async move { client.points().delete(request).await }).await {
-        Ok(reply) => fault::completed(reply),
+    match delete(client, collection, PointsSelectorOneOf::Filter(filter)).await {
         Err(error) if error.code.as_deref() == Some("NotFound") => Ok(()),
-        Err(error) => Err(error),
+        done => done,
     }
 }
 
@@ -220,8 +223,9 @@ async fn change_alias(client: &Client, action: Action, doing: &str) -> Result<()
         actions: vec![proto::AliasOperations { action: Some(action) }],
         timeout: client.timeout_seconds(),
     };
-    let reply =
-        client.write(request, |request| async move { client.collections().update_aliases(request).await }).await;
+    let reply = client
+        .ask(Call::Write, request, |request| async move { client.collections().update_aliases(request).await })
+        .await;
     let reply = reply.map_err(|error| error.context(doing))?;
     operated(reply, doing)
 }
@@ -259,8 +263,9 @@ async fn create_index(
         timeout: client.deadline(collection),
         ..proto::CreateFieldIndexCollection::default()
     };
-    let reply =
-        client.write(request, |request| async move { client.points().create_field_index(request).await }).await?;
+    let reply = client
+        .ask(Call::Write, request, |request| async move { client.points().create_field_index(request).await })
+        .await?;
     fault::completed(reply)
 }
 
@@ -280,8 +285,9 @@ pub(super) async fn ensure_payload_index_absent(
         timeout: client.deadline(collection),
         ..proto::DeleteFieldIndexCollection::default()
     };
-    let reply =
-        client.write(request, |request| async move { client.points().delete_field_index(request).await }).await?;
+    let reply = client
+        .ask(Call::Write, request, |request| async move { client.points().delete_field_index(request).await })
+        .await?;
     fault::completed(reply)
 }
 
