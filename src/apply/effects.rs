@@ -18,7 +18,7 @@ use super::work::Steps;
 use crate::diff::{ChunkSource, GENERATION_KEY};
 use crate::model::PointId;
 use crate::plan::{Phase, SavedPlan, Step, VectorWork, Work};
-use crate::store::{Query, Sql, StoreError, Tx, TxMode, VectorStore};
+use crate::store::{Pace, Query, Sql, StoreError, Tx, TxMode, VectorStore};
 
 impl Runner<'_> {
     pub(super) async fn effect(
@@ -100,6 +100,7 @@ impl Runner<'_> {
     /// Everything up to the commit; the inner result is the commit's own.
     async fn transaction(&mut self, plan: &SavedPlan, run: &str) -> Result<Result<(), StoreError>, ApplyError> {
         let rule = self.rule(plan);
+        let _locks = LocksHeld::begin(self.vectors);
         let mut tx = self.store.begin(TxMode::ReadWrite).await?;
         let relational =
             RelationalPart { plan, run, vectors: self.vectors, events: self.events, stop: &self.stop, refuse_at: None };
@@ -229,6 +230,22 @@ impl Runner<'_> {
             self.drop_collection(&run, &collection).await?;
         }
         Ok(())
+    }
+}
+
+/// The time in which others wait for row locks: the vector store is not asked again for long.
+pub(super) struct LocksHeld<'a>(&'a dyn VectorStore);
+
+impl<'a> LocksHeld<'a> {
+    pub fn begin(vectors: &'a dyn VectorStore) -> LocksHeld<'a> {
+        vectors.pace(Pace::Brief);
+        LocksHeld(vectors)
+    }
+}
+
+impl Drop for LocksHeld<'_> {
+    fn drop(&mut self) {
+        self.0.pace(Pace::Patient);
     }
 }
 

@@ -57,9 +57,9 @@ pub enum Event {
         /// Its title.
         title: String,
     },
-    /// A check that only warns does not hold.
+    /// Something is not as it should be, and the run goes on.
     Warned {
-        /// Which, and what was found instead.
+        /// What, and what was found instead.
         what: String,
     },
     /// The decision is made: from here only forward.

@@ -4,8 +4,10 @@
 //! then deletions, each batch read back. Before each batch the transaction answers a statement, so a runner whose session
 //! is gone sends nothing more.
 //!
-//! Putting back looks before it acts: only points that carry what this run wrote are taken away or overwritten, and only
-//! points that are missing are brought back. So it does no harm where nothing had been written, and can be repeated.
+//! Putting back looks before it acts, and before it looks, everything that the server has taken for the collection is
+//! applied: a dead runner's write may wait in the server's queue longer than its request lasts. Only points that carry
+//! what this run wrote are taken away or overwritten, and only points that are missing are brought back. So it does no
+//! harm where nothing had been written, and can be repeated.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,6 +115,7 @@ impl InPlace<'_> {
     /// Puts back what was there.
     pub async fn restore(&self, store: &mut dyn Relational) -> Result<(), ApplyError> {
         (self.events)(Event::Restoring { set: self.set.to_owned() });
+        self.vectors.ensure_applied(self.collection).await?;
         let before = self.kept(Spool::Before).ids(store).await?;
         let mut reader = Reader::Store(store);
         let (mut overwritten, mut brought) = (BTreeSet::new(), Vec::new());

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::effects::RelationalPart;
+use super::effects::{LocksHeld, RelationalPart};
 use super::error::ApplyError;
 use super::lease::Lease;
 use super::run::{RunEnd, Runner};
@@ -172,6 +172,7 @@ impl Runner<'_> {
     ) -> Result<(Pass, BTreeSet<TableName>), ApplyError> {
         let quiet = |_| {};
         let part = RelationalPart { plan, run, vectors: self.vectors, events: &quiet, stop: &self.stop, refuse_at };
+        let _locks = LocksHeld::begin(self.vectors);
         let mut tx = self.store.begin(TxMode::ReadWrite).await?;
         let ran = part.run(tx.as_mut()).await;
         let mut touched = BTreeSet::new();

@@ -1,9 +1,11 @@
 //! Makes the points that nobody sees yet: in a new collection, or kept in PostgreSQL for a write in place.
 //!
-//! A new collection takes over the points that stay, with their vectors; chunks that are new are embedded. Both are
-//! idempotent by id: what is there already is left out, so a resumed run embeds nothing twice. Memory holds one batch.
+//! A new collection is configured as the live one is and takes over the points that stay, with their vectors; chunks that
+//! are new are embedded. Both are idempotent by id: what is there already is left out, so a resumed run embeds nothing
+//! twice. Memory holds one batch.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
@@ -23,6 +25,10 @@ use crate::store::{CollectionSpec, NamedVector, Point, Relational, SparseVector,
 
 /// Points in one request.
 const BATCH: u32 = crate::store::POINTS_PER_WRITE;
+/// How long a new collection is waited for while its indexes are built.
+const INDEXES_LIMIT: Duration = Duration::from_secs(60);
+/// How often that is asked.
+const INDEXES_PAUSE: Duration = Duration::from_millis(250);
 /// Units whose bodies are held at once.
 const UNITS: usize = 200;
 
@@ -49,6 +55,7 @@ impl Staging<'_> {
                 (GENERATION_KEY.to_owned(), self.run.to_owned()),
                 ("enact_set".to_owned(), self.work.set.clone()),
             ]),
+            like: self.work.live.clone(),
         };
         Lease::check(store).await?;
         self.vectors.ensure_collection(&spec).await?;
@@ -63,7 +70,25 @@ impl Staging<'_> {
                 why: format!("it should hold {wanted} points and holds {}", found.len()),
             });
         }
+        self.wait_for_indexes().await?;
         Ok(wanted)
+    }
+
+    /// Waits here, where nobody sees the collection and an interrupt still goes back, and not at the alias switch, where
+    /// readers would meet a collection without indexes, or the two stores would differ for as long as the wait lasts.
+    async fn wait_for_indexes(&self) -> Result<(), ApplyError> {
+        let began = Instant::now();
+        while self.vectors.is_optimising(self.collection).await? {
+            self.stop.check()?;
+            if began.elapsed() >= INDEXES_LIMIT {
+                let what =
+                    format!("\"{}\" still builds its indexes: searches are slower until it has", self.collection);
+                (self.events)(Event::Warned { what });
+                return Ok(());
+            }
+            tokio::time::sleep(INDEXES_PAUSE).await;
+        }
+        Ok(())
     }
 
     /// Keeps the points that go and those that come, for a write in place. Gives how many come and how many go.

@@ -72,11 +72,12 @@ pub async fn reach(configured: Configured, global: &GlobalArgs, output: &Output)
         output.diagnostics(&found, &sources);
         return Err(Outcome::InvalidInput);
     }
-    let targets = match (&environment.stores, remote) {
+    let mut targets = match (&environment.stores, remote) {
         (Stores::Local { directory }, _) => local_targets(directory, global, output).await?,
         (Stores::Remote { .. }, Some(targets)) => targets,
         (Stores::Remote { .. }, None) => panic!("BUG: no target and no word about it"),
     };
+    targets.qdrant.retry_ms = environment.request_deadline_seconds.saturating_mul(1_000);
     let postgres = Postgres::connect(&targets.postgres).await;
     let qdrant = Qdrant::connect(&targets.qdrant).await;
     #[cfg(feature = "embedded")]
@@ -184,7 +185,7 @@ fn remote_targets(
     options.password = password.map_or(Some(None), |found| found.map(Some))?;
     "enact".clone_into(&mut options.application_name);
     let api_key = api_key.map_or(Some(None), |found| found.map(Some))?;
-    let qdrant = QdrantOptions { url: url?, api_key, timeout_ms: qdrant.timeout_ms, ca };
+    let qdrant = QdrantOptions { url: url?, api_key, timeout_ms: qdrant.timeout_ms, retry_ms: 0, ca };
     Some(Targets {
         postgres: options,
         qdrant,
@@ -208,6 +209,7 @@ async fn local_targets(directory: &Path, global: &GlobalArgs, output: &Output) -
         url: SecretString::from(endpoints.qdrant),
         api_key: None,
         timeout_ms: LOCAL_TIMEOUT_MS,
+        retry_ms: 0,
         ca: None,
     };
     Ok(Targets { postgres, qdrant, local: Some(attached) })

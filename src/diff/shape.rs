@@ -34,6 +34,9 @@ pub(super) fn differences(set: &str, recipe: &Recipe, observed: &Observed) -> Sh
     let mut out = Shape::default();
     for (name, wanted) in &recipe.vectors {
         match facts.vectors.get(name) {
+            Some(_) if facts.multivectors.contains(name) => {
+                out.vectors.push(format!("vector \"{name}\" is a multivector"));
+            }
             Some(found) if found == wanted => {}
             Some(_) => out.vectors.push(format!("vector \"{name}\" has another dimension or distance")),
             None => out.vectors.push(format!("vector \"{name}\" is not there")),

@@ -7,8 +7,9 @@
 //!
 //! In the id scheme `key` a point may change under its id, so ids alone say too little: what stands in each live point
 //! ([`Observed::digests`]) is compared with what was written there. The same comparison makes the collection's stamp
-//! needless. A point at the id of a chunk that Enact has not written is somebody's: it is never overwritten, it has to be
-//! adopted first.
+//! needless. A server that keeps no metadata keeps no stamp: there, ids are believed without one, because each is a digest
+//! of what it stands for. A point at the id of a chunk that Enact has not written is somebody's: it is never overwritten,
+//! it has to be adopted first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,8 +25,8 @@ use super::rollout::{Facts, choose};
 use super::scope::unit_value;
 use super::shape::differences;
 use crate::model::{
-    Address, Binding, ChunkFacts, ChunkPolicy, Diagnostic, Digest, Observed, PointId, PointIdentity, PointIds,
-    UnitFacts, VectorSet, digest_of,
+    Address, Binding, ChunkFacts, ChunkPolicy, CollectionMetadata, Diagnostic, Digest, Observed, PointId,
+    PointIdentity, PointIds, UnitFacts, VectorSet, digest_of,
 };
 
 /// The collection metadata key under which the run that wrote it is stamped.
@@ -132,13 +133,14 @@ impl<'a> SetView<'a> {
             .managed
             .get(&Address::vector_set(set))
             .and_then(|managed| serde_json::from_value(managed.attributes.clone()).ok());
-        let stamped = live_collection(set, observed)
+        let metadata = live_collection(set, observed)
             .and_then(|(name, _)| observed.collections.get(&name))
-            .and_then(|facts| facts.metadata.get(GENERATION_KEY));
-        let trusted = match (&record, stamped) {
+            .map(|facts| &facts.metadata);
+        let trusted = match (&record, metadata) {
             (Some(_), _) if recipe.ids.keyed() => true,
-            (Some(record), Some(stamped)) => record.generation == *stamped,
-            (Some(_) | None, Some(_) | None) => false,
+            (Some(_), Some(CollectionMetadata::NotKept { server: _ })) => true,
+            (Some(record), Some(metadata)) => metadata.get(GENERATION_KEY) == Some(record.generation.as_str()),
+            (Some(_) | None, None) | (None, Some(_)) => false,
         };
         let live = observed.points.get(set).unwrap_or(&NO_POINTS);
         let digests = observed.digests.get(set).filter(|_| recipe.ids.keyed());

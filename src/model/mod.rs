@@ -48,7 +48,7 @@ pub use observed::{
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{
-    ChunkFacts, CollectionFacts, CollectionLimits, EmbedderIdentity, Identities, IndexFacts, PointId, PointIdentity,
-    PointIds, PointSaid, VectorParams,
+    ChunkFacts, CollectionFacts, CollectionLimits, CollectionMetadata, EmbedderIdentity, Identities, IndexFacts,
+    PointId, PointIdentity, PointIds, PointSaid, VectorParams,
 };
 pub use selection::{Condition, Selection, UnitsRef};

@@ -1,6 +1,6 @@
 //! Points, collections and what identifies them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -119,19 +119,56 @@ pub struct CollectionFacts {
     pub name: String,
     /// Its vectors by name; the unnamed one is `""`.
     pub vectors: BTreeMap<String, VectorParams>,
+    /// Those of its vectors that are multivectors, which hold several vectors for one point.
+    #[serde(default)]
+    pub multivectors: BTreeSet<String>,
     /// Payload indexes by field.
     pub payload_indexes: BTreeMap<String, String>,
     /// Number of points, counted exactly.
     pub points: u64,
     /// Shards; more than one makes some reads inexact while they move.
     pub shards: u32,
+    /// Whether its points are sharded by keys that whoever writes has to name.
+    #[serde(default)]
+    pub custom_sharding: bool,
     /// Whether strict mode is on.
     pub strict: bool,
     /// What the server refuses, or delays, for this collection.
     #[serde(default)]
     pub limits: CollectionLimits,
     /// Texts of the collection's metadata that Enact reads and writes.
-    pub metadata: BTreeMap<String, String>,
+    pub metadata: CollectionMetadata,
+}
+
+/// The texts of a collection's metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CollectionMetadata {
+    /// What the server keeps.
+    Kept(BTreeMap<String, String>),
+    /// The server keeps none.
+    NotKept {
+        /// Its version.
+        server: String,
+    },
+}
+
+impl CollectionMetadata {
+    /// The text under a key, where there is one.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        match self {
+            CollectionMetadata::Kept(texts) => texts.get(key).map(String::as_str),
+            CollectionMetadata::NotKept { server: _ } => None,
+        }
+    }
+
+    /// Whether all of these texts are there, as far as the server can keep any.
+    pub fn holds(&self, texts: &BTreeMap<String, String>) -> bool {
+        match self {
+            CollectionMetadata::Kept(kept) => texts.iter().all(|(key, text)| kept.get(key) == Some(text)),
+            CollectionMetadata::NotKept { server: _ } => true,
+        }
+    }
 }
 
 /// What a collection's own configuration refuses or delays. Strict mode's limits are absent while it is off.
@@ -155,7 +192,7 @@ pub struct CollectionLimits {
     pub reads_per_minute: Option<u64>,
     /// Writes in a minute.
     pub writes_per_minute: Option<u64>,
-    /// Whether a write that waits does so until its points are indexed.
+    /// Whether points are kept from reads until they are indexed.
     pub prevent_unoptimized: bool,
 }
 

@@ -1,8 +1,8 @@
 //! Qdrant: the server, its key, and each collection with its limits against what the plan will do.
 //!
-//! A new collection gets the server's own limits, which cannot be asked for; those of the live one are the best guess and draw
-//! a warning. Into a live collection they hold as they are, and a plan that goes beyond them stops. Enact filters nothing and
-//! deletes by id alone, so limits on filters never matter.
+//! A collection that takes the place of a live one is made with its limits, so they hold whatever the rollout, and a plan that
+//! goes beyond them stops. One that replaces nothing gets the server's own limits, which cannot be asked for. Enact selects
+//! by id alone, so limits on filters never matter.
 
 use super::codes;
 use super::found::{Area, Found};
@@ -10,10 +10,7 @@ use super::needs::{Needs, SetNeed, SetWay};
 use super::postgres::unreachable;
 use crate::model::{CollectionFacts, CollectionLimits, Environment};
 use crate::observe::PAGE;
-use crate::store::{KeyFacts, POINTS_PER_WRITE, ServerFacts, StoreError, VectorStore};
-
-/// The first version that keeps metadata of collections.
-const METADATA_SINCE: (u64, u64) = (1, 16);
+use crate::store::{KeyFacts, POINTS_PER_READ, POINTS_PER_WRITE, ServerFacts, StoreError, VectorStore};
 
 /// What probing needs beside the needs.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +47,7 @@ pub async fn probe_qdrant(
         out.extend(allowed(set, need, scope.environment));
         let live = vectors.collection(set).await?;
         out.push(shape(set, need, live.as_ref()));
+        out.extend(live.as_ref().and_then(|facts| sharding(set, need, facts)));
         out.extend(live.iter().flat_map(|facts| limits(set, need, facts, scope.timeout_seconds)));
     }
     Ok(out.into_iter().map(|found| found.as_whom(whom)).collect())
@@ -72,20 +70,19 @@ fn key_name(key: &KeyFacts) -> &'static str {
 fn version(server: &ServerFacts) -> Found {
     let tls = if server.url.starts_with("https") { "TLS" } else { "no TLS" };
     let what = format!("server {}", server.url);
-    let mut parts = server.version.split('.').map_while(|part| part.parse::<u64>().ok());
-    match (parts.next(), parts.next()) {
-        (Some(major), Some(minor)) if (major, minor) < METADATA_SINCE => {
-            let found = format!(
-                "Qdrant {} over gRPC, {tls}; it drops the metadata of collections, so every plan compares in full",
-                server.version
-            );
-            Found::warning(Area::Qdrant, what, found).change("upgrade Qdrant to 1.16 or newer")
-        }
-        _ => Found::ok(Area::Qdrant, what, format!("Qdrant {} over gRPC, {tls}", server.version)),
+    let found = format!("Qdrant {} over gRPC, {tls}", server.version);
+    if server.keeps_metadata {
+        return Found::ok(Area::Qdrant, what, found);
     }
+    let found = format!(
+        "{found}; it keeps no metadata of collections, so a store that was restored from a backup is noticed by its points alone"
+    );
+    Found::warning(Area::Qdrant, what, found).change("upgrade Qdrant to 1.16 or newer")
 }
 
-/// What the key says of itself, against what the plan writes.
+/// What the key says of itself, against what the plan writes. Every write of a plan takes a key that manages: new collections
+/// and aliases do, and so do the metadata and payload indexes of a collection that is written in place. That comes after the
+/// decision, where a refusal could no longer go back.
 fn key(key: &KeyFacts, needs: &Needs) -> Vec<Found> {
     let writes: Vec<(&String, &SetNeed)> = needs.sets.iter().filter(|(_, need)| need.way != SetWay::Read).collect();
     let failed = |found: String, change: &str, need: Option<&SetNeed>| {
@@ -109,24 +106,22 @@ fn key(key: &KeyFacts, needs: &Needs) -> Vec<Found> {
             }
         },
         KeyFacts::Collections(may) => {
-            let refused = writes
-                .iter()
-                .filter(|(set, need)| need.way == SetWay::NewCollection || may.get(*set).is_none_or(|write| !write));
-            let out: Vec<Found> = refused
-                .map(|(set, need)| {
-                    let found = match need.way {
-                        SetWay::NewCollection => {
-                            format!("it is for some collections; \"{set}\" needs a new one and an alias")
-                        }
-                        SetWay::Read | SetWay::InPlace => format!("it may not write \"{set}\""),
-                    };
-                    failed(found, "set qdrant.api_key to a key that manages", Some(need))
-                })
-                .collect();
-            if out.is_empty() {
+            let refused = writes.iter().map(|(set, need)| {
+                let found = match need.way {
+                    SetWay::NewCollection => {
+                        format!("it is for some collections; \"{set}\" needs a new one and an alias")
+                    }
+                    SetWay::Read | SetWay::InPlace => {
+                        format!("it is for some collections; \"{set}\" is stamped after the decision, and that takes one that manages")
+                    }
+                };
+                failed(found, "set qdrant.api_key to a key that manages", Some(need))
+            });
+            let refused: Vec<Found> = refused.collect();
+            if refused.is_empty() {
                 return vec![Found::ok(Area::Qdrant, "key", format!("accepted; it is for {} collections", may.len()))];
             }
-            out
+            refused
         }
     }
 }
@@ -167,6 +162,16 @@ fn shape(set: &str, need: &SetNeed, live: Option<&CollectionFacts>) -> Found {
     Found::ok(Area::Collections, what, found)
 }
 
+/// Every write into a collection with custom sharding has to name a shard key, and nothing says which.
+fn sharding(set: &str, need: &SetNeed, facts: &CollectionFacts) -> Option<Found> {
+    if !facts.custom_sharding || need.way == SetWay::Read {
+        return None;
+    }
+    let found = format!("\"{}\" is sharded by keys (sharding_method: custom), which Enact does not write", facts.name);
+    let found = Found::failed(Area::Collections, codes::COLLECTION_LIMIT, format!("collection {set}"), found);
+    Some(found.change("name a set of its own, with automatic sharding").at(need.place.as_ref()))
+}
+
 /// Limits that what the plan does would exceed, or may come to feel.
 fn limits(set: &str, need: &SetNeed, facts: &CollectionFacts, timeout_seconds: u64) -> Vec<Found> {
     let CollectionLimits {
@@ -205,16 +210,38 @@ fn limits(set: &str, need: &SetNeed, facts: &CollectionFacts, timeout_seconds: u
     if let Some(bytes) = payload_bytes {
         out.push(felt(format!("payloads may take {bytes} bytes in all (max_collection_payload_size_bytes)")));
     }
-    if let Some(rate) = reads_per_minute {
-        out.push(felt(format!("{rate} reads a minute (read_rate_limit)")));
+    // Points are read by their ids before they are copied, kept or compared, and each id is one read.
+    let by_ids = limit.over("strict mode's read_rate_limit", *reads_per_minute, u64::from(POINTS_PER_READ), Use::Write);
+    match (by_ids, reads_per_minute) {
+        (Some(refused), _) => out.push(refused),
+        (None, Some(rate)) => out.push(felt(format!("{rate} reads a minute (read_rate_limit)"))),
+        (None, None) => {}
     }
     if let Some(rate) = writes_per_minute {
         out.push(felt(format!("{rate} writes a minute (write_rate_limit)")));
     }
     if *prevent_unoptimized {
-        out.push(felt("writes wait until their points are indexed (prevent_unoptimized)".to_owned()));
+        out.push(unoptimised(set, need, &facts.name));
     }
     out
+}
+
+/// Points that are not indexed yet are kept from reads, so what is copied, kept or read back could lack some.
+fn unoptimised(set: &str, need: &SetNeed, live: &str) -> Found {
+    let what = format!("collection {set}");
+    let found = match need.way {
+        SetWay::Read => {
+            let found = "reads may miss points that are not indexed yet (prevent_unoptimized)";
+            Found::warning(Area::Collections, what, found)
+        }
+        SetWay::NewCollection | SetWay::InPlace => {
+            let found = "the plan reads what it writes and copies, and reads may miss points that are not indexed yet \
+                         (prevent_unoptimized)";
+            let change = format!("turn prevent_unoptimized off for \"{live}\", apply, and turn it on again");
+            Found::failed(Area::Collections, codes::COLLECTION_LIMIT, what, found).change(change)
+        }
+    };
+    found.at(need.place.as_ref())
 }
 
 /// What a limit is about.
@@ -235,19 +262,11 @@ impl Limit<'_> {
         let allowed = allowed.filter(|allowed| *allowed < wanted)?;
         let what = format!("collection {}", self.set);
         let change = format!("raise it for \"{}\" to {wanted} or more", self.live);
-        let found = match (kind, self.need.way) {
-            (Use::Write, SetWay::Read) => return None,
-            (Use::Write, SetWay::NewCollection) => {
-                let found = format!(
-                    "{name} is {allowed} and the plan takes {wanted}; a new collection gets the server's own limits"
-                );
-                Found::warning(Area::Collections, what, found).change("check the server's default strict mode")
-            }
-            (Use::Read, _) | (Use::Write, SetWay::InPlace) => {
-                let found = format!("{name} is {allowed} and the plan takes {wanted}");
-                Found::failed(Area::Collections, codes::COLLECTION_LIMIT, what, found).change(change)
-            }
-        };
+        if (kind, self.need.way) == (Use::Write, SetWay::Read) {
+            return None;
+        }
+        let found = format!("{name} is {allowed} and the plan takes {wanted}");
+        let found = Found::failed(Area::Collections, codes::COLLECTION_LIMIT, what, found).change(change);
         Some(found.at(self.need.place.as_ref()))
     }
 }
@@ -258,6 +277,7 @@ mod tests {
 
     use super::super::found::Verdict;
     use super::*;
+    use crate::model::CollectionMetadata;
 
     fn need(way: SetWay) -> SetNeed {
         SetNeed { way, points: 1_000, vector_bytes: 4_000, payload_indexes: 1, place: None }
@@ -267,12 +287,14 @@ mod tests {
         CollectionFacts {
             name: "c@1".to_owned(),
             vectors: BTreeMap::new(),
+            multivectors: Default::default(),
             payload_indexes: BTreeMap::new(),
             points: 0,
             shards: 1,
+            custom_sharding: false,
             strict: true,
             limits,
-            metadata: BTreeMap::new(),
+            metadata: CollectionMetadata::Kept(BTreeMap::new()),
         }
     }
 
@@ -282,12 +304,12 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_the_plan_exceeds_stops_a_write_in_place_and_warns_of_a_new_collection() {
+    fn a_limit_that_the_plan_exceeds_stops_every_write() {
         let limits = CollectionLimits { upsert_batch: Some(100), points: Some(5_000), ..CollectionLimits::default() };
         let in_place = verdicts(limits.clone(), SetWay::InPlace);
         let said = "strict mode's upsert_max_batchsize is 100 and the plan takes 256".to_owned();
         assert_eq!(in_place, [(Verdict::Failed, said)]);
-        assert_eq!(verdicts(limits.clone(), SetWay::NewCollection)[0].0, Verdict::Warning);
+        assert_eq!(verdicts(limits.clone(), SetWay::NewCollection), in_place, "a new one is made with the same limits");
         assert!(verdicts(limits, SetWay::Read).is_empty());
     }
 
@@ -299,13 +321,46 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_below_one_batch_stops_a_write_and_a_higher_one_is_felt() {
+        let rate = |rate| CollectionLimits { reads_per_minute: Some(rate), ..CollectionLimits::default() };
+        let of = |rate_limit, way| {
+            verdicts(rate(rate_limit), way).into_iter().map(|(verdict, _)| verdict).collect::<Vec<_>>()
+        };
+        for way in [SetWay::InPlace, SetWay::NewCollection] {
+            assert_eq!((of(255, way), of(256, way)), (vec![Verdict::Failed], vec![Verdict::Warning]), "{way:?}");
+        }
+        assert_eq!(of(1, SetWay::Read), [Verdict::Warning]);
+    }
+
+    #[test]
+    fn reads_that_may_miss_points_stop_a_write() {
+        let limits = CollectionLimits { prevent_unoptimized: true, ..CollectionLimits::default() };
+        let of = |way| verdicts(limits.clone(), way)[0].0;
+        assert_eq!(
+            [SetWay::Read, SetWay::InPlace, SetWay::NewCollection].map(of),
+            [Verdict::Warning, Verdict::Failed, Verdict::Failed]
+        );
+    }
+
+    #[test]
+    fn custom_sharding_stops_a_write() {
+        let custom = CollectionFacts { custom_sharding: true, ..facts(CollectionLimits::default()) };
+        let verdict = |way, facts: &CollectionFacts| sharding("c", &need(way), facts).map(|found| found.probe.verdict);
+        assert_eq!(verdict(SetWay::InPlace, &custom), Some(Verdict::Failed));
+        assert_eq!(verdict(SetWay::NewCollection, &custom), Some(Verdict::Failed));
+        assert_eq!(verdict(SetWay::Read, &custom), None);
+        assert_eq!(verdict(SetWay::InPlace, &facts(CollectionLimits::default())), None);
+    }
+
+    #[test]
     fn a_token_that_only_reads_stops_a_plan_that_writes() {
         let needs = |way: SetWay| Needs { sets: BTreeMap::from([("c".to_owned(), need(way))]), ..Needs::default() };
         let verdict = |facts: &KeyFacts, way: SetWay| key(facts, &needs(way))[0].probe.verdict;
         assert_eq!(verdict(&KeyFacts::ReadOnly, SetWay::Read), Verdict::Ok);
         assert_eq!(verdict(&KeyFacts::ReadOnly, SetWay::InPlace), Verdict::Failed);
         let some = KeyFacts::Collections(BTreeMap::from([("c".to_owned(), true)]));
-        assert_eq!(verdict(&some, SetWay::InPlace), Verdict::Ok);
+        assert_eq!(verdict(&some, SetWay::Read), Verdict::Ok);
+        assert_eq!(verdict(&some, SetWay::InPlace), Verdict::Failed);
         assert_eq!(verdict(&some, SetWay::NewCollection), Verdict::Failed);
         assert_eq!(verdict(&KeyFacts::Opaque, SetWay::NewCollection), Verdict::Ok);
     }

@@ -16,6 +16,6 @@ pub use error::{Fault, StoreError};
 pub use relational::{Cell, LockHolder, Param, Query, Record, Relational, Tx, TxMode};
 pub use sql::Sql;
 pub use vector::{
-    CollectionSpec, KeyFacts, NamedVector, POINTS_PER_WRITE, Point, PointPage, Scored, SearchQuery, ServerFacts,
-    SparseVector, VectorStore, WithVectors,
+    CollectionSpec, KeyFacts, NamedVector, POINTS_PER_READ, POINTS_PER_WRITE, Pace, Point, PointPage, Scored,
+    SearchQuery, ServerFacts, SparseVector, VectorStore, WithVectors,
 };

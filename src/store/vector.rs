@@ -15,6 +15,8 @@ pub struct ServerFacts {
     pub version: String,
     /// Where it is, without any secret.
     pub url: String,
+    /// Whether it keeps metadata of collections.
+    pub keeps_metadata: bool,
     /// What is known of the key that goes with each request.
     pub key: KeyFacts,
 }
@@ -34,8 +36,22 @@ pub enum KeyFacts {
     Collections(BTreeMap<String, bool>),
 }
 
+/// What waits while a store is asked, and so how long it may go on asking a server that cannot answer yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Nothing but the caller.
+    Patient,
+    /// Others, for row locks that the caller holds.
+    Brief,
+    /// Somebody who wants to stop. It stays so.
+    Stopping,
+}
+
 /// The most points in one write.
 pub const POINTS_PER_WRITE: u32 = 256;
+
+/// The most points that are read by their ids in one request. A server with a limit on reads counts each id as one.
+pub const POINTS_PER_READ: u32 = 256;
 
 /// A collection to be made.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +64,9 @@ pub struct CollectionSpec {
     pub payload_indexes: BTreeMap<String, String>,
     /// Texts for the collection's metadata.
     pub metadata: BTreeMap<String, String>,
+    /// A collection as which it is made, where the shape allows: storage, indexing, quantisation, replication, limits.
+    /// Without one it gets the server's defaults.
+    pub like: Option<String>,
 }
 
 /// A sparse vector: indices ascending, one value each.
@@ -112,6 +131,9 @@ pub struct Scored {
 /// `ensure_collection_absent`.
 #[async_trait]
 pub trait VectorStore: Send + Sync {
+    /// Says what waits from now on. A store that asks nothing again does not care.
+    fn pace(&self, _pace: Pace) {}
+
     /// Asks the server for its version.
     async fn server(&self) -> Result<ServerFacts, StoreError>;
 
@@ -120,6 +142,9 @@ pub trait VectorStore: Send + Sync {
 
     /// Facts of one collection, `None` when there is none. Counts exactly.
     async fn collection(&self, name: &str) -> Result<Option<CollectionFacts>, StoreError>;
+
+    /// Whether the server is building the collection's indexes: searches are slower meanwhile. `false` when there is none.
+    async fn is_optimising(&self, collection: &str) -> Result<bool, StoreError>;
 
     /// All aliases: alias to collection.
     async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError>;
@@ -147,11 +172,12 @@ pub trait VectorStore: Send + Sync {
     /// Searches.
     async fn search(&self, collection: &str, query: &SearchQuery) -> Result<Vec<Scored>, StoreError>;
 
-    /// Makes a collection with its payload indexes; one of the same shape that exists already is success, another shape is
-    /// [`Fault::Conflict`](super::Fault::Conflict).
+    /// Makes a collection with its payload indexes; one of the same shape that exists already is success, however it is
+    /// configured, another shape is [`Fault::Conflict`](super::Fault::Conflict). A collection to be
+    /// [like](CollectionSpec::like) that is not there is refused.
     async fn ensure_collection(&self, spec: &CollectionSpec) -> Result<(), StoreError>;
 
-    /// Makes the collection's metadata hold these texts beside what it holds.
+    /// Makes the collection's metadata hold these texts beside what it holds. Does nothing where the server keeps none.
     async fn ensure_metadata(&self, collection: &str, metadata: &BTreeMap<String, String>) -> Result<(), StoreError>;
 
     /// Removes a collection; success when there is none.
@@ -162,6 +188,10 @@ pub trait VectorStore: Send + Sync {
 
     /// Removes points by id and waits until that is durable.
     async fn ensure_points_absent(&self, collection: &str, ids: &[PointId]) -> Result<(), StoreError>;
+
+    /// Returns once every write that the server took for this collection before is applied, whoever sent it and whether or
+    /// not that sender waits. What is read after it cannot change by such a write. Success where there is no collection.
+    async fn ensure_applied(&self, collection: &str) -> Result<(), StoreError>;
 
     /// Makes the alias name this collection, overwriting in one action.
     async fn ensure_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError>;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::read::{PointFacts, SetFacts};
 use super::result::Check;
 use crate::diff::{GENERATION_KEY, OwnedChunk, Ownership};
-use crate::model::{Digest, PointId, PointIdentity};
+use crate::model::{CollectionMetadata, Digest, PointId, PointIdentity};
 
 /// Compares one set.
 pub(super) fn checks(name: &str, set: &SetFacts) -> Vec<Check> {
@@ -20,10 +20,10 @@ pub(super) fn checks(name: &str, set: &SetFacts) -> Vec<Check> {
     let missing: Vec<String> = missing.map(|(id, (unit, at, _))| said(id, &unit.address, *at)).collect();
     let mut checks = vec![
         Check::of(title("ownership is readable and gives each point one owner"), owners.len(), unclear),
-        Check::of(
+        written_by(
             title("the collection was written by the run that the database remembers"),
-            1,
-            generation(set, &collection.metadata),
+            set,
+            &collection.metadata,
         ),
         Check::of(title("every owned point is there"), owners.len(), missing),
     ];
@@ -64,12 +64,20 @@ fn said(id: &PointId, address: &str, ordinal: u32) -> String {
     format!("point {id} (\"{address}\", chunk {ordinal})")
 }
 
-fn generation(set: &SetFacts, metadata: &BTreeMap<String, String>) -> Vec<String> {
-    let stamped = metadata.get(GENERATION_KEY);
+fn written_by(name: String, set: &SetFacts, metadata: &CollectionMetadata) -> Check {
+    match metadata {
+        CollectionMetadata::Kept(_) => Check::of(name, 1, generation(set, metadata.get(GENERATION_KEY))),
+        CollectionMetadata::NotKept { server } => {
+            Check::skipped(name, 1, format!("Qdrant {server} keeps no metadata of collections"))
+        }
+    }
+}
+
+fn generation(set: &SetFacts, stamped: Option<&str>) -> Vec<String> {
     match (&set.record, stamped) {
         // Adopting writes nothing into the collection.
         (Some(record), _) if record.adopted => Vec::new(),
-        (Some(record), Some(stamped)) if record.generation == *stamped => Vec::new(),
+        (Some(record), Some(stamped)) if record.generation == stamped => Vec::new(),
         (Some(record), Some(stamped)) => {
             vec![format!(
                 "the database remembers run {}, the collection was written by run {stamped}",

@@ -8,7 +8,9 @@ use super::read::point_facts;
 use super::relational::{gates, promotions, refreshes};
 use super::*;
 use crate::diff::{GENERATION_KEY, OwnedChunk, Ownership, PromotionRecord, SetRecord};
-use crate::model::{BindingRef, CollectionFacts, Digest, LedgerRow, PointId, PointIdentity, UnitFacts, digest_of};
+use crate::model::{
+    BindingRef, CollectionFacts, CollectionMetadata, Digest, LedgerRow, PointId, PointIdentity, UnitFacts, digest_of,
+};
 use crate::store::Point;
 
 fn binding() -> Binding {
@@ -54,11 +56,13 @@ fn facts(points: Vec<Point>) -> Facts {
         limits: crate::model::CollectionLimits::default(),
         name: "s@1".to_owned(),
         vectors: BTreeMap::new(),
+        multivectors: Default::default(),
         payload_indexes: BTreeMap::new(),
         points: points.len() as u64,
         shards: 1,
+        custom_sharding: false,
         strict: false,
-        metadata: BTreeMap::from([(GENERATION_KEY.to_owned(), "1".to_owned())]),
+        metadata: CollectionMetadata::Kept(BTreeMap::from([(GENERATION_KEY.to_owned(), "1".to_owned())])),
     };
     let set = SetFacts {
         record: Some(SetRecord {
@@ -129,6 +133,17 @@ fn a_collection_of_another_run_is_noticed() {
     let mut facts = facts(vec![point("u", 0, "body")]);
     facts.sets.get_mut("s").unwrap().record.as_mut().unwrap().generation = "0".to_owned();
     assert!(failures(&facts).concat().contains("the collection was written by run 1"));
+}
+
+#[test]
+fn a_server_that_keeps_no_metadata_is_not_asked_for_a_stamp() {
+    let mut facts = facts(vec![point("u", 0, "body")]);
+    let collection = facts.sets.get_mut("s").unwrap().collection.as_mut().unwrap();
+    collection.metadata = CollectionMetadata::NotKept { server: "1.15.5".to_owned() };
+    let checks = points::checks("s", &facts.sets["s"]);
+    let skipped: Vec<&Status> = checks.iter().map(|check| &check.status).filter(|s| **s != Status::Passed).collect();
+    let why = "Qdrant 1.15.5 keeps no metadata of collections".to_owned();
+    assert_eq!(skipped, [&Status::Skipped { why }]);
 }
 
 /// The messages of every failed check.

@@ -28,6 +28,7 @@ fn spec(name: &str, dimension: u64, indexes: &[&str]) -> CollectionSpec {
         vectors: BTreeMap::from([("d".to_owned(), dense), ("s".to_owned(), VectorParams::Sparse { idf: true })]),
         payload_indexes: indexes.iter().map(|field| ((*field).to_owned(), "keyword".to_owned())).collect(),
         metadata: BTreeMap::from([("made".to_owned(), "by hand".to_owned())]),
+        like: None,
     }
 }
 
@@ -54,6 +55,7 @@ async fn script(store: &dyn VectorStore) -> Vec<String> {
         |result: Result<(), StoreError>| result.map_or_else(|error| format!("{:?}", error.fault), |()| String::new());
     out.push(done(store.ensure_points("a", &points).await));
     out.push(done(store.ensure_points_absent("a", &ids).await));
+    out.push(done(store.ensure_applied("a").await));
     out.push(done(store.ensure_alias("x", "a").await));
     out.push(done(store.ensure_collection_absent("a").await));
     out.push(done(store.ensure_alias_absent("x").await));
@@ -63,6 +65,7 @@ async fn script(store: &dyn VectorStore) -> Vec<String> {
     }
     for _twice in 0..2 {
         out.push(done(store.ensure_points("a", &points).await));
+        out.push(done(store.ensure_applied("a").await));
         out.push(done(store.ensure_alias("x", "a").await));
         out.push(done(store.ensure_metadata("a", &metadata).await));
         out.push(done(store.ensure_payload_index("a", "n", "integer").await));
@@ -105,6 +108,7 @@ async fn state(store: &dyn VectorStore) -> String {
     let mut out = format!("{:?}", store.aliases().await.map_err(|error| error.fault));
     for name in store.collections().await.expect("names") {
         out.push_str(&format!("\n{:?}", store.collection(&name).await.map_err(|error| error.fault)));
+        out.push_str(&format!(" {:?}", store.is_optimising(&name).await.map_err(|error| error.fault)));
         let page = store.points(&name, None, 100, WithVectors::Yes).await.expect("points");
         out.extend(page.points.iter().map(|point| format!("\n  {}", line(point))));
     }

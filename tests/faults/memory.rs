@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use enact::model::{CollectionFacts, PointId, VectorParams, canonical_json};
+use enact::model::{CollectionFacts, CollectionMetadata, PointId, VectorParams, canonical_json};
 use enact::store::{
     CollectionSpec, Fault, KeyFacts, NamedVector, Point, PointPage, Scored, SearchQuery, ServerFacts, StoreError,
     VectorStore, WithVectors,
@@ -99,7 +99,7 @@ fn shown(point: &Point, with: WithVectors) -> Point {
 #[async_trait]
 impl VectorStore for Memory {
     async fn server(&self) -> Result<ServerFacts, StoreError> {
-        Ok(ServerFacts { version: "1.18.0".to_owned(), url: "memory".to_owned(), key: KeyFacts::None })
+        Ok(ServerFacts { version: "1.18.0".to_owned(), url: "memory".to_owned(), keeps_metadata: true, key: KeyFacts::None })
     }
 
     async fn collections(&self) -> Result<Vec<String>, StoreError> {
@@ -111,13 +111,19 @@ impl VectorStore for Memory {
         Ok(inner.find(name).ok().map(|Collection { spec, points }| CollectionFacts {
             name: spec.name.clone(),
             vectors: spec.vectors.clone(),
+            multivectors: Default::default(),
             payload_indexes: spec.payload_indexes.clone(),
             points: points.len() as u64,
             shards: 1,
+            custom_sharding: false,
             strict: false,
             limits: Default::default(),
-            metadata: spec.metadata.clone(),
+            metadata: CollectionMetadata::Kept(spec.metadata.clone()),
         }))
+    }
+
+    async fn is_optimising(&self, _collection: &str) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
@@ -195,6 +201,10 @@ impl VectorStore for Memory {
 
     async fn ensure_points_absent(&self, collection: &str, ids: &[PointId]) -> Result<(), StoreError> {
         self.lock().find_mut(collection)?.points.retain(|id, _| !ids.contains(id));
+        Ok(())
+    }
+
+    async fn ensure_applied(&self, _collection: &str) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use enact::model::{CollectionFacts, canonical_json};
+use enact::model::{CollectionFacts, CollectionMetadata, canonical_json};
 use enact::store::{CollectionSpec, NamedVector, Point, StoreError, VectorStore, WithVectors};
 use tokio_postgres::Client;
 
@@ -146,7 +146,11 @@ impl VectorPhoto {
                 name: name.clone(),
                 vectors: facts.vectors.clone(),
                 payload_indexes: facts.payload_indexes.clone(),
-                metadata: facts.metadata.clone(),
+                metadata: match facts.metadata.clone() {
+                    CollectionMetadata::Kept(texts) => texts,
+                    CollectionMetadata::NotKept { server } => panic!("{server} is not tested here"),
+                },
+                like: None,
             };
             store.ensure_collection(&spec).await?;
             if !points.is_empty() {

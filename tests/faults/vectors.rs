@@ -29,6 +29,7 @@ enum Write {
     CollectionAbsent(String),
     Points(String, Vec<Point>),
     PointsAbsent(String, Vec<PointId>),
+    Applied(String),
     Alias(String, String),
     AliasAbsent(String),
     PayloadIndex(String, String, String),
@@ -43,6 +44,7 @@ impl Write {
             Write::CollectionAbsent(name) => store.ensure_collection_absent(name).await,
             Write::Points(name, points) => store.ensure_points(name, points).await,
             Write::PointsAbsent(name, ids) => store.ensure_points_absent(name, ids).await,
+            Write::Applied(name) => store.ensure_applied(name).await,
             Write::Alias(alias, name) => store.ensure_alias(alias, name).await,
             Write::AliasAbsent(alias) => store.ensure_alias_absent(alias).await,
             Write::PayloadIndex(name, field, kind) => store.ensure_payload_index(name, field, kind).await,
@@ -66,6 +68,7 @@ impl Write {
             | Write::CollectionAbsent(_)
             | Write::Points(..)
             | Write::PointsAbsent(..)
+            | Write::Applied(_)
             | Write::Alias(..)
             | Write::AliasAbsent(_)
             | Write::PayloadIndex(..)
@@ -82,6 +85,7 @@ impl Write {
                 format!("ensure_points {name} {}", list(points.iter().map(|point| &point.id)))
             }
             Write::PointsAbsent(name, ids) => format!("ensure_points_absent {name} {}", list(ids)),
+            Write::Applied(name) => format!("ensure_applied {name}"),
             Write::Alias(alias, name) => format!("ensure_alias {alias} {name}"),
             Write::AliasAbsent(alias) => format!("ensure_alias_absent {alias}"),
             Write::PayloadIndex(name, field, kind) => format!("ensure_payload_index {name} {field} {kind}"),
@@ -162,6 +166,11 @@ impl VectorStore for FaultyVectors {
         self.inner.collection(name).await
     }
 
+    async fn is_optimising(&self, collection: &str) -> Result<bool, StoreError> {
+        self.read(&format!("is_optimising {collection}")).await?;
+        self.inner.is_optimising(collection).await
+    }
+
     async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
         self.read("aliases").await?;
         self.inner.aliases().await
@@ -216,6 +225,10 @@ impl VectorStore for FaultyVectors {
 
     async fn ensure_points_absent(&self, collection: &str, ids: &[PointId]) -> Result<(), StoreError> {
         self.write(Write::PointsAbsent(collection.to_owned(), ids.to_vec())).await
+    }
+
+    async fn ensure_applied(&self, collection: &str) -> Result<(), StoreError> {
+        self.write(Write::Applied(collection.to_owned())).await
     }
 
     async fn ensure_alias(&self, alias: &str, collection: &str) -> Result<(), StoreError> {

@@ -136,7 +136,7 @@ pub async fn start_server(directory: &Path) -> (QdrantServer, Arc<dyn VectorStor
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = QdrantServer::start(directory, loopback).await.expect("the vector server");
     let url = SecretString::from(server.url());
-    let options = QdrantOptions { url, api_key: None, timeout_ms: 20_000, ca: None };
+    let options = QdrantOptions { url, api_key: None, timeout_ms: 20_000, retry_ms: 0, ca: None };
     (server, Arc::new(Qdrant::connect(&options).await.expect("a connection to it")))
 }
 

@@ -137,6 +137,7 @@ impl World {
                 vectors: BTreeMap::from([(String::new(), dense(dimension))]),
                 payload_indexes: BTreeMap::new(),
                 metadata: BTreeMap::new(),
+                like: None,
             };
             store.ensure_collection(&spec(SET, DIMENSION as u64)).await.expect("the collection");
             store.ensure_points(SET, &points).await.expect("61 points");
@@ -206,7 +207,7 @@ impl World {
     pub fn with_qdrant<T>(&self, body: impl AsyncFnOnce(&Qdrant) -> T) -> T {
         let url = SecretString::from(self.qdrant_url());
         self.runtime.block_on(async {
-            let options = QdrantOptions { url, api_key: None, timeout_ms: 20_000, ca: None };
+            let options = QdrantOptions { url, api_key: None, timeout_ms: 20_000, retry_ms: 0, ca: None };
             body(&Qdrant::connect(&options).await.expect("the vector server")).await
         })
     }

@@ -120,7 +120,8 @@ impl Alike {
 
 /// A client of the test's own.
 pub async fn client(url: &str) -> Qdrant {
-    let options = QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 20_000, ca: None };
+    let options =
+        QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 20_000, retry_ms: 0, ca: None };
     Qdrant::connect(&options).await.expect("the vector server")
 }
 

@@ -68,7 +68,13 @@ impl Project {
     fn look(&self) -> (Vec<String>, usize, usize) {
         let url = self.servers.as_ref().expect("running servers").endpoints().qdrant.clone();
         self.runtime.block_on(async {
-            let options = QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 20_000, ca: None };
+            let options = QdrantOptions {
+                url: SecretString::from(url),
+                api_key: None,
+                timeout_ms: 20_000,
+                retry_ms: 0,
+                ca: None,
+            };
             let store = Qdrant::connect(&options).await.expect("the vector server");
             let mut ids = Vec::new();
             for (alias, collection) in store.aliases().await.expect("aliases") {
@@ -86,7 +92,13 @@ impl Project {
     pub fn lose_point(&self) {
         let url = self.servers.as_ref().expect("running servers").endpoints().qdrant.clone();
         self.runtime.block_on(async {
-            let options = QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 20_000, ca: None };
+            let options = QdrantOptions {
+                url: SecretString::from(url),
+                api_key: None,
+                timeout_ms: 20_000,
+                retry_ms: 0,
+                ca: None,
+            };
             let store = Qdrant::connect(&options).await.expect("the vector server");
             let (_, collection) = store.aliases().await.expect("aliases").into_iter().next().expect("an alias");
             let (page, _) = store.point_ids(&collection, None, 1).await.expect("ids");

@@ -153,7 +153,7 @@ pub fn runner<'a>(session: &'a mut Session, events: &'a crate::apply::Events<'a>
         events,
         format!("{}, pid {}", client(), std::process::id()),
     );
-    runner.stop = stop_on_interrupt();
+    runner.stop = stop_on_interrupt(session.qdrant.clone());
     runner.preflight.clone_from(&session.preflight);
     runner.approvals = session.environment.approvals;
     runner

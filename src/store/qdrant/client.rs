@@ -1,6 +1,8 @@
 //! The channel, the deadline of a request, and the key that goes with each.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use qdrant_client::qdrant as proto;
 use secrecy::ExposeSecret;
@@ -8,13 +10,17 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
 use super::QdrantOptions;
 use super::address::{self, Address};
 use super::fault::{self, Call};
+use super::key;
 use super::probe;
-use crate::store::{Fault, StoreError};
+use super::retry::Patience;
+use super::version;
+use crate::model::CollectionMetadata;
+use crate::store::{Fault, KeyFacts, Pace, StoreError};
 
 type Service = InterceptedService<Channel, ApiKey>;
 /// The client for points.
@@ -34,6 +40,22 @@ pub(super) struct Client {
     channel: Channel,
     key: ApiKey,
     timeout: Duration,
+    patience: Patience,
+    /// Whether the key is for some collections, and what is listed is no more than those.
+    partial: bool,
+    /// What strict mode is known to allow, by the names under which collections were asked for.
+    allowed: Arc<Mutex<BTreeMap<String, Allowed>>>,
+    /// The version of a server that keeps no metadata of collections.
+    without_metadata: Option<String>,
+}
+
+/// What a collection's strict mode allows a request to ask for; what is absent is not limited.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Allowed {
+    /// The longest deadline, in seconds.
+    pub(super) timeout_seconds: Option<u64>,
+    /// The most results.
+    pub(super) page: Option<u64>,
 }
 
 /// Adds the key to each request.
@@ -70,7 +92,11 @@ impl Client {
             )
             .hint("write https:// in the URL, or remove the authority"));
         }
-        Ok(Client { address, channel: endpoint.connect_lazy(), key, timeout })
+        let patience = Patience::new(timeout, Duration::from_millis(options.retry_ms));
+        let partial = matches!(key::facts(options), KeyFacts::Collections(_));
+        let channel = endpoint.connect_lazy();
+        let allowed = Arc::default();
+        Ok(Client { address, channel, key, timeout, patience, partial, allowed, without_metadata: None })
     }
 
     /// Asks for the version. Qdrant answers that to anybody, so the key is tried on the list of collections.
@@ -83,6 +109,61 @@ impl Client {
             .await
             .map_err(|status| fault::of(&status, Call::Read))?;
         Ok(reply.into_inner().version)
+    }
+
+    /// Takes note of the server's version.
+    pub(super) fn of_version(&mut self, version: &str) {
+        self.without_metadata = (!version::keeps_metadata(version)).then(|| version.to_owned());
+    }
+
+    /// The metadata that the server says a collection has, or that it can say nothing.
+    pub(super) fn metadata(&self, texts: BTreeMap<String, String>) -> CollectionMetadata {
+        match &self.without_metadata {
+            None => CollectionMetadata::Kept(texts),
+            Some(server) => CollectionMetadata::NotKept { server: server.clone() },
+        }
+    }
+
+    /// Whether lists of collections and aliases may lack some, because of the key.
+    pub(super) fn sees_a_part(&self) -> bool {
+        self.partial
+    }
+
+    /// Whether metadata can be kept.
+    pub(super) fn keeps_metadata(&self) -> bool {
+        self.without_metadata.is_none()
+    }
+
+    /// Sends a request, again while the server cannot answer. What was to be changed and is in doubt is not sent again.
+    pub(super) async fn ask<M: Clone, T, Reply>(
+        &self,
+        call: Call,
+        message: M,
+        send: impl Fn(Request<M>) -> Reply,
+    ) -> Result<T, StoreError>
+    where
+        Reply: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.ask_since(Instant::now(), call, message, send).await
+    }
+
+    /// The same for one of several requests of one call, which began then: they share the time for further tries.
+    pub(super) async fn ask_since<M: Clone, T, Reply>(
+        &self,
+        began: Instant,
+        call: Call,
+        message: M,
+        send: impl Fn(Request<M>) -> Reply,
+    ) -> Result<T, StoreError>
+    where
+        Reply: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.patience.run(began, call, |limit| send(timed(message.clone(), limit))).await
+    }
+
+    /// Says what waits from now on.
+    pub(super) fn set_pace(&self, pace: Pace) {
+        self.patience.set(pace);
     }
 
     /// Where it connects to.
@@ -105,14 +186,43 @@ impl Client {
         Collections::new(self.service()).max_decoding_message_size(usize::MAX)
     }
 
-    /// The deadline that the server is told, in seconds.
+    /// The deadline that the server is told for changes of collections and aliases, in seconds.
     pub(super) fn timeout_seconds(&self) -> Option<u64> {
         Some(self.timeout.as_secs().max(1))
+    }
+
+    /// Takes note of what a collection's strict mode allows.
+    pub(super) fn learn(&self, collection: &str, allowed: Allowed) {
+        self.allowed().insert(collection.to_owned(), allowed);
+    }
+
+    /// The deadline that the server is told for requests to a collection, in seconds: none until it is known that strict mode
+    /// allows one, since it would refuse the request. The deadline here holds either way.
+    pub(super) fn deadline(&self, collection: &str) -> Option<u64> {
+        let allowed = self.allowed().get(collection).copied()?;
+        let own = self.timeout.as_secs().max(1);
+        Some(allowed.timeout_seconds.map_or(own, |most| own.min(most)))
+    }
+
+    /// How many results may be asked for, at most this many.
+    pub(super) fn page(&self, collection: &str, wanted: u32) -> u32 {
+        let most = self.allowed().get(collection).and_then(|allowed| allowed.page);
+        most.and_then(|most| u32::try_from(most).ok()).map_or(wanted, |most| wanted.min(most)).max(1)
+    }
+
+    fn allowed(&self) -> MutexGuard<'_, BTreeMap<String, Allowed>> {
+        self.allowed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn service(&self) -> Service {
         InterceptedService::new(self.channel.clone(), self.key.clone())
     }
+}
+
+fn timed<M>(message: M, limit: Duration) -> Request<M> {
+    let mut request = Request::new(message);
+    request.set_timeout(limit);
+    request
 }
 
 fn api_key(options: &QdrantOptions) -> Result<ApiKey, StoreError> {

@@ -13,6 +13,7 @@
 use qdrant_client::qdrant::{PointsOperationResponse, UpdateStatus};
 use tonic::{Code, ConnectError, Status};
 
+use super::retry::retry_after;
 use crate::store::{Fault, StoreError};
 
 /// What kind of request it was.
@@ -108,8 +109,11 @@ fn was_sent(status: &Status) -> bool {
 fn hint(status: &Status) -> Option<String> {
     match status.code() {
         Code::ResourceExhausted => {
-            let after = status.metadata().get("retry-after").and_then(|value| value.to_str().ok());
-            Some(after.map_or_else(|| "try again later".to_owned(), |seconds| format!("try again in {seconds} s")))
+            let after = retry_after(status.metadata()).map(|wait| format!("try again in {} s", wait.as_secs()));
+            Some(after.unwrap_or_else(|| "try again later".to_owned()))
+        }
+        Code::InvalidArgument | Code::PermissionDenied if is_strict(status) => {
+            Some("it is the collection's strict mode that refuses: see its strict_mode_config".to_owned())
         }
         Code::Unauthenticated | Code::PermissionDenied => {
             Some("check qdrant.api_key, and that the key may write this collection".to_owned())
@@ -117,6 +121,12 @@ fn hint(status: &Status) -> Option<String> {
         Code::Unimplemented => Some("this server is older than the request; upgrade Qdrant".to_owned()),
         _ => None,
     }
+}
+
+/// Whether strict mode refused. It shares its codes with keys (`PermissionDenied`, in earlier versions) and with wrong requests
+/// (`InvalidArgument`, in later ones), but it alone ends with advice. Nothing but the words of a hint depends on it.
+fn is_strict(status: &Status) -> bool {
+    status.message().contains(". Help: ")
 }
 
 #[cfg(test)]
@@ -147,6 +157,17 @@ mod tests {
         for (code, fault) in cases {
             assert_eq!(of(&Status::new(code, ""), Call::Write).fault, fault, "{code:?}");
         }
+    }
+
+    #[test]
+    fn strict_mode_is_not_taken_for_a_wrong_key() {
+        let strict = "Forbidden: Exact search disabled!. Help: Set exact=false.";
+        for code in [Code::PermissionDenied, Code::InvalidArgument] {
+            let hint = of(&Status::new(code, strict), Call::Read).hint.unwrap_or_default();
+            assert!(hint.contains("strict mode") && !hint.contains("api_key"), "{code:?}: {hint}");
+        }
+        let key = of(&Status::new(Code::PermissionDenied, "Forbidden: Global access is required"), Call::Read);
+        assert!(key.hint.is_some_and(|hint| hint.contains("api_key")));
     }
 
     #[test]

@@ -75,7 +75,7 @@ mod tests {
 
     fn of(key: &str) -> KeyFacts {
         let url = SecretString::from("http://h");
-        facts(&QdrantOptions { url, api_key: Some(SecretString::from(key)), timeout_ms: 1, ca: None })
+        facts(&QdrantOptions { url, api_key: Some(SecretString::from(key)), timeout_ms: 1, retry_ms: 0, ca: None })
     }
 
     #[test]

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use qdrant_client::qdrant::{self as proto, query::Variant, with_payload_selector, with_vectors_selector};
-use tonic::Code;
 
-use super::client::Client;
-use super::fault::{self, Call};
+use super::client::{Allowed, Client};
+use super::fault::Call;
 use super::{payload, vectors, wire};
 use crate::model::{CollectionFacts, PointId};
-use crate::store::{Fault, Point, PointPage, Scored, SearchQuery, StoreError, WithVectors};
+use crate::store::{Fault, POINTS_PER_READ, Point, PointPage, Scored, SearchQuery, StoreError, WithVectors};
 
-/// Ids in one request.
-const BATCH: usize = 1000;
+/// Ids in one page when they are counted.
+const IDS: u32 = 10_000;
 /// The least number of candidates that each vector brings to a fusion.
 const CANDIDATES: u64 = 50;
 
@@ -51,41 +50,87 @@ impl With {
 }
 
 pub(super) async fn collections(client: &Client) -> Result<Vec<String>, StoreError> {
-    let reply = client.collections().list(proto::ListCollectionsRequest {}).await.map_err(|s| read(&s))?;
-    let mut names: Vec<String> = reply.into_inner().collections.into_iter().map(|c| c.name).collect();
+    let request = proto::ListCollectionsRequest {};
+    let reply =
+        client.ask(Call::Read, request, |request| async move { client.collections().list(request).await }).await?;
+    let mut names: Vec<String> = reply.collections.into_iter().map(|c| c.name).collect();
     names.sort();
     Ok(names)
 }
 
 pub(super) async fn aliases(client: &Client) -> Result<BTreeMap<String, String>, StoreError> {
-    let reply = client.collections().list_aliases(proto::ListAliasesRequest {}).await.map_err(|s| read(&s))?;
-    Ok(reply.into_inner().aliases.into_iter().map(|a| (a.alias_name, a.collection_name)).collect())
+    let request = proto::ListAliasesRequest {};
+    let reply = client
+        .ask(Call::Read, request, |request| async move { client.collections().list_aliases(request).await })
+        .await?;
+    Ok(reply.aliases.into_iter().map(|a| (a.alias_name, a.collection_name)).collect())
+}
+
+/// What the server says of a collection or of the one behind an alias.
+pub(super) async fn info(client: &Client, name: &str) -> Result<Option<proto::CollectionInfo>, StoreError> {
+    let request = proto::GetCollectionInfoRequest { collection_name: name.to_owned() };
+    let info =
+        match client.ask(Call::Read, request, |request| async move { client.collections().get(request).await }).await {
+            Ok(reply) => reply.result,
+            Err(error) if error.code.as_deref() == Some("NotFound") => return Ok(None),
+            Err(error) => return Err(error),
+        };
+    let silent = || StoreError::new(Fault::Refused, format!("Qdrant says nothing of the collection \"{name}\""));
+    info.map(Some).ok_or_else(silent)
 }
 
 pub(super) async fn collection(client: &Client, name: &str) -> Result<Option<CollectionFacts>, StoreError> {
     let own = aliases(client).await?.remove(name).unwrap_or_else(|| name.to_owned());
-    let request = proto::GetCollectionInfoRequest { collection_name: own.clone() };
-    let info = match client.collections().get(request).await {
-        Ok(reply) => reply.into_inner().result,
-        Err(status) if status.code() == Code::NotFound => return Ok(None),
-        Err(status) => return Err(read(&status)),
-    };
-    let info = info
-        .ok_or_else(|| StoreError::new(Fault::Refused, format!("Qdrant says nothing of the collection \"{own}\"")))?;
-    let mut facts = wire::facts(own, info);
-    facts.points = count(client, &facts.name).await?;
+    let Some(info) = info(client, &own).await? else { return Ok(None) };
+    if client.sees_a_part() && !collections(client).await?.contains(&own) {
+        return Err(unresolved(name));
+    }
+    let exact = wire::allows_exact(&info);
+    let mut facts = wire::facts(own, info, |texts| client.metadata(texts));
+    let allowed = Allowed { timeout_seconds: facts.limits.timeout_seconds, page: facts.limits.page };
+    for name in [name, &facts.name] {
+        client.learn(name, allowed);
+    }
+    facts.points = if exact { count(client, &facts.name).await? } else { count_ids(client, &facts.name).await? };
     Ok(Some(facts))
+}
+
+/// Grey and red are no work under way: waiting ends neither (`CollectionStatus` of the protocol).
+pub(super) async fn is_optimising(client: &Client, name: &str) -> Result<bool, StoreError> {
+    let info = info(client, name).await?;
+    Ok(info.is_some_and(|info| info.status() == proto::CollectionStatus::Yellow))
+}
+
+/// A key for some collections is shown their aliases alone, and the server finds a collection by an alias that it does not
+/// show. Taken for a collection's own name, that alias would be written to as one.
+fn unresolved(name: &str) -> StoreError {
+    let what = format!("the API key is for some collections and does not show which one \"{name}\" is");
+    StoreError::new(Fault::Refused, what)
+        .hint("set qdrant.api_key to a key that manages, or to one that reads everything")
 }
 
 async fn count(client: &Client, collection: &str) -> Result<u64, StoreError> {
     let request = proto::CountPoints {
         collection_name: collection.to_owned(),
         exact: Some(true),
-        timeout: client.timeout_seconds(),
+        timeout: client.deadline(collection),
         ..proto::CountPoints::default()
     };
-    let reply = client.points().count(request).await.map_err(|s| read(&s))?;
-    Ok(reply.into_inner().result.unwrap_or_default().count)
+    let reply = client.ask(Call::Read, request, |request| async move { client.points().count(request).await }).await?;
+    Ok(reply.result.unwrap_or_default().count)
+}
+
+/// Counts by reading every id, where strict mode refuses exact counts and the others are estimates.
+async fn count_ids(client: &Client, collection: &str) -> Result<u64, StoreError> {
+    let (mut counted, mut from) = (0, None);
+    loop {
+        let read = page(client, collection, from.as_ref(), IDS, With::Ids).await?;
+        counted += read.points.len() as u64;
+        match read.next {
+            Some(next) => from = Some(next),
+            None => return Ok(counted),
+        }
+    }
 }
 
 pub(super) async fn page(
@@ -98,13 +143,13 @@ pub(super) async fn page(
     let request = proto::ScrollPoints {
         collection_name: collection.to_owned(),
         offset: from.map(wire::id),
-        limit: Some(limit.max(1)),
+        limit: Some(client.page(collection, limit)),
         with_payload: with.payload(),
         with_vectors: with.vectors(),
-        timeout: client.timeout_seconds(),
+        timeout: client.deadline(collection),
         ..proto::ScrollPoints::default()
     };
-    let reply = client.points().scroll(request).await.map_err(|s| read(&s))?.into_inner();
+    let reply = client.ask(Call::Read, request, |request| async move { client.points().scroll(request).await }).await?;
     let points: Vec<Point> = reply.result.into_iter().map(point).collect::<Result<_, _>>()?;
     let next = reply.next_page_offset.map(|id| wire::id_from(Some(id))).transpose()?;
     Ok(PointPage { points, next })
@@ -117,17 +162,18 @@ pub(super) async fn retrieve(
     with: With,
 ) -> Result<Vec<Point>, StoreError> {
     let mut found = Vec::with_capacity(ids.len());
-    for batch in ids.chunks(BATCH) {
+    for batch in ids.chunks(POINTS_PER_READ as usize) {
         let request = proto::GetPoints {
             collection_name: collection.to_owned(),
             ids: batch.iter().map(wire::id).collect(),
             with_payload: with.payload(),
             with_vectors: with.vectors(),
-            timeout: client.timeout_seconds(),
+            timeout: client.deadline(collection),
             ..proto::GetPoints::default()
         };
-        let reply = client.points().get(request).await.map_err(|s| read(&s))?;
-        for one in reply.into_inner().result {
+        let reply =
+            client.ask(Call::Read, request, |request| async move { client.points().get(request).await }).await?;
+        for one in reply.result {
             found.push(point(one)?);
         }
     }
@@ -139,7 +185,7 @@ pub(super) async fn search(client: &Client, collection: &str, query: &SearchQuer
         collection_name: collection.to_owned(),
         limit: Some(query.limit),
         with_payload: With::Payload.payload(),
-        timeout: client.timeout_seconds(),
+        timeout: client.deadline(collection),
         ..proto::QueryPoints::default()
     };
     let mut each = query.vectors.iter().map(|(name, vector)| (using(name), nearest(vector)));
@@ -159,8 +205,8 @@ pub(super) async fn search(client: &Client, collection: &str, query: &SearchQuer
             request.query = Some(proto::Query { variant: Some(Variant::Fusion(proto::Fusion::Rrf.into())) });
         }
     }
-    let reply = client.points().query(request).await.map_err(|s| read(&s))?;
-    reply.into_inner().result.into_iter().map(scored).collect()
+    let reply = client.ask(Call::Read, request, |request| async move { client.points().query(request).await }).await?;
+    reply.result.into_iter().map(scored).collect()
 }
 
 fn candidates(using: Option<String>, nearest: proto::Query, limit: u64) -> proto::PrefetchQuery {
@@ -190,8 +236,4 @@ fn point(point: proto::RetrievedPoint) -> Result<Point, StoreError> {
 
 fn scored(point: proto::ScoredPoint) -> Result<Scored, StoreError> {
     Ok(Scored { id: wire::id_from(point.id)?, score: point.score, payload: payload::from_wire(point.payload)? })
-}
-
-fn read(status: &tonic::Status) -> StoreError {
-    fault::of(status, Call::Read)
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::store::Fault;
 
 fn options(url: &str) -> QdrantOptions {
-    QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 10_000, ca: None }
+    QdrantOptions { url: SecretString::from(url), api_key: None, timeout_ms: 10_000, retry_ms: 0, ca: None }
 }
 
 async fn refused_by(options: &QdrantOptions) -> StoreError {
@@ -66,11 +66,14 @@ async fn a_key_that_is_no_header_is_not_shown() {
 
 #[cfg(feature = "embedded")]
 mod local {
+    use std::collections::HashMap;
+
+    use qdrant_client::qdrant::{self as proto, vectors_config};
     use serde_json::json;
 
     use super::*;
     use crate::local::qdrant::QdrantServer;
-    use crate::model::VectorParams;
+    use crate::model::{CollectionMetadata, VectorParams};
     use crate::store::{NamedVector, SparseVector};
 
     struct Here {
@@ -100,6 +103,7 @@ mod local {
                 ("title".to_owned(), "keyword".to_owned()),
             ]),
             metadata: BTreeMap::from([("enact.epoch".to_owned(), "e-1".to_owned())]),
+            like: None,
         }
     }
 
@@ -141,13 +145,13 @@ mod local {
         assert_eq!((&facts.name, facts.points, facts.shards, facts.strict), (&spec_c.name, 0, 1, false));
         assert_eq!(
             (facts.vectors, facts.payload_indexes, facts.metadata),
-            (spec_c.vectors, spec_c.payload_indexes, spec_c.metadata)
+            (spec_c.vectors, spec_c.payload_indexes, CollectionMetadata::Kept(spec_c.metadata))
         );
         let mut other = spec("c");
         other.metadata.insert("enact.run".to_owned(), "r-1".to_owned());
         store.ensure_collection(&other).await.expect("the same shape");
         let facts = store.collection("c").await.expect("asked").expect("there");
-        assert_eq!(facts.metadata, other.metadata);
+        assert_eq!(facts.metadata, CollectionMetadata::Kept(other.metadata));
         here.server.shutdown().await.expect("stopped");
     }
 
@@ -275,5 +279,116 @@ mod local {
         assert!(matches!(first.fault, Fault::InDoubt | Fault::Transient), "{first}");
         let next = store.ensure_points("c", &three()).await.expect_err("gone");
         assert_eq!(next.fault, Fault::Transient, "{next}");
+    }
+
+    /// The live collection as somebody tuned it.
+    async fn make_tuned(here: &Here, name: &str) {
+        #[expect(deprecated, reason = "on_disk is what most clients send")]
+        let dense = proto::VectorParams {
+            size: 3,
+            distance: proto::Distance::Dot.into(),
+            on_disk: Some(true),
+            datatype: Some(proto::Datatype::Float16.into()),
+            hnsw_config: Some(proto::HnswConfigDiff { m: Some(24), ..Default::default() }),
+            ..Default::default()
+        };
+        #[expect(deprecated, reason = "on_disk is what most clients send")]
+        let index = proto::SparseIndexConfig { on_disk: Some(true), ..Default::default() };
+        let sparse = proto::SparseVectorParams { index: Some(index), modifier: Some(proto::Modifier::Idf.into()) };
+        let named = proto::VectorParamsMap { map: HashMap::from([("dense".to_owned(), dense)]) };
+        let scalar = proto::ScalarQuantization { quantile: Some(0.9), ..Default::default() };
+        #[expect(deprecated, reason = "on_disk_payload is what most clients send")]
+        let request = proto::CreateCollection {
+            collection_name: name.to_owned(),
+            vectors_config: Some(proto::VectorsConfig { config: Some(vectors_config::Config::ParamsMap(named)) }),
+            sparse_vectors_config: Some(proto::SparseVectorConfig {
+                map: HashMap::from([("text".to_owned(), sparse)]),
+            }),
+            hnsw_config: Some(proto::HnswConfigDiff { ef_construct: Some(64), ..Default::default() }),
+            optimizers_config: Some(proto::OptimizersConfigDiff { indexing_threshold: Some(99), ..Default::default() }),
+            wal_config: Some(proto::WalConfigDiff { wal_capacity_mb: Some(8), ..Default::default() }),
+            quantization_config: Some(proto::QuantizationConfig {
+                quantization: Some(proto::quantization_config::Quantization::Scalar(scalar)),
+            }),
+            strict_mode_config: Some(proto::StrictModeConfig { max_timeout: Some(7), ..Default::default() }),
+            on_disk_payload: Some(false),
+            ..Default::default()
+        };
+        here.store.client.collections().create(request).await.expect("made");
+        let keyword = proto::KeywordIndexParams { is_tenant: Some(true), ..Default::default() };
+        let params = proto::PayloadIndexParams {
+            index_params: Some(proto::payload_index_params::IndexParams::KeywordIndexParams(keyword)),
+        };
+        let index = proto::CreateFieldIndexCollection {
+            collection_name: name.to_owned(),
+            wait: Some(true),
+            field_name: "title".to_owned(),
+            field_type: Some(proto::FieldType::Keyword.into()),
+            field_index_params: Some(params),
+            ..Default::default()
+        };
+        here.store.client.points().create_field_index(index).await.expect("indexed");
+    }
+
+    async fn configuration(here: &Here, name: &str) -> proto::CollectionConfig {
+        let info = reads::info(&here.store.client, name).await.expect("asked").expect("there");
+        proto::CollectionConfig { metadata: HashMap::new(), ..info.config.expect("a configuration") }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_collection_that_takes_the_place_of_another_is_made_as_that_one_is() {
+        let here = start().await;
+        make_tuned(&here, "live").await;
+        let like = CollectionSpec { like: Some("live".to_owned()), ..spec("new") };
+        here.store.ensure_collection(&like).await.expect("made");
+        assert_eq!(configuration(&here, "new").await, configuration(&here, "live").await);
+        let info = reads::info(&here.store.client, "new").await.expect("asked").expect("there");
+        let title = info.payload_schema["title"].params.clone().and_then(|params| params.index_params);
+        let tenant = |params| match params {
+            Some(proto::payload_index_params::IndexParams::KeywordIndexParams(keyword)) => keyword.is_tenant,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(tenant(title), Some(true));
+        here.store.ensure_collection(&like).await.expect("there already");
+
+        let mut other = CollectionSpec { like: Some("live".to_owned()), ..spec("wider") };
+        other.vectors.insert("dense".to_owned(), VectorParams::Dense { dimension: 5, distance: "dot".to_owned() });
+        here.store.ensure_collection(&other).await.expect("made");
+        let params = configuration(&here, "wider").await.params.expect("parameters");
+        let Some(vectors_config::Config::ParamsMap(map)) = params.vectors_config.and_then(|config| config.config)
+        else {
+            panic!("named vectors")
+        };
+        let dense = map.map["dense"];
+        assert_eq!((dense.size, dense.hnsw_config.and_then(|hnsw| hnsw.m), dense.datatype), (5, Some(24), None));
+
+        let nowhere = CollectionSpec { like: Some("nowhere".to_owned()), ..spec("lost") };
+        assert_eq!(here.store.ensure_collection(&nowhere).await.expect_err("not there").fault, Fault::Refused);
+        here.server.shutdown().await.expect("stopped");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_multivector_is_another_shape() {
+        let here = start().await;
+        let dense = proto::VectorParams {
+            size: 3,
+            distance: proto::Distance::Dot.into(),
+            multivector_config: Some(proto::MultiVectorConfig::default()),
+            ..Default::default()
+        };
+        let named = proto::VectorParamsMap { map: HashMap::from([("dense".to_owned(), dense)]) };
+        let request = proto::CreateCollection {
+            collection_name: "c".to_owned(),
+            vectors_config: Some(proto::VectorsConfig { config: Some(vectors_config::Config::ParamsMap(named)) }),
+            sparse_vectors_config: wire::create(&spec("c"), &Default::default(), None)
+                .expect("a request")
+                .sparse_vectors_config,
+            ..Default::default()
+        };
+        here.store.client.collections().create(request).await.expect("made");
+        let facts = here.store.collection("c").await.expect("asked").expect("there");
+        assert!(facts.multivectors.contains("dense"), "{facts:?}");
+        assert_eq!(here.store.ensure_collection(&spec("c")).await.expect_err("another shape").fault, Fault::Conflict);
+        here.server.shutdown().await.expect("stopped");
     }
 }

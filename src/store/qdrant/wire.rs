@@ -1,13 +1,14 @@
 //! Ids, shapes and kinds to the wire and back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use qdrant_client::qdrant::{
     self as proto, Distance, FieldType, Modifier, PayloadSchemaType, point_id::PointIdOptions, value::Kind,
     vectors_config::Config,
 };
 
-use crate::model::{CollectionFacts, CollectionLimits, PointId, VectorParams};
+use super::like::Like;
+use crate::model::{CollectionFacts, CollectionLimits, CollectionMetadata, PointId, VectorParams};
 use crate::store::{CollectionSpec, Fault, StoreError};
 
 /// An id for the wire.
@@ -28,19 +29,22 @@ pub(super) fn id_from(id: Option<proto::PointId>) -> Result<PointId, StoreError>
     }
 }
 
-/// The request that makes a collection.
-pub(super) fn create(spec: &CollectionSpec, timeout: Option<u64>) -> Result<proto::CreateCollection, StoreError> {
+/// The request that makes a collection, with what it takes over from another.
+pub(super) fn create(
+    spec: &CollectionSpec,
+    like: &Like,
+    timeout: Option<u64>,
+) -> Result<proto::CreateCollection, StoreError> {
     let mut dense = BTreeMap::new();
     let mut sparse = HashMap::new();
     for (name, params) in &spec.vectors {
         match params {
             VectorParams::Dense { dimension, distance } => {
-                dense.insert(name.clone(), dense_params(*dimension, distance)?);
+                dense.insert(name.clone(), like.dense(name, dense_params(*dimension, distance)?));
             }
             VectorParams::Sparse { idf } => {
                 let modifier = if *idf { Modifier::Idf } else { Modifier::None };
-                let params = proto::SparseVectorParams { index: None, modifier: Some(modifier.into()) };
-                sparse.insert(name.clone(), params);
+                sparse.insert(name.clone(), like.sparse(name, modifier));
             }
         }
     }
@@ -61,7 +65,7 @@ pub(super) fn create(spec: &CollectionSpec, timeout: Option<u64>) -> Result<prot
         vectors_config: config.map(|config| proto::VectorsConfig { config: Some(config) }),
         sparse_vectors_config: (!sparse.is_empty()).then_some(proto::SparseVectorConfig { map: sparse }),
         metadata: metadata(&spec.metadata),
-        ..proto::CreateCollection::default()
+        ..like.request()
     })
 }
 
@@ -73,20 +77,23 @@ pub(super) fn metadata(texts: &BTreeMap<String, String>) -> HashMap<String, prot
         .collect()
 }
 
-/// Facts of a collection from what the server says of it; the points are counted apart.
-pub(super) fn facts(name: String, info: proto::CollectionInfo) -> CollectionFacts {
+/// Facts of a collection from what the server says of it, and its metadata as texts; the points are counted apart.
+pub(super) fn facts(
+    name: String,
+    info: proto::CollectionInfo,
+    metadata: impl FnOnce(BTreeMap<String, String>) -> CollectionMetadata,
+) -> CollectionFacts {
     let config = info.config.unwrap_or_default();
     let params = config.params.unwrap_or_default();
-    let mut vectors = BTreeMap::new();
-    match params.vectors_config.and_then(|config| config.config) {
-        None => {}
-        Some(Config::Params(params)) => {
-            vectors.insert(String::new(), dense_facts(&params));
-        }
-        Some(Config::ParamsMap(map)) => {
-            vectors.extend(map.map.into_iter().map(|(name, params)| (name, dense_facts(&params))));
-        }
-    }
+    let dense = match params.vectors_config.and_then(|config| config.config) {
+        None => HashMap::new(),
+        Some(Config::Params(only)) => HashMap::from([(String::new(), only)]),
+        Some(Config::ParamsMap(named)) => named.map,
+    };
+    let multi = dense.iter().filter(|(_, params)| params.multivector_config.is_some());
+    let multivectors: BTreeSet<String> = multi.map(|(name, _)| name.clone()).collect();
+    let mut vectors: BTreeMap<String, VectorParams> =
+        dense.into_iter().map(|(name, params)| (name, dense_facts(&params))).collect();
     for (name, params) in params.sparse_vectors_config.unwrap_or_default().map {
         let idf = params.modifier() == Modifier::Idf;
         vectors.insert(name, VectorParams::Sparse { idf });
@@ -94,6 +101,7 @@ pub(super) fn facts(name: String, info: proto::CollectionInfo) -> CollectionFact
     CollectionFacts {
         name,
         vectors,
+        multivectors,
         payload_indexes: info
             .payload_schema
             .into_iter()
@@ -101,17 +109,26 @@ pub(super) fn facts(name: String, info: proto::CollectionInfo) -> CollectionFact
             .collect(),
         points: 0,
         shards: params.shard_number,
+        custom_sharding: params.sharding_method == Some(proto::ShardingMethod::Custom.into()),
         strict: config.strict_mode_config.as_ref().is_some_and(proto::StrictModeConfig::enabled),
         limits: limits(config.strict_mode_config.as_ref(), config.optimizer_config.as_ref()),
-        metadata: config
-            .metadata
-            .into_iter()
-            .filter_map(|(key, value)| match value.kind {
-                Some(Kind::StringValue(text)) => Some((key, text)),
-                _ => None,
-            })
-            .collect(),
+        metadata: metadata(texts(config.metadata)),
     }
+}
+
+/// Whether the collection lets points be counted exactly.
+pub(super) fn allows_exact(info: &proto::CollectionInfo) -> bool {
+    let strict = info.config.as_ref().and_then(|config| config.strict_mode_config.as_ref());
+    !strict.is_some_and(|strict| strict.enabled() && strict.search_allow_exact == Some(false))
+}
+
+/// What is text in a collection's metadata.
+fn texts(metadata: HashMap<String, proto::Value>) -> BTreeMap<String, String> {
+    let texts = metadata.into_iter().filter_map(|(key, value)| match value.kind {
+        Some(Kind::StringValue(text)) => Some((key, text)),
+        _ => None,
+    });
+    texts.collect()
 }
 
 fn limits(
@@ -154,7 +171,8 @@ pub(super) fn field_type(kind: &str) -> Result<FieldType, StoreError> {
     })
 }
 
-fn kind_name(kind: PayloadSchemaType) -> &'static str {
+/// The name of a kind of payload index.
+pub(super) fn kind_name(kind: PayloadSchemaType) -> &'static str {
     match kind {
         PayloadSchemaType::Keyword => "keyword",
         PayloadSchemaType::Uuid => "uuid",

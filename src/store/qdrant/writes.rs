@@ -5,11 +5,15 @@
 //!   than 32 MiB by default.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
-use qdrant_client::qdrant::{self as proto, alias_operations::Action, points_selector::PointsSelectorOneOf};
+use qdrant_client::qdrant::{
+    self as proto, alias_operations::Action, condition::ConditionOneOf, points_selector::PointsSelectorOneOf,
+};
 
 use super::client::Client;
 use super::fault::{self, Call};
+use super::like::Like;
 use super::{payload, reads, vectors, wire};
 use crate::model::{CollectionFacts, PointId};
 use crate::store::{CollectionSpec, Fault, NamedVector, Point, StoreError};
@@ -21,24 +25,30 @@ pub(super) async fn ensure_collection(client: &Client, spec: &CollectionSpec) ->
     for kind in spec.payload_indexes.values() {
         wire::field_type(kind)?;
     }
+    let like = match &spec.like {
+        Some(name) => Like::of(reads::info(client, name).await?.ok_or_else(|| missing(name))?),
+        None => Like::default(),
+    };
     let indexes = match reads::collection(client, &spec.name).await? {
         Some(facts) => {
             check_shape(spec, &facts)?;
-            if !spec.metadata.iter().all(|(key, text)| facts.metadata.get(key) == Some(text)) {
+            if !facts.metadata.holds(&spec.metadata) {
                 ensure_metadata(client, &spec.name, &spec.metadata).await?;
             }
             facts.payload_indexes
         }
         None => {
-            let request = wire::create(spec, client.timeout_seconds())?;
-            let reply = client.collections().create(request).await.map_err(|s| write(&s))?;
-            operated(reply.into_inner(), &format!("making the collection \"{}\"", spec.name))?;
+            let request = wire::create(spec, &like, client.timeout_seconds())?;
+            let reply = client
+                .ask(Call::Write, request, |request| async move { client.collections().create(request).await })
+                .await?;
+            operated(reply, &format!("making the collection \"{}\"", spec.name))?;
             BTreeMap::new()
         }
     };
     for (field, kind) in &spec.payload_indexes {
         if indexes.get(field) != Some(kind) {
-            create_index(client, &spec.name, field, kind).await?;
+            create_index(client, &spec.name, field, kind, like.index(field, kind)).await?;
         }
     }
     Ok(())
@@ -50,7 +60,7 @@ fn check_shape(spec: &CollectionSpec, facts: &CollectionFacts) -> Result<(), Sto
     if facts.name != spec.name {
         return conflict(format!("\"{}\" is an alias of \"{}\", not a collection", spec.name, facts.name));
     }
-    if facts.vectors != spec.vectors {
+    if facts.vectors != spec.vectors || !facts.multivectors.is_empty() {
         return conflict(format!("the collection \"{}\" exists with other vectors", spec.name));
     }
     let other = spec
@@ -70,14 +80,18 @@ pub(super) async fn ensure_metadata(
     collection: &str,
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), StoreError> {
+    if !client.keeps_metadata() {
+        return Ok(());
+    }
     let request = proto::UpdateCollection {
         collection_name: collection.to_owned(),
         timeout: client.timeout_seconds(),
         metadata: wire::metadata(metadata),
         ..proto::UpdateCollection::default()
     };
-    let reply = client.collections().update(request).await.map_err(|s| write(&s))?;
-    operated(reply.into_inner(), &format!("writing the metadata of \"{collection}\""))
+    let reply =
+        client.ask(Call::Write, request, |request| async move { client.collections().update(request).await }).await?;
+    operated(reply, &format!("writing the metadata of \"{collection}\""))
 }
 
 pub(super) async fn ensure_collection_absent(client: &Client, name: &str) -> Result<(), StoreError> {
@@ -85,7 +99,7 @@ pub(super) async fn ensure_collection_absent(client: &Client, name: &str) -> Res
         return Ok(());
     }
     let request = proto::DeleteCollection { collection_name: name.to_owned(), timeout: client.timeout_seconds() };
-    client.collections().delete(request).await.map_err(|s| write(&s))?;
+    client.ask(Call::Write, request, |request| async move { client.collections().delete(request).await }).await?;
     if exists(client, name).await? {
         return Err(StoreError::new(
             Fault::InDoubt,
@@ -100,6 +114,7 @@ async fn exists(client: &Client, name: &str) -> Result<bool, StoreError> {
 }
 
 pub(super) async fn ensure_points(client: &Client, collection: &str, points: &[Point]) -> Result<(), StoreError> {
+    let began = Instant::now();
     let mut rest = points;
     while !rest.is_empty() {
         let (batch, after) = rest.split_at(batch_length(rest));
@@ -109,11 +124,13 @@ pub(super) async fn ensure_points(client: &Client, collection: &str, points: &[P
             collection_name: collection.to_owned(),
             wait: Some(true),
             points,
-            timeout: client.timeout_seconds(),
+            timeout: client.deadline(collection),
             ..proto::UpsertPoints::default()
         };
-        let reply = client.points().upsert(request).await.map_err(|s| write(&s))?;
-        fault::completed(reply.into_inner())?;
+        let reply = client
+            .ask_since(began, Call::Write, request, |request| async move { client.points().upsert(request).await })
+            .await?;
+        fault::completed(reply)?;
     }
     Ok(())
 }
@@ -153,17 +170,36 @@ fn point(point: &Point) -> Result<proto::PointStruct, StoreError> {
 pub(super) async fn ensure_points_absent(client: &Client, collection: &str, ids: &[PointId]) -> Result<(), StoreError> {
     for batch in ids.chunks(BATCH) {
         let list = proto::PointsIdsList { ids: batch.iter().map(wire::id).collect() };
-        let request = proto::DeletePoints {
-            collection_name: collection.to_owned(),
-            wait: Some(true),
-            points: Some(proto::PointsSelector { points_selector_one_of: Some(PointsSelectorOneOf::Points(list)) }),
-            timeout: client.timeout_seconds(),
-            ..proto::DeletePoints::default()
-        };
-        let reply = client.points().delete(request).await.map_err(|s| write(&s))?;
-        fault::completed(reply.into_inner())?;
+        delete(client, collection, PointsSelectorOneOf::Points(list)).await?;
     }
     Ok(())
+}
+
+async fn delete(client: &Client, collection: &str, which: PointsSelectorOneOf) -> Result<(), StoreError> {
+    let request = proto::DeletePoints {
+        collection_name: collection.to_owned(),
+        wait: Some(true),
+        points: Some(proto::PointsSelector { points_selector_one_of: Some(which) }),
+        timeout: client.deadline(collection),
+        ..proto::DeletePoints::default()
+    };
+    let reply =
+        client.ask(Call::Write, request, |request| async move { client.points().delete(request).await }).await?;
+    fault::completed(reply)
+}
+
+/// Deletes a point that nobody has, by a filter, because a filter goes to every shard, where deletions by id go to the shards of
+/// their ids. Each shard applies what it took in the order in which it took it, and answers a write that waits when that
+/// write is applied (`OperationToShard::to_all` and the update worker in Qdrant's source).
+pub(super) async fn ensure_applied(client: &Client, collection: &str) -> Result<(), StoreError> {
+    let nobody = PointId::Uuid(uuid::Uuid::now_v7().hyphenated().to_string());
+    let condition = proto::HasIdCondition { has_id: vec![wire::id(&nobody)] };
+    let condition = proto::Condition { condition_one_of: Some(ConditionOneOf::HasId(condition)) };
+    let filter = proto::Filter { must: vec![condition], ..proto::Filter::default() };
+    match delete(client, collection, PointsSelectorOneOf::Filter(filter)).await {
+        Err(error) if error.code.as_deref() == Some("NotFound") => Ok(()),
+        done => done,
+    }
 }
 
 pub(super) async fn ensure_alias(client: &Client, alias: &str, collection: &str) -> Result<(), StoreError> {
@@ -187,8 +223,11 @@ async fn change_alias(client: &Client, action: Action, doing: &str) -> Result<()
         actions: vec![proto::AliasOperations { action: Some(action) }],
         timeout: client.timeout_seconds(),
     };
-    let reply = client.collections().update_aliases(request).await.map_err(|s| write(&s).context(doing))?;
-    operated(reply.into_inner(), doing)
+    let reply = client
+        .ask(Call::Write, request, |request| async move { client.collections().update_aliases(request).await })
+        .await;
+    let reply = reply.map_err(|error| error.context(doing))?;
+    operated(reply, doing)
 }
 
 pub(super) async fn ensure_payload_index(
@@ -197,30 +236,37 @@ pub(super) async fn ensure_payload_index(
     field: &str,
     kind: &str,
 ) -> Result<(), StoreError> {
-    let facts = reads::collection(client, collection).await?.ok_or_else(|| {
-        StoreError::new(Fault::Refused, format!("there is no collection \"{collection}\"")).code("NotFound")
-    })?;
+    let facts = reads::collection(client, collection).await?.ok_or_else(|| missing(collection))?;
     match facts.payload_indexes.get(field) {
         Some(found) if found == kind => Ok(()),
         Some(found) => Err(StoreError::new(
             Fault::Conflict,
             format!("\"{collection}\" has an index of the kind {found} on \"{field}\""),
         )),
-        None => create_index(client, &facts.name, field, kind).await,
+        None => create_index(client, &facts.name, field, kind, None).await,
     }
 }
 
-async fn create_index(client: &Client, collection: &str, field: &str, kind: &str) -> Result<(), StoreError> {
+async fn create_index(
+    client: &Client,
+    collection: &str,
+    field: &str,
+    kind: &str,
+    params: Option<proto::PayloadIndexParams>,
+) -> Result<(), StoreError> {
     let request = proto::CreateFieldIndexCollection {
         collection_name: collection.to_owned(),
         wait: Some(true),
         field_name: field.to_owned(),
         field_type: Some(wire::field_type(kind)?.into()),
-        timeout: client.timeout_seconds(),
+        field_index_params: params,
+        timeout: client.deadline(collection),
         ..proto::CreateFieldIndexCollection::default()
     };
-    let reply = client.points().create_field_index(request).await.map_err(|s| write(&s))?;
-    fault::completed(reply.into_inner())
+    let reply = client
+        .ask(Call::Write, request, |request| async move { client.points().create_field_index(request).await })
+        .await?;
+    fault::completed(reply)
 }
 
 pub(super) async fn ensure_payload_index_absent(
@@ -236,11 +282,17 @@ pub(super) async fn ensure_payload_index_absent(
         collection_name: collection.to_owned(),
         wait: Some(true),
         field_name: field.to_owned(),
-        timeout: client.timeout_seconds(),
+        timeout: client.deadline(collection),
         ..proto::DeleteFieldIndexCollection::default()
     };
-    let reply = client.points().delete_field_index(request).await.map_err(|s| write(&s))?;
-    fault::completed(reply.into_inner())
+    let reply = client
+        .ask(Call::Write, request, |request| async move { client.points().delete_field_index(request).await })
+        .await?;
+    fault::completed(reply)
+}
+
+fn missing(collection: &str) -> StoreError {
+    StoreError::new(Fault::Refused, format!("there is no collection \"{collection}\"")).code("NotFound")
 }
 
 fn operated(reply: proto::CollectionOperationResponse, doing: &str) -> Result<(), StoreError> {
@@ -248,8 +300,4 @@ fn operated(reply: proto::CollectionOperationResponse, doing: &str) -> Result<()
         return Ok(());
     }
     Err(StoreError::new(Fault::InDoubt, format!("{doing}: Qdrant did not say that it is done")))
-}
-
-fn write(status: &tonic::Status) -> StoreError {
-    fault::of(status, Call::Write)
 }
