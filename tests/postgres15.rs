@@ -88,7 +88,8 @@ fn the_cycle_on_a_real_server_runs_as_the_reference_roles_and_one_at_a_time() {
 /// A database of an ordinary table, and a role that may write it and create nothing.
 const OWNED: &str = "CREATE ROLE app LOGIN; CREATE TABLE public.settings (key text PRIMARY KEY, value text); \
     GRANT SELECT, INSERT, UPDATE, DELETE ON public.settings TO app";
-const SETTINGS: &str = "enact: v1\nplan: settings\nrows:\n  public.settings:\n    - { key: { key: a }, values: { value: b } }\n";
+const SETTINGS: &str =
+    "enact: v1\nplan: settings\nrows:\n  public.settings:\n    - { key: { key: a }, values: { value: b } }\n";
 
 #[test]
 fn a_role_that_may_create_nothing_uses_the_schema_that_an_owner_made() {

@@ -99,7 +99,12 @@ fn shown(point: &Point, with: WithVectors) -> Point {
 #[async_trait]
 impl VectorStore for Memory {
     async fn server(&self) -> Result<ServerFacts, StoreError> {
-        Ok(ServerFacts { version: "1.18.0".to_owned(), url: "memory".to_owned(), keeps_metadata: true, key: KeyFacts::None })
+        Ok(ServerFacts {
+            version: "1.18.0".to_owned(),
+            url: "memory".to_owned(),
+            keeps_metadata: true,
+            key: KeyFacts::None,
+        })
     }
 
     async fn collections(&self) -> Result<Vec<String>, StoreError> {

@@ -116,8 +116,7 @@ fn with_new(new: &New<'_>, global: &GlobalArgs, output: &Output) -> Result<(Desi
         output.note(&format!("{name} is not among the plan files: move it there, or name it with --file."));
     }
     // The folder of plan files may be yet to come.
-    let there: Vec<_> =
-        paths.into_iter().filter(|path| !global.file.is_empty() || holds_plans(path)).collect();
+    let there: Vec<_> = paths.into_iter().filter(|path| !global.file.is_empty() || holds_plans(path)).collect();
     match load_plans_with(&there, (&name, &new.text)) {
         Ok((mut desired, _, sources)) => {
             desired.partial = !global.file.is_empty();
