@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ObserveError;
-use super::managed::{read_epoch, read_managed};
+use super::managed::{gates_with, read_epoch, read_managed};
 use super::units::{UnitFilter, read_units};
+use super::vectors::each_point;
 use super::{read_bodies, read_catalog, read_known, read_ledger};
 use crate::diff::{codes, ledger_key};
 use crate::model::{
@@ -15,14 +16,12 @@ use crate::model::{
     UnitFacts, near_hint,
 };
 use crate::recognise::{CutUnit, Live, LiveSet, LiveTable, Wanted};
-use crate::store::{Param, Query, Sql, StoreError, Tx, VectorStore, WithVectors};
+use crate::store::{Param, Query, Sql, StoreError, Tx, VectorStore};
 
 /// The most units whose texts are read to find out how they were cut.
 const TEXTS: usize = 300;
 /// The most rows of one table.
 const ROWS: usize = 10_000;
-/// Points with their payloads in one page.
-const PAYLOADS: u32 = 1_000;
 
 /// Reads what lives.
 ///
@@ -117,19 +116,9 @@ async fn rows(
 
 /// Rows of the table of gates that hold one of the two values; other rows are settings.
 async fn gates_at_rest(tx: &mut dyn Tx, gates: &Gate) -> Result<BTreeMap<String, String>, StoreError> {
-    let sql = Sql::new("SELECT ")
-        .ident(&gates.key)
-        .text("::text, ")
-        .ident(&gates.value)
-        .text("::text FROM ")
-        .table(&gates.table)
-        .text(" WHERE ")
-        .ident(&gates.value)
-        .text("::text = ANY ($1)");
-    let query = Query::new(sql).bind(Param::Texts(vec![gates.open.clone(), gates.shut.clone()]));
-    let records = tx.query(&query).await?;
-    let pair = |record: &crate::store::Record| Some((record.text(0)?.to_owned(), record.text(1)?.to_owned()));
-    Ok(records.iter().filter_map(pair).collect())
+    let values = vec![gates.open.clone(), gates.shut.clone()];
+    let rows = gates_with(tx, gates, &gates.value, values).await?;
+    Ok(rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
 }
 
 async fn sets(
@@ -163,20 +152,14 @@ async fn points(
     collection: &str,
 ) -> Result<(BTreeSet<PointId>, BTreeMap<String, u64>), StoreError> {
     let (mut ids, mut fields) = (BTreeSet::new(), BTreeMap::<String, u64>::new());
-    let mut from: Option<PointId> = None;
-    loop {
-        let page = vectors.points(collection, from.as_ref(), PAYLOADS, WithVectors::No).await?;
-        for point in page.points {
-            for field in point.payload.keys() {
-                *fields.entry(field.clone()).or_default() += 1;
-            }
-            ids.insert(point.id);
+    each_point(vectors, collection, |point| {
+        for field in point.payload.keys() {
+            *fields.entry(field.clone()).or_default() += 1;
         }
-        match page.next {
-            Some(next) => from = Some(next),
-            None => return Ok((ids, fields)),
-        }
-    }
+        ids.insert(point.id);
+    })
+    .await?;
+    Ok((ids, fields))
 }
 
 /// Units with their texts and with the digests of their chunks; those with the most chunks first.

@@ -53,6 +53,18 @@ pub async fn read_gates(
     gates: &Gate,
     names: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, Option<String>>, StoreError> {
+    let mut out: BTreeMap<String, Option<String>> = names.iter().map(|name| (name.clone(), None)).collect();
+    out.extend(gates_with(tx, gates, &gates.key, names.iter().cloned().collect()).await?);
+    Ok(out)
+}
+
+/// Names and values of the gates that have one of these texts in a column.
+pub(super) async fn gates_with(
+    tx: &mut dyn Tx,
+    gates: &Gate,
+    column: &str,
+    texts: Vec<String>,
+) -> Result<Vec<(String, Option<String>)>, StoreError> {
     let sql = Sql::new("SELECT ")
         .ident(&gates.key)
         .text("::text, ")
@@ -60,14 +72,9 @@ pub async fn read_gates(
         .text("::text FROM ")
         .table(&gates.table)
         .text(" WHERE ")
-        .ident(&gates.key)
+        .ident(column)
         .text("::text = ANY ($1)");
-    let records = tx.query(&Query::new(sql).bind(Param::Texts(names.iter().cloned().collect()))).await?;
-    let mut out: BTreeMap<String, Option<String>> = names.iter().map(|name| (name.clone(), None)).collect();
-    for record in records {
-        if let Some(name) = record.text(0) {
-            out.insert(name.to_owned(), record.text(1).map(str::to_owned));
-        }
-    }
-    Ok(out)
+    let records = tx.query(&Query::new(sql).bind(Param::Texts(texts))).await?;
+    let named = records.iter().filter_map(|r| Some((r.text(0)?.to_owned(), r.text(1).map(str::to_owned))));
+    Ok(named.collect())
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::model::{CollectionFacts, Digest, Ledger, LedgerRow, PointId, PointSaid, digest_of};
-use crate::store::{Query, Sql, StoreError, Tx, VectorStore, WithVectors};
+use crate::store::{Point, Query, Sql, StoreError, Tx, VectorStore, WithVectors};
 
 /// Ids in one page.
 pub const PAGE: u32 = 10_000;
@@ -62,13 +62,26 @@ pub fn standing(payload: &Map<String, Value>) -> Digest {
 /// Those of the store.
 pub async fn read_digests(store: &dyn VectorStore, collection: &str) -> Result<BTreeMap<PointId, Digest>, StoreError> {
     let mut out = BTreeMap::new();
+    each_point(store, collection, |point| {
+        out.insert(point.id, standing(&point.payload));
+    })
+    .await?;
+    Ok(out)
+}
+
+/// Reads every point of a collection without its vectors, page by page.
+pub(super) async fn each_point(
+    store: &dyn VectorStore,
+    collection: &str,
+    mut read: impl FnMut(Point) + Send,
+) -> Result<(), StoreError> {
     let mut from: Option<PointId> = None;
     loop {
         let page = store.points(collection, from.as_ref(), PAYLOADS, WithVectors::No).await?;
-        out.extend(page.points.into_iter().map(|point| (point.id, standing(&point.payload))));
+        page.points.into_iter().for_each(&mut read);
         match page.next {
             Some(next) => from = Some(next),
-            None => return Ok(out),
+            None => return Ok(()),
         }
     }
 }
@@ -79,15 +92,11 @@ pub async fn read_digests(store: &dyn VectorStore, collection: &str) -> Result<B
 /// Those of the store.
 pub async fn read_said(store: &dyn VectorStore, collection: &str) -> Result<BTreeMap<PointId, PointSaid>, StoreError> {
     let mut out = BTreeMap::new();
-    let mut from: Option<PointId> = None;
-    loop {
-        let page = store.points(collection, from.as_ref(), PAYLOADS, WithVectors::No).await?;
-        out.extend(page.points.into_iter().map(|point| (point.id, said(&point.payload))));
-        match page.next {
-            Some(next) => from = Some(next),
-            None => return Ok(out),
-        }
-    }
+    each_point(store, collection, |point| {
+        out.insert(point.id, said(&point.payload));
+    })
+    .await?;
+    Ok(out)
 }
 
 fn said(payload: &Map<String, Value>) -> PointSaid {
