@@ -131,6 +131,21 @@ fn a_reverted_edit_puts_the_old_points_back() {
 }
 
 #[test]
+fn units_that_one_promotion_took_from_two_states_go_back_to_both() {
+    let project = handbook();
+    let before = project.value(STATES);
+    project.write(
+        "plans/handbook.yaml",
+        "enact: v1\nplan: close\npromotions:\n  close:\n    units: { lifecycle: [draft, published] }\n    to: archived\n    \
+         review: { decision: approve, reviewer: editors, rationale: the book is closed }\n",
+    );
+    project.ok(&["apply", "--auto-approve"]);
+    assert_eq!(project.value(STATES), "archived 12");
+    reverted(&project);
+    assert_eq!(project.value(STATES), before);
+}
+
+#[test]
 fn a_replaced_collection_comes_back_while_it_is_there() {
     let project = handbook();
     project.ok(&["apply", "--auto-approve"]);
@@ -149,6 +164,7 @@ fn a_replaced_collection_comes_back_while_it_is_there() {
     let aliases = project.aliased_points();
     assert_eq!(aliases, before);
     project.ok(&["verify"]);
-    let (_, later) = project.exits(&["revert", &run], 0);
-    assert!(later.contains("Next:"), "{later}");
+    let (plan, told) = project.exits(&["revert", &run], 0);
+    assert!(plan.contains("No changes") && plan.contains("changed the set since"), "{plan}");
+    assert!(told.contains("Nothing of this run is left to go back"), "{told}");
 }

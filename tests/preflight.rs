@@ -88,6 +88,48 @@ fn a_missing_grant_is_found_at_plan_and_its_hint_mends_it() {
     }
 }
 
+/// Whoever does what is printed gets there: one round of grants, and the plan that was refused is applied.
+#[test]
+fn a_role_that_may_do_nothing_is_told_all_that_it_needs() {
+    let world = World::start();
+    let guards = "protect:\n  registry: { table: public.iu_qdrant_collection_registry }\n\
+        checks:\n  job: { query: SELECT 1 WHERE false, expect: { empty: false }, severity: warning }\n\
+        retention:\n  log: { table: public.dot_iu_command_run, keep: 90d, gate: iu_core.retention_enabled, paired: { check: job } }\n";
+    world.write("plans/cycle.yaml", &format!("{PLAN}{guards}"));
+    world.sql("CREATE ROLE newcomer LOGIN NOINHERIT");
+    world.write("enact.yaml", &world.config.replace("user=planner", "user=newcomer"));
+    let (table, _) = world.exits(&["preflight"], 1);
+    for named in ["schema enact", "public.iu_qdrant_collection_registry", "public.iu_core_retention_policy"] {
+        assert!(table.contains(named), "no {named} in\n{table}");
+    }
+    let (_, stderr) = world.exits(&["plan"], 3);
+    let changes = table.lines().filter_map(|line| line.split_once("change: ")).map(|(_, change)| change);
+    let printed: Vec<&str> = changes.filter(|change| change.starts_with("GRANT ")).collect();
+    assert!(printed.contains(&"GRANT USAGE ON SCHEMA enact TO newcomer;"), "{table}");
+    // What stops the plan is said there too; only the roles, which no reading needs, are left to the preflight.
+    for grant in grants(&stderr).lines() {
+        assert!(printed.contains(&grant), "{grant}\n{table}");
+    }
+    world.sql(&printed.join("\n"));
+    let (passed, _) = world.exits(&["preflight"], 0);
+    assert!(passed.starts_with("Preflight passed: "), "{passed}");
+    world.exits(&["apply", "--auto-approve"], 0);
+    world.exits(&["verify"], 0);
+}
+
+/// A query that the role may not run has its place, and no other role of the environment would help.
+#[test]
+fn a_query_of_a_guard_that_may_not_be_run_names_the_guard() {
+    let world = World::start();
+    let guards = "protect:\n  words: { query: SELECT * FROM public.iu_lifecycle_vocab }\n";
+    world.write("plans/cycle.yaml", &format!("{PLAN}{guards}"));
+    let (_, stderr) = world.exits(&["plan"], 3);
+    let named =
+        "error[E082]: a query cannot be run: protection \"words\": permission denied for table iu_lifecycle_vocab";
+    assert!(stderr.contains(named) && stderr.contains("the connection's own role"), "{stderr}");
+    assert!(stderr.contains("plans/cycle.yaml:22:"), "{stderr}");
+}
+
 /// The statements of the hints.
 fn grants(stderr: &str) -> String {
     let hints = stderr.lines().filter_map(|line| line.split_once("help: ")).map(|(_, hint)| hint);

@@ -3,7 +3,8 @@
 //! - A gate is a row of the binding's table; its declared value is compared with the live one.
 //! - A check that fails when planned is an error, or a finding where it only warns.
 //! - A retention opens its gate when its day has come and its paired check holds, never the gate alone. While the check
-//!   does not hold, it is planned only where rows of the same plan may make it hold; the apply asks again.
+//!   does not hold, it is planned only where declared rows of the same plan may make it hold; the apply asks again. The rows
+//!   of a promotion make no job, and a promotion never waits for one.
 //! - Checks and protections are written down by the apply, so that a verification needs no plan file.
 
 use serde_json::json;
@@ -167,7 +168,8 @@ impl<'a> GuardDiff<'a> {
             }
             return;
         }
-        let rows_change = self.out.changes.iter().any(|change| matches!(change.detail, ChangeDetail::Row { .. }));
+        let rows_change =
+            self.out.changes.iter().any(|change| matches!(change.detail, ChangeDetail::Row { kind: None, .. }));
         let waits = match (early, unpaired) {
             (Some(early), _) => Some(early),
             (None, Some(unpaired)) if rows_change => {

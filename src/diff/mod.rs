@@ -41,7 +41,7 @@ pub use guards::old_rows;
 pub use ids::{derive_id, set_hash};
 pub use ledger::ledger_key;
 pub use recipe::{Asked, ChunkView, Recipe, payload, recipe};
-pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, ResolvedRow, RowValue, resolve};
+pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, ResolvedRow, RowValue, check_target, resolve};
 pub use risks::counted;
 pub use rollout::{IN_PLACE_PERCENT, IN_PLACE_POINTS};
 pub use rows::{check_rows, reference_targets};

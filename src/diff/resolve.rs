@@ -15,7 +15,7 @@ use super::expect::ExpectCheck;
 use super::ids::set_hash;
 use crate::model::{
     Address, Binding, Desired, Diagnostic, Diagnostics, Managed, Place, Promotion, Selection, TableName, UnitFacts,
-    UnitsRef,
+    UnitsRef, name_hint,
 };
 
 /// Desired state with nothing left to look up but rows and points.
@@ -395,6 +395,20 @@ impl<'a> Resolver<'a> {
     fn find(&mut self, code: &str, address: Address, message: String) {
         self.out.findings.push(Finding { code: code.to_owned(), address: Some(address), message });
     }
+}
+
+/// A state that no transition leads to would select nothing to move, and nobody would be told.
+///
+/// # Errors
+/// When there is none, with the states that there are.
+pub fn check_target(binding: &Binding, state: &str) -> Result<(), Diagnostic> {
+    let states: BTreeSet<&str> =
+        binding.lifecycle.transitions.iter().map(|transition| transition.to.as_str()).collect();
+    if states.contains(state) {
+        return Ok(());
+    }
+    let detail = format!("no transition of the binding \"{}\" leads to \"{state}\"", binding.name);
+    Err(Diagnostic::error(codes::ILLEGAL_TRANSITION, detail).hint(name_hint(state, states)))
 }
 
 /// Whether a selection chooses a unit that is seen with these states.

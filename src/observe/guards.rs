@@ -50,7 +50,7 @@ pub(super) async fn observe_guards(
     let mut reader =
         Reader { vectors, request, observed, facts: GuardFacts::default(), errors: Diagnostics::default() };
     for (name, protection) in &request.desired.protect {
-        if let Some(of) = reader.guarded(tx, &protection.of, &protection.place).await? {
+        if let Some(of) = reader.guarded(tx, name, &protection.of).await? {
             reader.seal(tx, name, of, &protection.place).await?;
         }
     }
@@ -76,12 +76,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    async fn guarded(
-        &mut self,
-        tx: &mut dyn Tx,
-        of: &Protected,
-        place: &Place,
-    ) -> Result<Option<Guarded>, ObserveError> {
+    async fn guarded(&mut self, tx: &mut dyn Tx, name: &str, of: &Protected) -> Result<Option<Guarded>, ObserveError> {
         match of {
             Protected::Units(units) => {
                 let selection: Selection = match units {
@@ -96,20 +91,19 @@ impl Reader<'_> {
             Protected::Table { table, filter } => self.table(tx, table, filter).await,
             Protected::Query(query) => {
                 let read = explain(tx, &query.value).await;
-                Ok(self
-                    .readable(read, &query.place, "the query")?
-                    .map(|()| Guarded::Query { query: query.value.clone() }))
+                let what = format!("protection \"{name}\"");
+                let read = self.readable(read, &query.place, &what)?;
+                Ok(read.map(|()| Guarded::Query { query: query.value.clone() }))
             }
-            Protected::Collection(name) => {
-                if self.vectors.collection(&name.value).await?.is_some() {
-                    return Ok(Some(Guarded::Collection { collection: name.value.clone() }));
+            Protected::Collection(collection) => {
+                if self.vectors.collection(&collection.value).await?.is_some() {
+                    return Ok(Some(Guarded::Collection { collection: collection.value.clone() }));
                 }
                 let mut known = self.vectors.collections().await?;
                 known.extend(self.observed.aliases.keys().cloned());
-                let detail = format!("there is no collection or alias \"{}\"", name.value);
-                let hint = name_hint(&name.value, known.iter().map(String::as_str));
-                let _ = place;
-                self.errors.push(Diagnostic::error(codes::UNKNOWN_COLLECTION, detail).at(&name.place).hint(hint));
+                let detail = format!("there is no collection or alias \"{}\"", collection.value);
+                let hint = name_hint(&collection.value, known.iter().map(String::as_str));
+                self.errors.push(Diagnostic::error(codes::UNKNOWN_COLLECTION, detail).at(&collection.place).hint(hint));
                 Ok(None)
             }
         }
@@ -246,9 +240,12 @@ impl Reader<'_> {
             Err(error) if error.fault == Fault::Refused => {
                 let diagnostic = Diagnostic::error(codes::QUERY, format!("{what}: {}", error.message)).at(place);
                 // Sessions look in no schema by themselves, so that a name means the same for every role.
-                let unknown_relation = matches!(error.code.as_deref(), Some("42P01" | "42883"));
-                let schema = unknown_relation.then(|| "name the schema too, such as public.documents".to_owned());
-                self.errors.push(match error.hint.or(schema) {
+                let code = error.code.as_deref();
+                let schema = matches!(code, Some("42P01" | "42883"));
+                let schema = schema.then(|| "name the schema too, such as public.documents".to_owned());
+                let own_role = (code == Some("42501"))
+                    .then(|| "it is read as the connection's own role: grant that what it reads".to_owned());
+                self.errors.push(match own_role.or(error.hint).or(schema) {
                     Some(hint) => diagnostic.hint(hint),
                     None => diagnostic,
                 });

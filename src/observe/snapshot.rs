@@ -12,8 +12,8 @@ use super::{
     UnitFilter, UnitTexts, live_rows, read_catalog, read_known, read_ledger, read_references, read_units, read_vectors,
 };
 use crate::diff::{
-    PromotionRecord, Recipe, Resolved, check_functions, check_rows, codes, recipe, reference_targets, resolve,
-    units_needing_text, with_state,
+    PromotionRecord, Recipe, Resolved, check_functions, check_rows, check_target, codes, recipe, reference_targets,
+    resolve, units_needing_text, with_state,
 };
 use crate::model::{
     Address, Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, Managed, Observed,
@@ -253,16 +253,10 @@ fn check_names(request: &Request<'_>, observed: &Observed) -> Result<(), Diagnos
     errors.into_result(()).map(|_| ())
 }
 
-/// A state that no transition leads to would select nothing to move, and nobody would be told.
 fn check_targets(request: &Request<'_>, errors: &mut Diagnostics) {
-    let lifecycle = &request.binding.lifecycle;
-    let reachable = |state: &str| lifecycle.transitions.iter().any(|transition| transition.to == state);
-    for promotion in request.desired.promotions.values().filter(|promotion| !reachable(&promotion.to.value)) {
-        let states: BTreeSet<&str> = lifecycle.transitions.iter().map(|transition| transition.to.as_str()).collect();
-        let detail =
-            format!("no transition of the binding \"{}\" leads to \"{}\"", request.binding.name, promotion.to.value);
-        let hint = name_hint(&promotion.to.value, states);
-        errors.push(Diagnostic::error(codes::ILLEGAL_TRANSITION, detail).at(&promotion.to.place).hint(hint));
+    for promotion in request.desired.promotions.values() {
+        let found = check_target(request.binding, &promotion.to.value);
+        errors.0.extend(found.err().map(|diagnostic| diagnostic.at(&promotion.to.place)));
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! - governance rows that a promotion wrote stay: they record what was decided;
 //! - units whose binding has no way back stay, unless the caller names a state that they go forward to instead;
+//! - units that have moved on since stay where they are;
 //! - a set that a later run changed, or whose old collection is gone, stays.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use serde_json::Value;
 use super::saved::SavedPlan;
 use crate::diff::{
     Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, Finding, GoBack, LedgerWrite, Ownership, Reason,
-    RowChange, UnitPoints, VectorChange, codes,
+    RowChange, UnitPoints, VectorChange, check_target, codes, counted,
 };
 use crate::model::{
     Address, Condition, Desired, Diagnostic, Digest, IdChoice, LiveRow, Managed, Observed, Place, PointId, Promotion,
@@ -36,6 +37,8 @@ pub struct AppliedRun<'a> {
     pub last_writer: &'a BTreeMap<Address, String>,
     /// Points that it took away in place, by collection.
     pub images: &'a BTreeMap<String, BTreeSet<PointId>>,
+    /// The state of each unit that it moved, now, by id; absent where the unit is gone.
+    pub states: &'a BTreeMap<String, String>,
 }
 
 /// How units go forward that cannot go back.
@@ -61,12 +64,15 @@ pub struct WayBack {
 /// The rows and moves that undo a run, and what stays. `tables` are the catalog's facts of the tables it wrote.
 ///
 /// # Errors
-/// A value of the old row that cannot be read back.
+/// A value of the old row that cannot be read back; a state to go forward to that no transition leads to.
 pub fn desired_before(
     applied: &AppliedRun<'_>,
     tables: &BTreeMap<TableName, TableFacts>,
     forward: Option<&Forward>,
 ) -> Result<WayBack, Diagnostic> {
+    if let Some(forward) = forward {
+        check_target(&applied.plan.pins.binding, &forward.to)?;
+    }
     let file = format!("revert of run {}", applied.run);
     let place = Place { file: file.into(), line: 1, column: 1, start: 0, end: 0 };
     let mut way = WayBack::default();
@@ -125,64 +131,92 @@ fn value(facts: Option<&TableFacts>, column: &str, text: Option<&str>) -> Result
         .map_err(|error| Diagnostic::error(codes::BAD_VALUE, format!("\"{column}\" held no JSON: {error}")))
 }
 
+/// Units that a run moved between the same two states under one promotion, and that are still where it moved them.
+struct Moved<'a> {
+    promotion: &'a str,
+    from: &'a str,
+    to: &'a str,
+    units: Vec<String>,
+}
+
 fn moves_back(applied: &AppliedRun<'_>, forward: Option<&Forward>, place: &Place, way: &mut WayBack) {
-    let mut moved: BTreeMap<(&str, &str, &str), Vec<String>> = BTreeMap::new();
+    let mut moved: BTreeMap<(&str, &str, &str), Vec<&str>> = BTreeMap::new();
     for change in &applied.plan.changes {
         if let ChangeDetail::Lifecycle { unit, to, promotion } = &change.detail {
-            moved.entry((promotion, &unit.lifecycle, to)).or_default().push(unit.id.clone());
+            moved.entry((promotion, &unit.lifecycle, to)).or_default().push(&unit.id);
         }
     }
-    let transitions = &applied.plan.pins.binding.lifecycle.transitions;
-    for ((promotion, from, to), ids) in moved {
-        let legal = |target: &str| transitions.iter().any(|t| t.from == to && t.to == target);
-        let target = match forward {
-            _ if legal(from) => from,
-            Some(forward) if legal(&forward.to) => forward.to.as_str(),
-            Some(_) | None => {
-                let others: BTreeSet<&str> =
-                    transitions.iter().filter(|t| t.from == to).map(|t| t.to.as_str()).collect();
-                let others: Vec<&str> = others.into_iter().collect();
-                let what = format!("{} units stay {to}: there is no way back to {from}", ids.len());
-                let more = if others.is_empty() {
-                    String::new()
-                } else {
-                    format!("; with --to they go forward to {} under a decision of its own", others.join(" or "))
-                };
-                way.findings.push(stays(Some(Address::promotion(promotion)), what + &more));
-                continue;
-            }
-        };
-        if target != from {
-            let what = format!("{} units go forward to {target}: there is no way back to {from}", ids.len());
+    for ((promotion, from, to), units) in moved {
+        let state = |id: &str| applied.states.get(id).map_or("gone", String::as_str);
+        let (still, others): (Vec<&str>, Vec<&str>) = units.into_iter().partition(|id| state(id) == to);
+        if !others.is_empty() {
+            let now: BTreeSet<&str> = others.iter().map(|id| state(id)).collect();
+            let now = now.into_iter().collect::<Vec<_>>().join(", ");
+            let verb = if others.len() == 1 { "is" } else { "are" };
+            let what =
+                format!("{} {verb} no longer {to} but {now}: left as found", counted(others.len() as u64, "unit"));
             way.findings.push(stays(Some(Address::promotion(promotion)), what));
-        } else if applied.last_writer.get(&Address::promotion(promotion)).is_some_and(|run| run == applied.run) {
-            way.forget.push(Change {
-                address: Address::promotion(promotion),
-                declared_at: None,
-                reasons: vec![Reason::Reverted(applied.run.to_owned())],
-                detail: ChangeDetail::Forget,
-            });
         }
-        let name = format!("revert-{}-{promotion}", applied.run.get(..RUN_CHARS).unwrap_or(applied.run));
-        let conditions = BTreeMap::from([
-            ("id".to_owned(), Condition::In(ids)),
-            ("lifecycle".to_owned(), Condition::In(vec![to.to_owned()])),
-        ]);
-        let review = Review {
-            decision: "approve".to_owned(),
-            reviewer: forward.map_or_else(|| applied.plan.environment.actor.clone(), |f| f.reviewer.clone()),
-            rationale: format!("reverts run {}", applied.run),
-            at: None,
-            more: BTreeMap::new(),
-            place: None,
-        };
-        let units = UnitsRef::Inline(Spot { value: Selection { conditions }, place: place.clone() });
-        let to = Spot { value: target.to_owned(), place: place.clone() };
-        let ids = IdChoice::default();
-        way.desired
-            .promotions
-            .insert(name.clone(), Promotion { name, units, to, review, ids, adopt: false, place: place.clone() });
+        let units: Vec<String> = still.into_iter().map(str::to_owned).collect();
+        if !units.is_empty() {
+            move_back(applied, forward, Moved { promotion, from, to, units }, place, way);
+        }
     }
+}
+
+fn move_back(applied: &AppliedRun<'_>, forward: Option<&Forward>, moved: Moved<'_>, place: &Place, way: &mut WayBack) {
+    let Moved { promotion, from, to, units } = moved;
+    let transitions = &applied.plan.pins.binding.lifecycle.transitions;
+    let legal = |target: &str| transitions.iter().any(|t| t.from == to && t.to == target);
+    let target = match forward {
+        _ if legal(from) => from,
+        Some(forward) if legal(&forward.to) => forward.to.as_str(),
+        Some(_) | None => {
+            let others: BTreeSet<&str> = transitions.iter().filter(|t| t.from == to).map(|t| t.to.as_str()).collect();
+            let others: Vec<&str> = others.into_iter().collect();
+            let what = format!("{} units stay {to}: there is no way back to {from}", units.len());
+            let more = if others.is_empty() {
+                String::new()
+            } else {
+                format!("; with --to they go forward to {} under a decision of its own", others.join(" or "))
+            };
+            way.findings.push(stays(Some(Address::promotion(promotion)), what + &more));
+            return;
+        }
+    };
+    if target != from {
+        let what = format!("{} units go forward to {target}: there is no way back to {from}", units.len());
+        way.findings.push(stays(Some(Address::promotion(promotion)), what));
+    } else if applied.last_writer.get(&Address::promotion(promotion)).is_some_and(|run| run == applied.run) {
+        way.forget.push(Change {
+            address: Address::promotion(promotion),
+            declared_at: None,
+            reasons: vec![Reason::Reverted(applied.run.to_owned())],
+            detail: ChangeDetail::Forget,
+        });
+    }
+    let conditions = BTreeMap::from([
+        ("id".to_owned(), Condition::In(units)),
+        ("lifecycle".to_owned(), Condition::In(vec![to.to_owned()])),
+    ]);
+    let review = Review {
+        decision: "approve".to_owned(),
+        reviewer: forward.map_or_else(|| applied.plan.environment.actor.clone(), |f| f.reviewer.clone()),
+        rationale: format!("reverts run {}", applied.run),
+        at: None,
+        more: BTreeMap::new(),
+        place: None,
+    };
+    let units = UnitsRef::Inline(Spot { value: Selection { conditions }, place: place.clone() });
+    let to = Spot { value: target.to_owned(), place: place.clone() };
+    let mut name = format!("revert-{}-{promotion}", applied.run.get(..RUN_CHARS).unwrap_or(applied.run));
+    // Units that one promotion took from several states go back by a promotion for each.
+    if way.desired.promotions.contains_key(&name) {
+        name = format!("{name}-{from}");
+    }
+    let ids = IdChoice::default();
+    let promotion = Promotion { name: name.clone(), units, to, review, ids, adopt: false, place: place.clone() };
+    way.desired.promotions.insert(name, promotion);
 }
 
 /// Adds what brings points back, and forgets the records of promotions whose units all go back.

@@ -62,6 +62,7 @@ pub(super) fn own_schema(
         .filter(|((role, table), _)| role.is_none() && table.schema() == OWN_SCHEMA)
         .all(|(_, grants)| facts.superuser || grants.owner == facts.role);
     let what = "schema enact".to_owned();
+    let usable = tables.iter().all(|((_, table), grants)| table.schema() != OWN_SCHEMA || grants.schema_usage);
     out.push(match version {
         Some(version) if version == known => Found::ok(Area::Schema, what, format!("version {version}")),
         Some(version) if version > known => {
@@ -76,6 +77,7 @@ pub(super) fn own_schema(
             Found::failed(Area::Schema, codes::ENACT_SCHEMA, what, found)
                 .change("run enact init as the owner of the schema")
         }
+        None if !usable => no_usage(Area::Schema, &facts.role, OWN_SCHEMA),
         None => Found::failed(Area::Schema, codes::ENACT_SCHEMA, what, "its version cannot be read"),
     });
     let mut out: Vec<Found> = out.into_iter().map(|found| found.as_whom(&facts.role)).collect();
@@ -149,7 +151,7 @@ pub(super) fn tables(needs: &Needs, facts: &SessionFacts, grants: &ByRole<TableG
         let Some(found) = grants.get(&(role.clone(), table.clone())) else { continue };
         let name = role.as_deref().unwrap_or(&facts.role);
         if !found.schema_usage && schemas.insert((name.to_owned(), table.schema().to_owned())) {
-            out.push(no_usage(name, table.schema()).at(need.place.as_ref()));
+            out.push(no_usage(Area::Tables, name, table.schema()).at(need.place.as_ref()));
         }
         out.push(judge_table(Area::Tables, codes::TABLE_PRIVILEGE, name, table, need, found));
         if found.row_security {
@@ -170,8 +172,8 @@ pub(super) fn tables(needs: &Needs, facts: &SessionFacts, grants: &ByRole<TableG
     out
 }
 
-fn no_usage(role: &str, schema: &str) -> Found {
-    Found::failed(Area::Tables, codes::SCHEMA_USAGE, format!("schema {schema}"), "no USAGE")
+fn no_usage(area: Area, role: &str, schema: &str) -> Found {
+    Found::failed(area, codes::SCHEMA_USAGE, format!("schema {schema}"), "no USAGE")
         .as_whom(role)
         .change(grants::on_schema(schema, role))
 }
@@ -258,7 +260,7 @@ pub(super) fn functions(needs: &Needs, facts: &SessionFacts, grants: &ByRole<Vec
         if overloads.iter().any(|one| !one.schema_usage)
             && schemas.insert((name.to_owned(), function.schema().to_owned()))
         {
-            out.push(no_usage(name, function.schema()).at(need.place.as_ref()));
+            out.push(no_usage(Area::Functions, name, function.schema()).at(need.place.as_ref()));
         }
         out.extend(judge_function(name, function, need, overloads));
     }

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::{Change, ChunkSource, UnitPoints};
-use crate::model::{Binding, Desired, Environment, Gate, Place, TableFacts, TableName, VectorParams, VectorSpec};
+use crate::model::{
+    Binding, Desired, Environment, Gate, Guarded, Place, Protected, Retention, TableFacts, TableName, VectorParams,
+    VectorSpec,
+};
 use crate::plan::{
     CallsWork, GateWork, Parameter, SavedPlan, Step, TransitionBy, UpdateWork, VectorMaker, VectorWork, Work,
 };
@@ -184,6 +187,7 @@ impl Needs {
             let columns = Columns::named([gates.key.as_str(), gates.value.as_str()]);
             needs.table(&None, &gates.table, None).select.add(columns);
         }
+        needs.guards(desired, binding);
         for set in desired.vector_sets.values() {
             needs.ledger(binding, &set.name, Some(&set.place));
             let payload_indexes = set.payload_indexes.len() as u64;
@@ -194,8 +198,31 @@ impl Needs {
         needs
     }
 
-    /// Every role of the environment and everything that makes a vector of these plan files, whether or not a step is due.
-    pub fn add_declared(&mut self, desired: &Desired, environment: &Environment) {
+    /// Tables that are digested because they are protected, and those whose old rows are counted.
+    fn guards(&mut self, desired: &Desired, binding: &Binding) {
+        for protection in desired.protect.values() {
+            if let Protected::Table { table, filter: _ } = &protection.of {
+                self.table(&None, &table.value, Some(&table.place)).select.add(Columns::All);
+            }
+        }
+        for Retention { table, .. } in desired.retention.values() {
+            self.table(&None, &table.value, Some(&table.place)).select.add(Columns::Expressions);
+            if let Some(policy) = &binding.retention {
+                let columns =
+                    [Some(&policy.target), Some(&policy.column), Some(&policy.keep_days), policy.scope.as_ref()];
+                let columns = Columns::named(columns.into_iter().flatten().map(String::as_str));
+                self.table(&None, &policy.table, Some(&table.place)).select.add(columns);
+            }
+        }
+    }
+
+    /// Every role of the environment and everything that makes a vector of these plan files, whether or not a step is due;
+    /// and what a verification reads beside the units, the ledger and the gates, as the session's own role.
+    pub fn add_declared(&mut self, desired: &Desired, binding: Option<&Binding>, environment: &Environment) {
+        for status in binding.into_iter().flat_map(|binding| &binding.refresh).map(|refresh| &refresh.status) {
+            let columns = Columns::named(status.expect.keys().map(String::as_str));
+            self.table(&None, &status.view, None).select.add(columns);
+        }
         for (_, role) in environment.roles.named() {
             self.role(role, environment);
         }
@@ -358,6 +385,11 @@ impl Needs {
         for target in &plan.baseline.references {
             let columns = Columns::named(target.columns.iter().map(String::as_str));
             self.table(&None, &target.table, None).select.add(columns);
+        }
+        for pin in plan.guards.protect.values() {
+            if let Guarded::Table { table, filter: _, key: _ } = &pin.of {
+                self.table(&None, table, None).select.add(Columns::All);
+            }
         }
         if let Some(gates) = binding.gates.as_ref().filter(|_| !plan.baseline.gates.is_empty()) {
             let columns = Columns::named([gates.key.as_str(), gates.value.as_str()]);

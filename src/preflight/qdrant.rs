@@ -8,6 +8,7 @@ use super::codes;
 use super::found::{Area, Found};
 use super::needs::{Needs, SetNeed, SetWay};
 use super::postgres::unreachable;
+use crate::diff::counted;
 use crate::model::{CollectionFacts, CollectionLimits, Environment};
 use crate::observe::PAGE;
 use crate::store::{KeyFacts, POINTS_PER_READ, POINTS_PER_WRITE, ServerFacts, StoreError, VectorStore};
@@ -152,7 +153,8 @@ fn shape(set: &str, need: &SetNeed, live: Option<&CollectionFacts>) -> Found {
     let behind =
         if facts.name == set { "a collection of that name".to_owned() } else { format!("an alias of {}", facts.name) };
     let strict = if facts.strict { ", strict mode" } else { "" };
-    let found = format!("{behind}: {} points, {} vectors{strict}", facts.points, facts.vectors.len());
+    let vectors = facts.vectors.len() as u64;
+    let found = format!("{behind}: {}, {}{strict}", counted(facts.points, "point"), counted(vectors, "vector"));
     if facts.shards > 1 {
         let more = format!("{found}, {} shards: counts are inexact while shards move", facts.shards);
         return Found::warning(Area::Collections, what, more)

@@ -116,14 +116,16 @@ fn costs(plan: &SavedPlan, set: &VectorChange) -> Vec<Line> {
 /// `dense: 412 texts, ~93k tokens, ~5 requests to default (openai m, 1536 dimensions), about 0.0019 at 0.02 …`.
 fn cost_text(plan: &SavedPlan, cost: &EmbeddingCost) -> String {
     let EmbeddingCost { vector, maker, texts, tokens, requests, money } = cost;
+    // The only vector of a collection may have no name.
+    let named = if vector.is_empty() { String::new() } else { format!("{vector}: ") };
     let maker = match maker {
-        VectorMaker::Bm25(language) => return format!("{vector}: BM25 ({language}), free"),
+        VectorMaker::Bm25(language) => return format!("{named}BM25 ({language}), free"),
         VectorMaker::Embedder(name) => match plan.pins.embedders.get(name) {
             Some(pin) => format!("{name} ({} {}, {} dimensions)", pin.kind, pin.model, pin.dimension),
             None => name.clone(),
         },
     };
-    let mut text = format!("{vector}: {}, {} tokens", words::count(*texts, "text"), words::tokens(*tokens));
+    let mut text = format!("{named}{}, {} tokens", words::count(*texts, "text"), words::tokens(*tokens));
     match requests {
         Some(1) => text.push_str(&format!(", 1 request to {maker}")),
         Some(requests) => text.push_str(&format!(", ~{} requests to {maker}", words::number(*requests))),

@@ -36,7 +36,7 @@ pub struct DriftView {
     pub environment: String,
     /// What the verification of both stores found.
     pub verified: Report,
-    /// What a plan calls drift; `None` where there are no plan files.
+    /// What a plan calls drift; `None` where there are no plan files, or where they cannot be planned.
     pub drift: Option<Vec<Drift>>,
     /// When, in seconds since 1970 UTC.
     pub checked_at: u64,
@@ -84,13 +84,16 @@ fn counted(what: &DriftKind) -> (&'static str, u64) {
 pub fn drift_verdict(view: &DriftView) -> String {
     let failed = view.verified.checks.iter().filter(|check| check.has_failed()).count() as u64;
     let checks = count(view.verified.checks.len() as u64, "check");
-    let resources = view.drift.as_ref().map_or(0, |drift| drift.len() as u64);
-    let planned = if view.drift.is_some() { ", and a plan finds none" } else { "" };
-    if view.has_drifted() {
-        let found = count(resources, "difference");
-        return format!("Drift: {} of {checks} failed, {found} from what was applied.", number(failed));
+    let failed = number(failed);
+    match (view.has_drifted(), view.drift.as_ref()) {
+        (true, Some(drift)) => {
+            let found = count(drift.len() as u64, "difference");
+            format!("Drift: {failed} of {checks} failed, {found} from what was applied.")
+        }
+        (true, None) => format!("Drift: {failed} of {checks} failed."),
+        (false, Some(_)) => format!("No drift: {checks} passed, and a plan finds none."),
+        (false, None) => format!("No drift: {checks} passed."),
     }
-    format!("No drift: {checks} passed{planned}.")
 }
 
 /// Writes the verdict, and below it what differs.

@@ -62,13 +62,17 @@ fn unreadable(address: &Address) -> Finding {
     Finding { title: format!("{address}: its record is readable"), warning: false, count: 0, wrong }
 }
 
+/// What an author's check is called among the others.
+pub fn check_title(name: &str) -> String {
+    format!("check \"{name}\": holds")
+}
+
 async fn asked(tx: &mut dyn Tx, name: &str, check: &Asked) -> Result<Finding, ObserveError> {
     let wrong = match refusal(ask(tx, &check.query).await)? {
         Ok(answer) => check.expect.refutes(&answer),
         Err(why) => Some(why),
     };
-    let title = format!("check \"{name}\": holds");
-    Ok(Finding { title, warning: check.warning, count: 0, wrong: wrong.into_iter().collect() })
+    Ok(Finding { title: check_title(name), warning: check.warning, count: 0, wrong: wrong.into_iter().collect() })
 }
 
 async fn sealed(

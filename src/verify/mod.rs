@@ -17,7 +17,7 @@ mod result;
 #[cfg(test)]
 mod tests;
 
-pub use guards::{Finding, GuardFindings};
+pub use guards::{Finding, GuardFindings, check_title};
 pub use read::{Facts, LedgerFacts, PointFacts, RefreshFacts, SetFacts, read};
 pub use result::{Check, Report, Status};
 

@@ -6,11 +6,17 @@
 
 mod embeddings;
 mod exports;
+mod guide;
 mod items;
 mod lessons;
+#[path = "../transcripts/mask.rs"]
+mod mask;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod numbers;
+mod playground;
+mod reverts;
+mod watching;
 mod world;
 
 /// One test for each backend.

@@ -25,10 +25,10 @@ const COUNTS: &str = "SELECT concat_ws(' ', (SELECT string_agg(n, ',') FROM (SEL
     (SELECT count(*) FROM cutter_governance.cut_change_set), (SELECT count(*) FROM iu_vector_sync_point), \
     (SELECT count(*) FROM iu_vector_sync_point WHERE sync_status = 'indexed'))";
 const BEFORE: &str = "deprecated:12,draft:91,enacted:60 60 0 1 1 0 64 61";
-const PROMOTED: &str = "deprecated:12,draft:5,enacted:146 146 86 2 2 1 64 61";
-const ONBOARDED: &str = "deprecated:12,draft:5,enacted:146 146 86 2 2 1 152 149";
-const PROMOTION: &[&str] = &["--file", "plans/8000x-promotion.yaml"];
-const ONBOARDING: &[&str] = &["--file", "plans/9000x-onboarding.yaml"];
+pub const PROMOTED: &str = "deprecated:12,draft:5,enacted:146 146 86 2 2 1 64 61";
+pub const ONBOARDED: &str = "deprecated:12,draft:5,enacted:146 146 86 2 2 1 152 149";
+pub const PROMOTION: &[&str] = &["--file", "plans/8000x-promotion.yaml"];
+pub const ONBOARDING: &[&str] = &["--file", "plans/9000x-onboarding.yaml"];
 
 /// What a promotion may write.
 const PROMOTION_TABLES: [&str; 9] = [
@@ -44,16 +44,22 @@ const PROMOTION_TABLES: [&str; 9] = [
 ];
 
 /// The rows of the earlier units in every table that a plan writes.
-const EARLIER: &str = "SELECT md5(concat((SELECT string_agg(t::text, '|' ORDER BY t::text) FROM information_unit t WHERE canonical_address LIKE 'ICX-CONST/%'), \
+pub const EARLIER: &str = "SELECT md5(concat((SELECT string_agg(t::text, '|' ORDER BY t::text) FROM information_unit t WHERE canonical_address LIKE 'ICX-CONST/%'), \
     (SELECT string_agg(v::text, '|' ORDER BY v::text) FROM unit_version v JOIN information_unit t ON t.id = v.unit_id WHERE canonical_address LIKE 'ICX-CONST/%'), \
     (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM iu_lifecycle_log t WHERE canonical_address LIKE 'ICX-CONST/%'), \
     (SELECT string_agg(p::text, '|' ORDER BY p::text) FROM iu_vector_sync_point p WHERE point_key NOT LIKE 'iu.D38-%')))";
 
-fn run(world: &World, command: &[&str], file: &[&str]) -> String {
+pub fn counts(world: &World) -> String {
+    world.value(COUNTS)
+}
+
+/// Runs a command for one plan file, or for all.
+pub fn run(world: &World, command: &[&str], file: &[&str]) -> String {
     world.ok(&[command, file].concat())
 }
 
-fn nothing_to_do(world: &World, file: &[&str]) {
+/// The plan is empty, and says so.
+pub fn nothing_to_do(world: &World, file: &[&str]) {
     let (text, _) = world.exits(&[&["plan", "--detailed-exitcode"], file].concat(), 0);
     assert!(text.contains("No changes. PostgreSQL and Qdrant match the plan."), "{text}");
 }
@@ -61,7 +67,7 @@ fn nothing_to_do(world: &World, file: &[&str]) {
 fn import_takes_over_the_61_points_as_they_are(backend: Backend) {
     let world = World::start(backend);
     world.write("plans/9000x-onboarding.yaml", &text_of("plans/9000x-onboarding.yaml"));
-    assert_eq!(world.value(COUNTS), BEFORE);
+    assert_eq!(counts(&world), BEFORE);
     let (tables, points) = (world.tables_but(&[]), world.points(SET));
     assert_eq!(points.len(), 61);
     let (_, refused) = world.exits(&["plan"], 3);
@@ -91,7 +97,7 @@ fn the_promotion_alone(backend: Backend) {
     let plan = run(&world, &["plan"], PROMOTION);
     assert!(plan.starts_with("Plan: 89 to add, 0 to change, 0 to destroy.\nLifecycle: 86 to promote."), "{plan}");
     run(&world, &["apply", "--auto-approve"], PROMOTION);
-    assert_eq!(world.value(COUNTS), PROMOTED);
+    assert_eq!(counts(&world), PROMOTED);
     ids_are_the_reference_formula(&world);
     assert_eq!(
         world.value("SELECT concat_ws(' ', (SELECT count(*) FROM iu_three_axis_envelope WHERE refreshed_by = 'iu-core-9000x'), current_in_sync, \
@@ -103,7 +109,7 @@ fn the_promotion_alone(backend: Backend) {
     nothing_to_do(&world, PROMOTION);
     let again = run(&world, &["apply", "--auto-approve"], PROMOTION);
     assert!(again.contains("No changes"), "{again}");
-    assert_eq!(world.value(COUNTS), PROMOTED);
+    assert_eq!(counts(&world), PROMOTED);
 }
 
 /// Computed by PostgreSQL from the formulas of the field, not by the code under test.
@@ -151,7 +157,7 @@ fn unchanged(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>
 
 /// 81 units and 88 points more, in both stores, each under the id of its key.
 fn onboarded(world: &World) {
-    assert_eq!(world.value(COUNTS), ONBOARDED);
+    assert_eq!(counts(world), ONBOARDED);
     assert_eq!(
         world.value("SELECT count(DISTINCT unit_id) FROM iu_vector_sync_point WHERE sync_status = 'indexed'"),
         "141"
@@ -207,7 +213,7 @@ fn the_onboarding_waits_for_a_choice_about_empty_bodies(backend: Backend) {
     let units: Vec<String> = (23..=27).map(|n| format!("D38-DIEU28-S{n}")).collect();
     assert!(refused.contains("E054") && refused.contains("5 of the set have no body"), "{refused}");
     assert!(units.iter().all(|unit| refused.contains(unit.as_str())), "{refused}");
-    assert_eq!(world.value(COUNTS), BEFORE);
+    assert_eq!(counts(&world), BEFORE);
 }
 
 fn the_shared_collection_is_refused_when_named(backend: Backend) {

@@ -54,6 +54,18 @@ pub fn text_of(path: &str) -> String {
     std::fs::read_to_string(repository(path)).expect("a file of the repository")
 }
 
+/// A text on one line, whatever its lines were wrapped to.
+pub fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[track_caller]
+pub fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+}
+
 impl World {
     /// Starts the stores and fills them with the field's shape; `enact init` has run, nothing is adopted yet.
     pub fn start(backend: Backend) -> World {

@@ -15,7 +15,8 @@ const DATABASE: &str = "kb";
 const PLANNER: &str = "CREATE ROLE planner LOGIN NOINHERIT; GRANT workflow_admin, cutter_exec, directus TO planner; \
     GRANT CREATE ON DATABASE kb TO planner; GRANT USAGE ON SCHEMA cutter_governance TO planner; \
     GRANT SELECT ON ALL TABLES IN SCHEMA cutter_governance TO planner; \
-    GRANT SELECT ON public.information_unit, public.unit_version, public.dot_config, public.iu_vector_sync_point TO planner";
+    GRANT SELECT ON public.information_unit, public.unit_version, public.dot_config, public.iu_vector_sync_point, \
+    public.v_iu_three_axis_envelope_refresh_status TO planner";
 
 pub struct World {
     runtime: Runtime,

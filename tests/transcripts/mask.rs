@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::play::is_uuid;
-
 /// Masks ids, digests, times, durations and who ran it. Uuids keep their number, so that two are told apart.
 pub fn masked(text: &str, seen: &mut BTreeMap<String, usize>) -> String {
     text.lines().map(|line| words(&runner(&durations(line)), seen) + "\n").collect()
@@ -34,10 +32,14 @@ fn one(word: &str, seen: &mut BTreeMap<String, usize>) -> String {
             format!("[ID {}]", seen.entry(core.to_owned()).or_insert(next))
         }
         64 if hex => "[DIGEST]".to_owned(),
-        12 if hex && core.chars().any(|c| c.is_ascii_digit()) => "[DIGEST…]".to_owned(),
+        12 | 16 if hex && core.chars().any(|c| c.is_ascii_digit()) => "[DIGEST…]".to_owned(),
         _ => core.to_owned(),
     };
     masked + dot
+}
+
+pub fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && text.matches('-').count() == 4 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
 /// `2026-03-12 10:00:00.12+00` and `2026-03-12T10:00:00.123Z` of this century's runs.

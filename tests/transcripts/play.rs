@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::mask::masked;
+use crate::mask::{is_uuid, masked};
 use crate::project::Project;
 
 /// Plays `tests/cases/cli/<case>.md` in a folder, with or without stores.
@@ -121,10 +121,6 @@ impl Stage<'_> {
         }
         masked(&text, &mut self.seen)
     }
-}
-
-pub fn is_uuid(text: &str) -> bool {
-    text.len() == 36 && text.matches('-').count() == 4 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
 /// A text that ends its last line.

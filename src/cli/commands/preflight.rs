@@ -112,7 +112,7 @@ async fn together(
             }
         }
     }
-    needs.add_declared(desired, &session.environment);
+    needs.add_declared(desired, Some(&session.binding), &session.environment);
     found.extend(session.probe(&needs).await.map_err(|error| failed(&error))?);
     let probed_at = session.preflight.as_ref().and_then(|preflight| preflight.probed_at.clone());
     Ok((found, probed_at))
@@ -122,7 +122,7 @@ async fn together(
 async fn apart(mut reached: Reached, desired: &Desired) -> Answer {
     let (mut found, mut probed_at) = (Vec::new(), None);
     let mut needs = Needs::default();
-    needs.add_declared(desired, &reached.environment);
+    needs.add_declared(desired, None, &reached.environment);
     let scope = PostgresScope {
         known_schema: SCHEMA_VERSION,
         embedded: matches!(reached.environment.stores, Stores::Local { .. }),

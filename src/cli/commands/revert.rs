@@ -1,6 +1,6 @@
 //! `enact revert RUN`: a plan that goes back from an applied run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::keep_and_tell;
 use super::show::record;
@@ -10,7 +10,7 @@ use crate::cli::session::{Back, Session, configure, in_session, store_failed};
 use crate::cli::{Outcome, Output};
 use crate::diff::ChangeDetail;
 use crate::model::{Diagnostics, TableName};
-use crate::observe::{read_catalog, read_ledger, read_vectors};
+use crate::observe::{UnitFilter, read_catalog, read_ledger, read_units, read_vectors};
 use crate::plan::{AppliedRun, Forward, SavedPlan, desired_before};
 use crate::spec::Sources;
 use crate::store::{Relational, StoreError, TxMode, VectorStore};
@@ -41,6 +41,7 @@ async fn plan_back(session: &mut Session, args: &RevertArgs, output: &Output) ->
         managed_before: &seen.left.managed_before,
         last_writer: &seen.left.last_writer,
         images: &seen.left.images,
+        states: &seen.states,
     };
     let way = desired_before(&applied, &seen.tables, forward.as_ref()).map_err(|diagnostic| {
         output.diagnostics(&Diagnostics::from(diagnostic), &Sources::default());
@@ -69,9 +70,10 @@ fn applied<'r>(found: &'r RunRecord, output: &Output) -> Result<&'r SavedPlan, O
 /// What is read before the way back can be planned.
 struct Seen {
     left: crate::apply::LeftBehind,
-    tables: std::collections::BTreeMap<TableName, crate::model::TableFacts>,
+    tables: BTreeMap<TableName, crate::model::TableFacts>,
+    states: BTreeMap<String, String>,
     points: crate::observe::ReadPoints,
-    ledger: Option<std::collections::BTreeMap<String, crate::model::LedgerRow>>,
+    ledger: Option<BTreeMap<String, crate::model::LedgerRow>>,
     collections: BTreeSet<String>,
 }
 
@@ -81,6 +83,11 @@ async fn look(session: &mut Session, run: &str, plan: &SavedPlan) -> Result<Seen
         _ => None,
     });
     let tables = written.collect();
+    let moved = plan.changes.iter().filter_map(|change| match &change.detail {
+        ChangeDetail::Lifecycle { unit, .. } => Some(unit.id.clone()),
+        _ => None,
+    });
+    let moved = UnitFilter { selections: Vec::new(), ids: moved.collect(), lock: false };
     let sets: Vec<&str> = plan
         .changes
         .iter()
@@ -92,6 +99,11 @@ async fn look(session: &mut Session, run: &str, plan: &SavedPlan) -> Result<Seen
     let mut tx = session.postgres.begin(TxMode::Snapshot).await?;
     let left = read_left_behind(tx.as_mut(), run).await?;
     let (tables, _) = read_catalog(tx.as_mut(), &tables, &BTreeSet::new()).await?;
+    let units = match moved.ids.is_empty() {
+        true => BTreeMap::new(),
+        false => read_units(tx.as_mut(), &session.binding.units, &moved).await?,
+    };
+    let states = units.into_iter().map(|(id, unit)| (id, unit.lifecycle)).collect();
     let ledger = match &session.binding.ledger {
         Some(ledger) => Some(read_ledger(tx.as_mut(), ledger).await?),
         None => None,
@@ -99,14 +111,16 @@ async fn look(session: &mut Session, run: &str, plan: &SavedPlan) -> Result<Seen
     tx.rollback().await?;
     let points = read_vectors(&session.qdrant, sets.into_iter().map(|set| (set, false))).await?;
     let collections = session.qdrant.collections().await?.into_iter().collect();
-    Ok(Seen { left, tables, points, ledger, collections })
+    Ok(Seen { left, tables, states, points, ledger, collections })
 }
 
 fn finish(plan: &SavedPlan, args: &RevertArgs, output: &Output) -> Outcome {
     if let Err(outcome) = keep_and_tell(plan, args.out.as_deref(), args.format, output) {
         return outcome;
     }
-    if args.out.is_none() {
+    if plan.is_empty() {
+        output.note("Nothing of this run is left to go back");
+    } else if args.out.is_none() {
         output.note("Next: the same with --out FILE, then enact apply FILE");
     }
     Outcome::Success
