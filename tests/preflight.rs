@@ -111,6 +111,18 @@ fn a_role_that_may_do_nothing_is_told_all_that_it_needs() {
         assert!(printed.contains(&grant), "{grant}\n{table}");
     }
     world.sql(&printed.join("\n"));
+    // A function that a view calls runs as whoever asks the view. No catalog says so, and the database names it when asked.
+    for (grant, missing) in [
+        ("EXECUTE ON FUNCTION public.fn_iu_three_axis_envelope_drift_check()", "fn_iu_three_axis_envelope_drift_check"),
+        ("SELECT ON public.v_ui_iu_three_axis_envelope", "v_ui_iu_three_axis_envelope"),
+        ("SELECT ON public.iu_three_axis_envelope", "iu_three_axis_envelope"),
+        ("SELECT ON public.v_iu_three_axis_envelope_drift", "v_iu_three_axis_envelope_drift"),
+    ] {
+        let (table, _) = world.exits(&["preflight"], 1);
+        assert_eq!(table.matches("FAILED").count(), 1, "{table}");
+        assert!(table.contains("permission denied for ") && table.contains(missing), "no {missing} in\n{table}");
+        world.sql(&format!("GRANT {grant} TO newcomer"));
+    }
     let (passed, _) = world.exits(&["preflight"], 0);
     assert!(passed.starts_with("Preflight passed: "), "{passed}");
     world.exits(&["apply", "--auto-approve"], 0);

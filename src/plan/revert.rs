@@ -1,6 +1,6 @@
 //! The way back from an applied run. Pure.
 //!
-//! A revert is an ordinary plan: rows get the values that they had, units move back where the binding has a transition for it,
+//! A revert is an ordinary plan: rows and gates get the values that they had, units move back where the binding has a transition for it,
 //! and points come back from what the run kept of them. What cannot go back is a finding of the plan:
 //!
 //! - governance rows that a promotion wrote stay: they record what was decided;
@@ -18,8 +18,8 @@ use crate::diff::{
     RowChange, UnitPoints, VectorChange, check_target, codes, counted,
 };
 use crate::model::{
-    Address, Condition, Desired, Diagnostic, Digest, IdChoice, LiveRow, Managed, Observed, Place, PointId, Promotion,
-    Review, RowKey, RowResource, RowState, Selection, Spot, TableFacts, TableName, UnitsRef,
+    Address, Condition, Desired, Diagnostic, Digest, GateResource, IdChoice, LiveRow, Managed, Observed, Place,
+    PointId, Promotion, Review, RowKey, RowResource, RowState, Selection, Spot, TableFacts, TableName, UnitsRef,
 };
 
 /// Characters of a run's id in the name of the promotion that undoes its moves: its time, to the millisecond.
@@ -112,8 +112,21 @@ pub fn desired_before(
     if records > 0 {
         way.findings.push(stays(None, format!("{records} governance rows stay: they record what was decided")));
     }
+    gates_back(applied, &place, &mut way);
     moves_back(applied, forward, &place, &mut way);
     Ok(way)
+}
+
+/// Gates get the values that they had, those that a retention opened among them.
+fn gates_back(applied: &AppliedRun<'_>, place: &Place, way: &mut WayBack) {
+    for change in &applied.plan.changes {
+        let (ChangeDetail::Gate { gate, before, .. } | ChangeDetail::Retention { gate, before, .. }) = &change.detail
+        else {
+            continue;
+        };
+        let value = Spot { value: before.clone(), place: place.clone() };
+        way.desired.gates.insert(gate.clone(), GateResource { value, place: place.clone() });
+    }
 }
 
 fn writable(facts: Option<&TableFacts>, column: &str) -> bool {

@@ -21,6 +21,8 @@ pub struct Needs {
     pub roles: BTreeMap<String, Option<Place>>,
     /// Tables and views by role.
     pub tables: BTreeMap<(RoleName, TableName), TableNeed>,
+    /// Views whose answer a verification reads, with its columns, as the session's own role.
+    pub asked: BTreeMap<TableName, BTreeSet<String>>,
     /// Functions by role.
     pub functions: BTreeMap<(RoleName, TableName), FunctionNeed>,
     /// Tables whose rows an apply would like to lock.
@@ -222,6 +224,7 @@ impl Needs {
         for status in binding.into_iter().flat_map(|binding| &binding.refresh).map(|refresh| &refresh.status) {
             let columns = Columns::named(status.expect.keys().map(String::as_str));
             self.table(&None, &status.view, None).select.add(columns);
+            self.asked.entry(status.view.clone()).or_default().extend(status.expect.keys().cloned());
         }
         for (_, role) in environment.roles.named() {
             self.role(role, environment);

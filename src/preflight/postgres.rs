@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::catalog::{self, OWN_SCHEMA};
 use super::found::{Area, Found};
 use super::needs::{Needs, RoleName};
-use super::{codes, judge};
+use super::{codes, grants, judge};
 use crate::model::TableName;
-use crate::observe::read_gates;
-use crate::store::{Relational, StoreError, Tx, TxMode};
+use crate::observe::{ask, read_gates};
+use crate::store::{Fault, Relational, StoreError, Tx, TxMode};
 
 /// What probing needs beside the needs.
 #[derive(Debug, Clone, Copy)]
@@ -63,12 +63,45 @@ async fn probe(tx: &mut dyn Tx, needs: &Needs, scope: PostgresScope) -> Result<(
     let (roles, all) = catalog::roles(tx, &needs.roles.keys().cloned().collect(), facts.version_number).await?;
     out.extend(judge::roles(needs, &facts, &roles, &all));
     out.extend(judge::tables(needs, &facts, &tables));
+    out.extend(answers(tx, needs, &facts.role, &tables).await?);
     let wanted = needs.functions.keys().cloned().collect();
     let functions = catalog::functions(tx, &wanted).await?;
     out.extend(judge::functions(needs, &facts, &functions));
     let values = gates(tx, needs, &tables).await?;
     out.extend(judge::gates(needs, &facts, &values));
     Ok((out, facts.now))
+}
+
+/// Views that a verification reads, asked once: functions that a view calls run as whoever asks it, so that privileges on the
+/// view alone say too little.
+async fn answers(
+    tx: &mut dyn Tx,
+    needs: &Needs,
+    role: &str,
+    tables: &judge::ByRole<catalog::TableGrants>,
+) -> Result<Vec<Found>, StoreError> {
+    let mut out = Vec::new();
+    for (view, columns) in &needs.asked {
+        let found = tables.get(&(None, view.clone()));
+        if !found.is_some_and(|found| found.exists && found.schema_usage && columns.is_subset(&found.select)) {
+            continue;
+        }
+        let names: Vec<String> = columns.iter().map(|column| grants::ident(column)).collect();
+        let query = format!("SELECT {} FROM {}", names.join(", "), grants::table_name(view));
+        let what = format!("view {view}");
+        let found = match ask(tx, &query).await {
+            Ok(_) => Found::ok(Area::Tables, what, "it answers, as a verification will ask it"),
+            Err(error) if error.fault == Fault::Refused => {
+                Found::failed(Area::Tables, codes::TABLE_PRIVILEGE, what, error.message).change(format!(
+                    "grant {} what the view calls; enact verify and enact drift ask it",
+                    grants::ident(role)
+                ))
+            }
+            Err(error) => return Err(error),
+        };
+        out.push(found.as_whom(role));
+    }
+    Ok(out)
 }
 
 /// The gates' values, where the session may read them.

@@ -2,7 +2,7 @@
 
 use super::plans::{CONFIG, COUNTS, PLAN};
 use super::project::Project;
-use super::{first_error, plan};
+use super::{first_error, plan, world};
 
 const GATE: &str = "SELECT value FROM dot_config WHERE key = 'iu_core.vector_sync_enabled'";
 
@@ -69,6 +69,23 @@ fn a_gate_moved_after_the_plan_makes_it_stale() {
     project.sql("UPDATE dot_config SET value = 'TRUE' WHERE key = 'iu_core.composer_enabled'");
     let (_, stderr) = project.exits(&["apply", "plan.json", "--auto-approve"], 4);
     assert!(stderr.contains("gate \"iu_core.composer_enabled\" was changed"), "{stderr}");
+}
+
+#[test]
+fn a_reverted_gate_has_the_value_that_it_had() {
+    let project = Project::with_fixture(CONFIG);
+    project.write(
+        "plans/a.yaml",
+        &plan("gates: { iu_core.delivery_live_routes: mail, iu_core.composer_enabled: \"true\" }\n"),
+    );
+    let before = world(&project);
+    project.ok(&["apply", "--auto-approve"]);
+    assert_ne!(world(&project), before);
+    let run = project.value("SELECT run_id FROM enact.run");
+    let back = project.ok(&["revert", &run, "--out", "back.json"]);
+    assert!(back.contains("gate.iu_core.composer_enabled: \"true\" -> \"false\""), "{back}");
+    project.ok(&["apply", "back.json", "--auto-approve"]);
+    assert_eq!(world(&project), before);
 }
 
 #[test]

@@ -78,6 +78,11 @@ fn the_pair_is_enabled_together_and_no_row_is_deleted_by_enact() {
     let dry =
         "SELECT rows_eligible FROM fn_iu_core_retention_cleanup('x', true) WHERE target_table = 'dot_iu_command_run'";
     assert_eq!(project.value(dry), "412");
+    // They go back as a pair too.
+    let run = project.value("SELECT run_id FROM enact.run");
+    project.ok(&["revert", &run, "--out", "back.json"]);
+    project.ok(&["apply", "back.json", "--auto-approve"]);
+    assert_eq!((project.value(GATE), project.value("SELECT count(*) FROM job")), ("false".into(), "0".into()));
 }
 
 #[test]

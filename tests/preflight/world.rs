@@ -16,7 +16,9 @@ const PLANNER: &str = "CREATE ROLE planner LOGIN NOINHERIT; GRANT workflow_admin
     GRANT CREATE ON DATABASE kb TO planner; GRANT USAGE ON SCHEMA cutter_governance TO planner; \
     GRANT SELECT ON ALL TABLES IN SCHEMA cutter_governance TO planner; \
     GRANT SELECT ON public.information_unit, public.unit_version, public.dot_config, public.iu_vector_sync_point, \
-    public.v_iu_three_axis_envelope_refresh_status TO planner";
+    public.v_iu_three_axis_envelope_refresh_status, public.v_ui_iu_three_axis_envelope, public.iu_three_axis_envelope, \
+    public.v_iu_three_axis_envelope_drift TO planner; \
+    GRANT EXECUTE ON FUNCTION public.fn_iu_three_axis_envelope_drift_check() TO planner";
 
 pub struct World {
     runtime: Runtime,
