@@ -1,7 +1,7 @@
 //! The way back from an applied run. Pure.
 //!
-//! A revert is an ordinary plan: rows and gates get the values that they had, units move back where the binding has a transition for it,
-//! and points come back from what the run kept of them. What cannot go back is a finding of the plan:
+//! A revert is an ordinary plan: rows and gates get the values that they had, units move back where the binding has a
+//! transition for it, and points come back from what the run kept of them. What cannot go back is a finding of the plan:
 //!
 //! - governance rows that a promotion wrote stay: they record what was decided;
 //! - units whose binding has no way back stay, unless the caller names a state that they go forward to instead;

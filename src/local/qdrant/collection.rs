@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use prost::Message;
 use qdrant_client::qdrant::{CollectionInfo, PayloadSchemaInfo, UpdateResult, UpdateStatus};
@@ -31,6 +32,9 @@ use super::values::json_path;
 const OPTIMISE_AFTER: u64 = 1000;
 /// After this many it is done without waiting for writes to pause.
 const OPTIMISE_AT_ONCE: u64 = 20_000;
+/// How often a shard is opened before its refusal counts, and the pause between.
+const OPEN_TRIES: u32 = 5;
+const OPEN_PAUSE: Duration = Duration::from_millis(20);
 const INFO_FILE: &str = "collection.json";
 const SHARD_DIRECTORY: &str = "shard";
 const OPTIMISING_MARKER: &str = "optimising";
@@ -244,8 +248,19 @@ impl Collection {
         }
     }
 
+    /// Opening is tried a few times. The log's lock belongs to an open file, and a process that is forked while one was
+    /// open holds a copy of it until it begins its own program, so a log that was just closed may look held for a moment.
     fn load(&self, config: Option<EdgeConfig>) -> Result<(), Refusal> {
-        let shard = EdgeShard::load(&self.directory.join(SHARD_DIRECTORY), config)?;
+        let path = self.directory.join(SHARD_DIRECTORY);
+        let mut tries = 1;
+        let shard = loop {
+            match EdgeShard::load(&path, config.clone()) {
+                Ok(shard) => break shard,
+                Err(_) if tries < OPEN_TRIES => tries += 1,
+                Err(error) => return Err(error.into()),
+            }
+            std::thread::sleep(OPEN_PAUSE);
+        };
         *write(&self.shard) = Some(shard);
         Ok(())
     }
