@@ -6,14 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ObserveError;
+use super::expressions::check_expressions;
 use super::managed::{gates_with, read_epoch, read_managed};
+use super::snapshot::{binding_columns, check_columns};
 use super::units::{UnitFilter, read_units};
 use super::vectors::each_point;
 use super::{read_bodies, read_catalog, read_known, read_ledger};
 use crate::diff::{codes, ledger_key};
 use crate::model::{
-    Address, Binding, Diagnostic, Gate, LedgerRow, LiveRow, Managed, PointId, Selection, TableFacts, TableName,
-    UnitFacts, near_hint,
+    Address, Binding, Diagnostic, Diagnostics, Gate, KnownNames, LedgerRow, LiveRow, Managed, PointId, Selection,
+    TableFacts, TableName, UnitFacts, near_hint,
 };
 use crate::recognise::{CutUnit, Live, LiveSet, LiveTable, Wanted};
 use crate::store::{Param, Query, Sql, StoreError, Tx, VectorStore};
@@ -33,6 +35,8 @@ pub async fn read_live(
     binding: &Binding,
     wanted: &Wanted,
 ) -> Result<Live, ObserveError> {
+    check_binding(tx, binding).await?;
+    check_expressions(tx, binding).await?;
     let mut live = Live {
         managed: managed(tx).await?,
         tables: asked_tables(tx, wanted).await?,
@@ -51,6 +55,17 @@ pub async fn read_live(
     }
     live.sets = sets(tx, vectors, binding, &live).await?;
     Ok(live)
+}
+
+/// What the binding names has to be there before any of it goes into a query.
+async fn check_binding(tx: &mut dyn Tx, binding: &Binding) -> Result<(), ObserveError> {
+    let names: BTreeSet<TableName> = binding_columns(binding).into_iter().map(|(table, _)| table.clone()).collect();
+    let (facts, _) = read_catalog(tx, &names, &BTreeSet::new()).await?;
+    let missing = names.iter().any(|name| !facts.contains_key(name));
+    let known = if missing { read_known(tx).await? } else { KnownNames::default() };
+    let mut errors = Diagnostics::default();
+    check_columns(binding, &facts, &known, &mut errors);
+    Ok(errors.into_result(()).map(|_| ())?)
 }
 
 /// Nothing before `init`, when there is nowhere to write it down.

@@ -16,8 +16,9 @@ use crate::diff::{
     resolve, units_needing_text, with_state,
 };
 use crate::model::{
-    Address, Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, Managed, Observed,
-    PointIds, RowKey, Selection, Spot, TableName, Template, TransitionWork, UnitsRef, VectorSpec, name_hint, near_hint,
+    Address, Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, KnownNames, Managed,
+    Observed, PointIds, RowKey, Selection, Spot, TableFacts, TableName, Template, TransitionWork, UnitsRef, VectorSpec,
+    name_hint, near_hint,
 };
 use crate::store::{Tx, VectorStore};
 
@@ -187,33 +188,7 @@ fn gate_names(binding: &Binding) -> BTreeSet<String> {
 /// Checks what the binding and the selections name, before any of it goes into a query.
 fn check_names(request: &Request<'_>, observed: &Observed) -> Result<(), Diagnostics> {
     let mut errors = check_functions(request.binding, observed);
-    for (table, column) in binding_columns(request.binding) {
-        let Some(facts) = observed.tables.get(table) else {
-            errors.push(
-                Diagnostic::error(
-                    codes::UNKNOWN_TABLE,
-                    format!("the binding \"{}\" names \"{table}\", which this role cannot see", request.binding.name),
-                )
-                .at_some(request.binding.places.of(&table.to_string()))
-                .hint(near_hint(
-                    &table.to_string(),
-                    observed.known.tables.iter().map(String::as_str),
-                    "create it, or name another in the binding",
-                )),
-            );
-            continue;
-        };
-        if let Some(column) = column.filter(|column| !facts.columns.contains_key(*column)) {
-            errors.push(
-                Diagnostic::error(
-                    codes::UNKNOWN_COLUMN,
-                    format!("the binding \"{}\" names column \"{column}\" of \"{table}\"", request.binding.name),
-                )
-                .at_some(request.binding.places.of(column))
-                .hint(name_hint(column, facts.columns.keys().map(String::as_str))),
-            );
-        }
-    }
+    check_columns(request.binding, &observed.tables, &observed.known, &mut errors);
     check_targets(request, &mut errors);
     let mut field = |name: &str, place| {
         let source = &request.binding.units;
@@ -260,7 +235,44 @@ fn check_targets(request: &Request<'_>, errors: &mut Diagnostics) {
     }
 }
 
-fn binding_columns(binding: &Binding) -> Vec<(&TableName, Option<&str>)> {
+/// Checks the tables and columns that a binding names.
+pub(super) fn check_columns(
+    binding: &Binding,
+    tables: &BTreeMap<TableName, TableFacts>,
+    known: &KnownNames,
+    errors: &mut Diagnostics,
+) {
+    for (table, column) in binding_columns(binding) {
+        let Some(facts) = tables.get(table) else {
+            errors.push(
+                Diagnostic::error(
+                    codes::UNKNOWN_TABLE,
+                    format!("the binding \"{}\" names \"{table}\", which this role cannot see", binding.name),
+                )
+                .at_some(binding.places.of(&table.to_string()))
+                .hint(near_hint(
+                    &table.to_string(),
+                    known.tables.iter().map(String::as_str),
+                    "create it, or name another in the binding",
+                )),
+            );
+            continue;
+        };
+        if let Some(column) = column.filter(|column| !facts.columns.contains_key(*column)) {
+            errors.push(
+                Diagnostic::error(
+                    codes::UNKNOWN_COLUMN,
+                    format!("the binding \"{}\" names column \"{column}\" of \"{table}\"", binding.name),
+                )
+                .at_some(binding.places.of(column))
+                .hint(name_hint(column, facts.columns.keys().map(String::as_str))),
+            );
+        }
+    }
+}
+
+/// Tables that a binding names, with the columns it names there.
+pub(super) fn binding_columns(binding: &Binding) -> Vec<(&TableName, Option<&str>)> {
     let mut out: Vec<(&TableName, Option<&str>)> = binding.units.tables.iter().map(|table| (table, None)).collect();
     for row in &binding.promotion.rows {
         out.extend(row.values.keys().map(|column| (&row.table, Some(column.as_str()))));

@@ -162,6 +162,14 @@ fn a_name_that_is_not_there_and_a_file_that_is_are_refused(backend: Backend) {
         let (_, refused) = world.exits(&["export", address], 3);
         assert!(refused.contains(said), "{address}\n{refused}");
     }
+    // A database of another kind: what the binding names is said, before anything is read by it.
+    world.write("enact.yaml", &world.config("").replace("binding: iu-core", "binding: documents"));
+    let (_, refused) = world.exits(&["export"], 3);
+    assert!(
+        refused.contains("E045") && refused.contains("the binding \"documents\" names \"public.documents\""),
+        "{refused}"
+    );
+    world.write("enact.yaml", &world.config(""));
     world.write("taken.yaml", "mine");
     let (_, refused) = world.exits(&["export", "--out", "taken.yaml"], 3);
     assert!(refused.contains("is there already"), "{refused}");
