@@ -14,7 +14,6 @@ mod mask;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod numbers;
-mod playground;
 mod reverts;
 mod watching;
 mod world;
