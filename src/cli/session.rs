@@ -9,7 +9,7 @@ use super::args::GlobalArgs;
 use super::reach::reach;
 use super::{Outcome, Output};
 use crate::apply::session_user;
-use crate::diff::{AdoptInput, Change, ChangeDetail, Comparison, adopt, compare, live_collection};
+use crate::diff::{AdoptInput, Change, ChangeDetail, Comparison, Reason, adopt, compare, live_collection};
 use crate::embed::Makers;
 use crate::model::{
     Address, Binding, Desired, Diagnostic, Diagnostics, Environment, Identities, LedgerRow, Observed, PointId,
@@ -351,11 +351,16 @@ impl Back<'_> {
                 observed.ledger.insert(set.clone(), rows.clone());
             }
         }
-        // Nothing is declared here but the way back: nothing has left the plan files, nothing stands in one, and a record of
-        // the way back would be forgotten by the next plan.
+        // Nothing is declared here but the way back: nothing has left the plan files, nothing stands or differs from what
+        // stands in one, and a record of the way back would be forgotten by the next plan.
         let kept = |change: &Change| !matches!(change.detail, ChangeDetail::Forget | ChangeDetail::Promotion { .. });
         comparison.changes.retain(kept);
-        comparison.changes.iter_mut().for_each(|change| change.declared_at = None);
+        for change in &mut comparison.changes {
+            change.declared_at = None;
+            if matches!(change.detail, ChangeDetail::Row { kind: None, .. } | ChangeDetail::Gate { .. }) {
+                change.reasons = vec![Reason::Reverted(self.applied.run.to_owned())];
+            }
+        }
         let (sets, findings) = sets_before(self.applied, observed, self.collections);
         comparison.changes.extend(self.way.forget.iter().cloned().chain(sets));
         comparison.findings.extend(self.way.findings.iter().cloned().chain(findings));

@@ -83,7 +83,8 @@ fn a_reverted_gate_has_the_value_that_it_had() {
     assert_ne!(world(&project), before);
     let run = project.value("SELECT run_id FROM enact.run");
     let back = project.ok(&["revert", &run, "--out", "back.json"]);
-    assert!(back.contains("gate.iu_core.composer_enabled: \"true\" -> \"false\""), "{back}");
+    let said = format!("gate.iu_core.composer_enabled: \"true\" -> \"false\"\n      why: run {run} is reverted");
+    assert!(back.contains(&said), "{back}");
     project.ok(&["apply", "back.json", "--auto-approve"]);
     assert_eq!(world(&project), before);
 }
