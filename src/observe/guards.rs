@@ -242,7 +242,8 @@ impl Reader<'_> {
                 // Sessions look in no schema by themselves, so that a name means the same for every role.
                 let code = error.code.as_deref();
                 let schema = matches!(code, Some("42P01" | "42883"));
-                let schema = schema.then(|| "name the schema too, such as public.documents".to_owned());
+                let schema =
+                    schema.then(|| "check the name, and name the schema too, such as public.documents".to_owned());
                 let own_role = (code == Some("42501"))
                     .then(|| "it is read as the connection's own role: grant that what it reads".to_owned());
                 self.errors.push(match own_role.or(error.hint).or(schema) {
