@@ -16,7 +16,7 @@ use super::stage::Staging;
 use super::stop::Stop;
 use super::work::Steps;
 use crate::diff::{ChunkSource, GENERATION_KEY};
-use crate::model::PointId;
+use crate::model::{PointId, may_write};
 use crate::plan::{Phase, SavedPlan, Step, VectorWork, Work};
 use crate::store::{Pace, Query, Sql, StoreError, Tx, TxMode, VectorStore};
 
@@ -318,9 +318,7 @@ fn step_of(plan: &SavedPlan, id: u32) -> &Step {
 /// The environment's list of collections holds at every write, not only when the plan was made.
 fn check_allowed(plan: &SavedPlan, work: &VectorWork) -> Result<(), ApplyError> {
     let environment = &plan.environment;
-    let denied = environment.denied_collections.contains(&work.set)
-        || (!environment.allowed_collections.is_empty() && !environment.allowed_collections.contains(&work.set));
-    if denied {
+    if !may_write(&environment.allowed_collections, &environment.denied_collections, &work.set) {
         let why = format!("environment \"{}\" does not allow writing \"{}\"", environment.name, work.set);
         return Err(ApplyError::WrongTarget(why));
     }

@@ -182,10 +182,7 @@ fn check_set(
 
 /// The environment must allow writing the collection.
 pub(super) fn check_allowed(set: &crate::model::VectorSet, environment: &Environment, errors: &mut Diagnostics) {
-    let denied = environment.denied_collections.contains(&set.name);
-    let not_allowed =
-        !environment.allowed_collections.is_empty() && !environment.allowed_collections.contains(&set.name);
-    if denied || not_allowed {
+    if !environment.may_write(&set.name) {
         errors.push(
             Diagnostic::error(
                 codes::DENIED_COLLECTION,

@@ -37,7 +37,19 @@ pub struct Environment {
     pub approvals: ApprovalRule,
 }
 
+/// Whether lists of allowed and denied collections let one be written. An empty list of allowed ones allows all that are not
+/// denied.
+pub fn may_write(allowed: &[String], denied: &[String], collection: &str) -> bool {
+    let named = |list: &[String]| list.iter().any(|name| name == collection);
+    !named(denied) && (allowed.is_empty() || named(allowed))
+}
+
 impl Environment {
+    /// Whether a collection may be written.
+    pub fn may_write(&self, collection: &str) -> bool {
+        may_write(&self.allowed_collections, &self.denied_collections, collection)
+    }
+
     /// The environment of a project without `enact.yaml`: embedded stores under `.enact/` of a directory, the shipped
     /// model as embedder `default`, and the binding `iu-core`.
     pub fn local(directory: &Path) -> Environment {

@@ -128,17 +128,15 @@ fn key(key: &KeyFacts, needs: &Needs) -> Vec<Found> {
 }
 
 fn allowed(set: &str, need: &SetNeed, environment: &Environment) -> Option<Found> {
-    let (allow, deny) = (&environment.allowed_collections, &environment.denied_collections);
     let what = format!("collection {set}");
-    let denied = deny.iter().any(|name| name == set);
-    if denied || (!allow.is_empty() && !allow.iter().any(|name| name == set)) {
+    if !environment.may_write(set) {
         let found = format!("environment \"{}\" does not allow writing it", environment.name);
         let code = crate::diff::codes::DENIED_COLLECTION;
         let found = Found::failed(Area::Collections, code, what, found);
         return Some(found.change("see collections.allow and collections.deny in enact.yaml").at(need.place.as_ref()));
     }
-    (!allow.is_empty() || !deny.is_empty())
-        .then(|| Found::ok(Area::Collections, what, "the environment allows writing it"))
+    let asked = !(environment.allowed_collections.is_empty() && environment.denied_collections.is_empty());
+    asked.then(|| Found::ok(Area::Collections, what, "the environment allows writing it"))
 }
 
 fn shape(set: &str, need: &SetNeed, live: Option<&CollectionFacts>) -> Found {

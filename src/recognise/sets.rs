@@ -26,13 +26,10 @@ pub(super) fn add(live: &Live, known: &Known<'_>, wanted: &Wanted, out: &mut Rec
         if !wanted.wants(&address) {
             continue;
         }
-        let environment = known.environment;
-        let allowed = &environment.allowed_collections;
-        let denied = environment.denied_collections.contains(name) || !(allowed.is_empty() || allowed.contains(name));
-        let read = if denied {
-            Err(("the environment does not allow writing it".to_owned(), Some("see collections in enact.yaml")))
-        } else {
+        let read = if known.environment.may_write(name) {
             SetReader { name, set, live, known, wanted }.add(&address, out)
+        } else {
+            Err(("the environment does not allow writing it".to_owned(), Some("see collections in enact.yaml")))
         };
         if let Err((why, hint)) = read {
             out.leave_out(&format!("\"{address}\""), &why, hint);
