@@ -35,6 +35,19 @@ fn config(conninfo: &str, qdrant: &str) -> String {
     )
 }
 
+fn write_project(folder: &Path, config: &str, plan: &str) {
+    std::fs::write(folder.join("enact.yaml"), config).expect("enact.yaml");
+    std::fs::create_dir(folder.join("plans")).expect("plans/");
+    std::fs::write(folder.join("plans/plan.yaml"), plan).expect("a plan");
+}
+
+/// A server and the folder that it lives in.
+async fn vector_server() -> (QdrantServer, tempfile::TempDir) {
+    let points = tempfile::tempdir().expect("a temporary folder");
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    (QdrantServer::start(points.path(), loopback).await.expect("the vector server"), points)
+}
+
 async fn client(conninfo: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(conninfo, tokio_postgres::NoTls).await.expect("a connection");
     tokio::spawn(connection);
@@ -53,17 +66,13 @@ fn the_cycle_on_a_real_server_runs_as_the_reference_roles_and_one_at_a_time() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let points = tempfile::tempdir().expect("a temporary folder");
-        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let qdrant = QdrantServer::start(points.path(), loopback).await.expect("the vector server");
+        let (qdrant, _points) = vector_server().await;
         let admin = client(&conninfo).await;
         for (_, sql) in schema::iu_core_sql() {
             admin.batch_execute(sql).await.expect("the schema loads");
         }
         admin.batch_execute(schema::fixture_sql().1).await.expect("the fixture loads");
-        std::fs::write(folder.path().join("enact.yaml"), config(&conninfo, &qdrant.url())).expect("enact.yaml");
-        std::fs::create_dir(folder.path().join("plans")).expect("plans/");
-        std::fs::write(folder.path().join("plans/cycle.yaml"), PLAN).expect("a plan");
+        write_project(folder.path(), &config(&conninfo, &qdrant.url()), PLAN);
         let run = |arguments: &'static [&'static str], code: i32| {
             let folder = folder.path().to_owned();
             tokio::task::spawn_blocking(move || enact(&folder, arguments, code))
@@ -100,9 +109,7 @@ fn a_role_that_may_create_nothing_uses_the_schema_that_an_owner_made() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let points = tempfile::tempdir().expect("a temporary folder");
-        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let qdrant = QdrantServer::start(points.path(), loopback).await.expect("the vector server");
+        let (qdrant, _points) = vector_server().await;
         let admin = client(&owner).await;
         admin.batch_execute(OWNED).await.expect("a table and a role");
         admin.batch_execute(schema::documents_sql().1).await.expect("the binding's table");
@@ -112,9 +119,7 @@ fn a_role_that_may_create_nothing_uses_the_schema_that_an_owner_made() {
              qdrant: {{ url: \"{}\" }}\n    binding: documents\n",
             qdrant.url()
         );
-        std::fs::write(folder.path().join("enact.yaml"), config).expect("enact.yaml");
-        std::fs::create_dir(folder.path().join("plans")).expect("plans/");
-        std::fs::write(folder.path().join("plans/settings.yaml"), SETTINGS).expect("a plan");
+        write_project(folder.path(), &config, SETTINGS);
         let run = |arguments: &'static [&'static str], code: i32| {
             let folder = folder.path().to_owned();
             tokio::task::spawn_blocking(move || enact(&folder, arguments, code))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use sha2::Digest as _;
 use text_splitter::{Characters, ChunkConfig, MarkdownSplitter, TextSplitter};
 use thiserror::Error;
 
@@ -29,6 +30,13 @@ pub struct Chunk {
     pub text: String,
     /// The chunk alone.
     pub body: String,
+}
+
+impl Chunk {
+    /// SHA-256 of the chunk alone, in hex: what ledgers and points know a text by.
+    pub fn sha256(&self) -> String {
+        hex::encode(sha2::Sha256::digest(self.body.as_bytes()))
+    }
 }
 
 /// Why a unit cannot be cut.

@@ -11,6 +11,7 @@ pub mod args;
 pub mod commands;
 mod events;
 mod exit;
+mod file;
 mod interrupt;
 mod output;
 mod probing;

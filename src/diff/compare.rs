@@ -1,6 +1,6 @@
 //! Compares everything and collects the changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::change::{Change, ChangeDetail, Finding, Reason};
 use super::codes;
@@ -201,14 +201,7 @@ fn forgotten(desired: &Desired, observed: &Observed, out: &mut Comparison) {
     if desired.partial {
         return;
     }
-    let declared: BTreeSet<Address> = desired
-        .promotions
-        .keys()
-        .map(|name| Address::promotion(name))
-        .chain(desired.vector_sets.keys().map(|name| Address::vector_set(name)))
-        .chain(desired.checks.keys().map(|name| Address::check(name)))
-        .chain(desired.protect.keys().map(|name| Address::protect(name)))
-        .collect();
+    let declared = desired.addresses();
     for address in observed.managed.keys().filter(|address| !address.as_str().contains('[')) {
         if !declared.contains(address) {
             out.changes.push(Change {

@@ -40,7 +40,7 @@ pub use functions::check_functions;
 pub use guards::old_rows;
 pub use ids::{derive_id, set_hash};
 pub use ledger::ledger_key;
-pub use recipe::{Asked, ChunkView, Recipe, payload, recipe};
+pub use recipe::{Asked, CHUNK_FIELDS, ChunkView, Recipe, payload, recipe};
 pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, ResolvedRow, RowValue, check_target, resolve};
 pub use risks::counted;
 pub use rollout::{IN_PLACE_PERCENT, IN_PLACE_POINTS};

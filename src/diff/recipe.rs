@@ -94,6 +94,9 @@ fn unit_fields(template: &Value, out: &mut BTreeSet<String>) {
     }
 }
 
+/// Payload fields of the chunk itself, which no binding has to know.
+pub const CHUNK_FIELDS: [&str; 6] = ["unit_id", "chunk_index", "chunk_count", "content_digest", "point_key", "text"];
+
 /// The payload of one chunk. `text` is the chunk's own text, or what stands for it in a digest.
 pub fn payload(asked: &Asked<'_>, unit: &UnitFacts, chunk: &ChunkView<'_>, text: Value) -> Map<String, Value> {
     let mut out = Map::new();

@@ -130,13 +130,11 @@ pub(super) struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     fn selection(&self, units: &'a UnitsRef) -> (&'a Selection, Option<&'a str>, &'a Place) {
-        match units {
-            UnitsRef::Inline(spot) => (&spot.value, None, &spot.place),
-            UnitsRef::Named(spot) => match self.desired.units.get(&spot.value) {
-                Some(named) => (&named.selection, Some(spot.value.as_str()), &spot.place),
-                None => panic!("BUG: spec let an unknown selection \"{}\" through", spot.value),
-            },
-        }
+        let (named, place) = match units {
+            UnitsRef::Inline(spot) => (None, &spot.place),
+            UnitsRef::Named(spot) => (Some(spot.value.as_str()), &spot.place),
+        };
+        (self.desired.selection(units), named, place)
     }
 
     /// Units by address that a selection chooses, seen with these states.

@@ -103,6 +103,21 @@ pub struct UnitSource {
     pub tables: Vec<TableName>,
 }
 
+impl UnitSource {
+    /// The expression behind a field that a selection, a text or a payload may name.
+    pub fn expression(&self, field: &str) -> Option<&str> {
+        match field {
+            "id" => Some(&self.id),
+            "address" => Some(&self.address),
+            "title" => Some(&self.title),
+            "lifecycle" => Some(&self.lifecycle),
+            "content_hash" => Some(&self.content_hash),
+            "anchor" => self.anchor.as_deref(),
+            other => self.fields.get(other).map(String::as_str),
+        }
+    }
+}
+
 /// States and transitions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

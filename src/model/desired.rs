@@ -1,6 +1,6 @@
 //! Desired state: what the plan files say, with a place for everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::canonical::Digest;
 use super::chunk_policy::ChunkPolicy;
 use super::diagnostic::{Place, Spot};
 use super::guard::{CheckResource, GateResource, Protection, Retention};
-use super::name::TableName;
+use super::name::{Address, TableName};
 use super::points::PointIds;
 use super::selection::{Selection, UnitsRef};
 
@@ -39,6 +39,31 @@ pub struct Desired {
     pub gates: BTreeMap<String, GateResource>,
     /// Retentions by name.
     pub retention: BTreeMap<String, Retention>,
+}
+
+impl Desired {
+    /// The conditions behind a selection, whether it is named or written in place.
+    pub fn selection<'a>(&'a self, units: &'a UnitsRef) -> &'a Selection {
+        match units {
+            UnitsRef::Inline(spot) => &spot.value,
+            UnitsRef::Named(spot) => match self.units.get(&spot.value) {
+                Some(named) => &named.selection,
+                None => panic!("BUG: spec let an unknown selection \"{}\" through", spot.value),
+            },
+        }
+    }
+
+    /// The addresses of everything that is declared by name: all but rows.
+    pub fn addresses(&self) -> BTreeSet<Address> {
+        let Desired { promotions, vector_sets, gates, checks, protect, retention, .. } = self;
+        let promotions = promotions.keys().map(|name| Address::promotion(name));
+        let sets = vector_sets.keys().map(|name| Address::vector_set(name));
+        let gates = gates.keys().map(|name| Address::gate(name));
+        let checks = checks.keys().map(|name| Address::check(name));
+        let protect = protect.keys().map(|name| Address::protect(name));
+        let retention = retention.keys().map(|name| Address::retention(name));
+        promotions.chain(sets).chain(gates).chain(checks).chain(protect).chain(retention).collect()
+    }
 }
 
 /// One plan file.

@@ -12,7 +12,7 @@ use super::snapshot::Request;
 use crate::diff::codes;
 use crate::model::{
     Address, Desired, Diagnostic, Diagnostics, FilterValue, GuardFacts, Guarded, Observed, Place, Protected,
-    ProtectionPin, Selection, Spot, TableFacts, TableName, UnitsRef, name_hint,
+    ProtectionPin, Spot, TableFacts, TableName, UnitsRef, name_hint,
 };
 use crate::store::{Fault, Param, Query, Sql, StoreError, Tx, VectorStore};
 
@@ -79,12 +79,7 @@ impl Reader<'_> {
     async fn guarded(&mut self, tx: &mut dyn Tx, name: &str, of: &Protected) -> Result<Option<Guarded>, ObserveError> {
         match of {
             Protected::Units(units) => {
-                let selection: Selection = match units {
-                    UnitsRef::Inline(spot) => spot.value.clone(),
-                    UnitsRef::Named(spot) => {
-                        self.request.desired.units.get(&spot.value).map(|n| n.selection.clone()).unwrap_or_default()
-                    }
-                };
+                let selection = self.request.desired.selection(units).clone();
                 let sets = self.sets().await?;
                 Ok(Some(Guarded::Units { selection, sets }))
             }

@@ -1,6 +1,6 @@
 //! What lives, for a plan file that is yet to be written.
 //!
-//! Everything is read once and set-based. Of points one page is held at a time, of texts those of at most
+//! What is asked for is read once and set-based. Of points one page is held at a time, of texts those of at most
 //! [`TEXTS`] units; governance rows and the facts of units are held whole.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,17 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::ObserveError;
 use super::expressions::check_expressions;
 use super::managed::{gates_with, read_epoch, read_managed};
+use super::rows::whole_rows;
 use super::snapshot::{binding_columns, check_columns};
 use super::units::{UnitFilter, read_units};
 use super::vectors::each_point;
 use super::{read_bodies, read_catalog, read_known, read_ledger};
 use crate::diff::{codes, ledger_key};
 use crate::model::{
-    Address, Binding, Diagnostic, Diagnostics, Gate, KnownNames, LedgerRow, LiveRow, Managed, PointId, Selection,
-    TableFacts, TableName, UnitFacts, near_hint,
+    Address, Binding, Diagnostic, Diagnostics, Gate, KnownNames, Managed, PointId, Selection, TableFacts, TableName,
+    UnitFacts, near_hint,
 };
-use crate::recognise::{CutUnit, Live, LiveSet, LiveTable, Wanted};
-use crate::store::{Param, Query, Sql, StoreError, Tx, VectorStore};
+use crate::recognise::{CutUnit, Live, LiveSet, LiveTable, Wanted, key_of};
+use crate::store::{StoreError, Tx, VectorStore};
 
 /// The most units whose texts are read to find out how they were cut.
 const TEXTS: usize = 300;
@@ -35,37 +36,43 @@ pub async fn read_live(
     binding: &Binding,
     wanted: &Wanted,
 ) -> Result<Live, ObserveError> {
-    check_binding(tx, binding).await?;
+    let facts = check_binding(tx, binding).await?;
     check_expressions(tx, binding).await?;
-    let mut live = Live {
-        managed: managed(tx).await?,
-        tables: asked_tables(tx, wanted).await?,
-        gates: match &binding.gates {
-            Some(gates) => gates_at_rest(tx, gates).await?,
-            None => BTreeMap::new(),
-        },
-        ..Live::default()
-    };
-    let all = UnitFilter { selections: vec![Selection::default()], ..UnitFilter::default() };
-    live.units = read_units(tx, &binding.units, &all).await?;
-    let records: BTreeSet<TableName> = binding.promotion.rows.iter().map(|template| template.table.clone()).collect();
-    let (facts, _) = read_catalog(tx, &records, &BTreeSet::new()).await?;
-    for (table, facts) in facts.iter().filter(|(table, _)| records.contains(table)) {
-        live.records.insert(table.clone(), rows(tx, table, facts, None).await?);
+    let mut live = Live { managed: managed(tx).await?, tables: asked_tables(tx, wanted).await?, ..Live::default() };
+    if let Some(gates) = binding.gates.as_ref().filter(|_| wanted.kind(Address::gate)) {
+        live.gates = gates_at_rest(tx, gates).await?;
     }
-    live.sets = sets(tx, vectors, binding, &live).await?;
+    let (promotions, sets) = (wanted.kind(Address::promotion), wanted.kind(Address::vector_set));
+    if promotions || sets {
+        let all = UnitFilter { selections: vec![Selection::default()], ..UnitFilter::default() };
+        live.units = read_units(tx, &binding.units, &all).await?;
+    }
+    if promotions {
+        let tables: BTreeSet<&TableName> = binding.promotion.rows.iter().map(|template| &template.table).collect();
+        for (table, facts) in facts.iter().filter(|(table, _)| tables.contains(table)) {
+            live.records.insert(table.clone(), whole_rows(tx, table, facts, None, None).await?);
+        }
+    }
+    if let Some(ledger) = binding.ledger.as_ref().filter(|_| sets) {
+        let unmanaged = |set: &&String| !live.managed.contains_key(&Address::vector_set(set));
+        let names: Vec<&String> = ledger.sets.iter().filter(unmanaged).collect();
+        if !names.is_empty() {
+            live.ledger = read_ledger(tx, ledger).await?;
+            live.sets = unmanaged_sets(tx, vectors, binding, names, &live).await?;
+        }
+    }
     Ok(live)
 }
 
-/// What the binding names has to be there before any of it goes into a query.
-async fn check_binding(tx: &mut dyn Tx, binding: &Binding) -> Result<(), ObserveError> {
+/// What the binding names has to be there before any of it goes into a query. Gives the catalog's facts of it.
+async fn check_binding(tx: &mut dyn Tx, binding: &Binding) -> Result<BTreeMap<TableName, TableFacts>, ObserveError> {
     let names: BTreeSet<TableName> = binding_columns(binding).into_iter().map(|(table, _)| table.clone()).collect();
     let (facts, _) = read_catalog(tx, &names, &BTreeSet::new()).await?;
     let missing = names.iter().any(|name| !facts.contains_key(name));
     let known = if missing { read_known(tx).await? } else { KnownNames::default() };
     let mut errors = Diagnostics::default();
     check_columns(binding, &facts, &known, &mut errors);
-    Ok(errors.into_result(()).map(|_| ())?)
+    Ok(errors.into_result(facts).map(|(facts, _)| facts)?)
 }
 
 /// Nothing before `init`, when there is nowhere to write it down.
@@ -91,7 +98,8 @@ async fn asked_tables(tx: &mut dyn Tx, wanted: &Wanted) -> Result<BTreeMap<Table
             let detail = format!("there is no table \"{name}\" that this role can see");
             return Err(ObserveError::Refused(Diagnostic::error(codes::UNKNOWN_TABLE, detail).hint(hint).into()));
         };
-        let read = rows(tx, &name, facts, Some(ROWS + 1)).await?;
+        let keys = key_of(facts).zip(wanted.keys(&name));
+        let read = whole_rows(tx, &name, facts, keys, Some(ROWS + 1)).await?;
         if read.len() > ROWS {
             let detail = format!("\"{name}\" has more than {ROWS} rows");
             let hint = format!("name single rows, such as row.{name}[\"KEY\"]");
@@ -102,33 +110,6 @@ async fn asked_tables(tx: &mut dyn Tx, wanted: &Wanted) -> Result<BTreeMap<Table
     Ok(out)
 }
 
-async fn rows(
-    tx: &mut dyn Tx,
-    table: &TableName,
-    facts: &TableFacts,
-    limit: Option<usize>,
-) -> Result<Vec<LiveRow>, StoreError> {
-    let columns: Vec<&String> = facts.columns.keys().collect();
-    let sql = Sql::new("SELECT pg_catalog.to_jsonb(ARRAY[")
-        .list(&columns, |sql, column| sql.text("t.").ident(column).text("::text"))
-        .text("]) FROM ")
-        .table(table)
-        .text(" t");
-    let query = match limit {
-        Some(limit) => Query::new(sql.text(" LIMIT $1")).bind(Param::Int(i64::try_from(limit).unwrap_or(i64::MAX))),
-        None => Query::new(sql),
-    };
-    let records = tx.query(&query).await?;
-    let row = |values: &serde_json::Value| {
-        let values = values.as_array().cloned().unwrap_or_default();
-        let texts = values.into_iter().map(|value| value.as_str().map(str::to_owned));
-        LiveRow(columns.iter().map(|column| (*column).clone()).zip(texts).collect())
-    };
-    let mut rows: Vec<LiveRow> = records.iter().filter_map(|record| record.json(0)).map(row).collect();
-    rows.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(rows)
-}
-
 /// Rows of the table of gates that hold one of the two values; other rows are settings.
 async fn gates_at_rest(tx: &mut dyn Tx, gates: &Gate) -> Result<BTreeMap<String, String>, StoreError> {
     let values = vec![gates.open.clone(), gates.shut.clone()];
@@ -136,28 +117,22 @@ async fn gates_at_rest(tx: &mut dyn Tx, gates: &Gate) -> Result<BTreeMap<String,
     Ok(rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
 }
 
-async fn sets(
+async fn unmanaged_sets(
     tx: &mut dyn Tx,
     vectors: &dyn VectorStore,
     binding: &Binding,
+    names: Vec<&String>,
     live: &Live,
-) -> Result<BTreeMap<String, LiveSet>, ObserveError> {
-    let Some(ledger) = &binding.ledger else { return Ok(BTreeMap::new()) };
-    let unmanaged = |set: &&String| !live.managed.contains_key(&Address::vector_set(set));
-    let names: Vec<&String> = ledger.sets.iter().filter(unmanaged).collect();
+) -> Result<BTreeMap<String, LiveSet>, StoreError> {
     let mut out = BTreeMap::new();
-    if names.is_empty() {
-        return Ok(out);
-    }
     let aliases = vectors.aliases().await?;
     for name in names {
         let collection = aliases.get(name).unwrap_or(name);
         let Some(facts) = vectors.collection(collection).await? else { continue };
-        let rows = read_ledger(tx, ledger).await?;
         let (points, fields) = points(vectors, collection).await?;
-        let cut = cut_units(tx, binding, name, &rows, &live.units).await?;
+        let cut = cut_units(tx, binding, name, live).await?;
         let alias = aliases.contains_key(name);
-        out.insert(name.clone(), LiveSet { facts, alias, points, fields, ledger: rows, cut });
+        out.insert(name.clone(), LiveSet { facts, alias, points, fields, cut });
     }
     Ok(out)
 }
@@ -178,18 +153,12 @@ async fn points(
 }
 
 /// Units with their texts and with the digests of their chunks; those with the most chunks first.
-async fn cut_units(
-    tx: &mut dyn Tx,
-    binding: &Binding,
-    set: &str,
-    rows: &BTreeMap<String, LedgerRow>,
-    units: &BTreeMap<String, UnitFacts>,
-) -> Result<Vec<CutUnit>, StoreError> {
+async fn cut_units(tx: &mut dyn Tx, binding: &Binding, set: &str, live: &Live) -> Result<Vec<CutUnit>, StoreError> {
     let digests = |unit: &UnitFacts| -> Vec<String> {
         let keys = (0u32..).map_while(|ordinal| ledger_key(binding, set, unit, ordinal));
-        keys.map_while(|key| rows.get(&key)?.digest.clone()).collect()
+        keys.map_while(|key| live.ledger.get(&key)?.digest.clone()).collect()
     };
-    let mut cut: Vec<(&UnitFacts, Vec<String>)> = units.values().map(|unit| (unit, digests(unit))).collect();
+    let mut cut: Vec<(&UnitFacts, Vec<String>)> = live.units.values().map(|unit| (unit, digests(unit))).collect();
     cut.retain(|(_, chunks)| !chunks.is_empty());
     cut.sort_by(|(a, x), (b, y)| y.len().cmp(&x.len()).then_with(|| a.address.cmp(&b.address)));
     cut.truncate(TEXTS);

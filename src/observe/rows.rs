@@ -118,6 +118,46 @@ async fn find_bad_row(
     }
 }
 
+/// Reads rows whole, in the order of their values: those with one of these keys (each its values joined by commas, as in an
+/// address), or all, and of each no more than `limit`.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn whole_rows(
+    tx: &mut dyn Tx,
+    table: &TableName,
+    facts: &TableFacts,
+    keys: Option<(&[String], Vec<String>)>,
+    limit: Option<usize>,
+) -> Result<Vec<LiveRow>, StoreError> {
+    let columns: Vec<&String> = facts.columns.keys().collect();
+    let sql = texts_of(Sql::new("SELECT "), &columns).text(" FROM ").table(table).text(" t");
+    let mut query = match keys {
+        None => Query::new(sql),
+        Some((key, texts)) => {
+            let sql = sql.text(" WHERE pg_catalog.concat_ws(','");
+            let sql = key.iter().fold(sql, |sql, column| sql.text(", t.").ident(column).text("::text"));
+            Query::new(sql.text(") = ANY ($1)")).bind(Param::Texts(texts))
+        }
+    };
+    if let Some(limit) = limit {
+        let place = query.params.len() + 1;
+        query.sql = query.sql.text(" LIMIT ").param(place);
+        query = query.bind(Param::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
+    }
+    let records = tx.query(&query).await?;
+    let mut rows: Vec<LiveRow> = records.iter().map(|record| LiveRow(spelled(&columns, record.json(0)))).collect();
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(rows)
+}
+
+/// Columns of `t` as one array of texts, which no type can break and no number of columns makes long.
+fn texts_of<C: AsRef<str>>(sql: Sql, columns: &[C]) -> Sql {
+    sql.text("pg_catalog.to_jsonb(ARRAY[")
+        .list(columns, |sql, column| sql.text("t.").ident(column.as_ref()).text("::text"))
+        .text("])")
+}
+
 /// Reads live rows by key.
 ///
 /// # Errors
@@ -130,11 +170,9 @@ pub async fn live_rows(
     wanted: &BTreeSet<RowKey>,
 ) -> Result<BTreeMap<RowKey, LiveRow>, StoreError> {
     let columns: Vec<&String> = facts.columns.keys().collect();
-    let sql = Sql::new("SELECT pg_catalog.to_jsonb(ARRAY[")
-        .list(key, |sql, column| sql.text("t.").ident(column).text("::text"))
-        .text("]), pg_catalog.to_jsonb(ARRAY[")
-        .list(&columns, |sql, column| sql.text("t.").ident(column).text("::text"))
-        .text("]) FROM ")
+    let sql = texts_of(Sql::new("SELECT "), key).text(", ");
+    let sql = texts_of(sql, &columns)
+        .text(" FROM ")
         .table(table)
         .text(" t JOIN pg_catalog.jsonb_array_elements($1) AS w(k) ON true");
     let sql = key.iter().enumerate().fold(sql, |sql, (position, column)| {

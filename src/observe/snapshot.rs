@@ -7,13 +7,12 @@ use super::expressions::check_expressions;
 use super::guards::{guard_gates, guard_tables, guard_units, observe_guards};
 use super::managed::{read_epoch, read_gates, read_managed, read_session_role};
 use super::rows::normalise;
-use super::units::expression;
 use super::{
     UnitFilter, UnitTexts, live_rows, read_catalog, read_known, read_ledger, read_references, read_units, read_vectors,
 };
 use crate::diff::{
-    PromotionRecord, Recipe, Resolved, check_functions, check_rows, check_target, codes, recipe, reference_targets,
-    resolve, units_needing_text, with_state,
+    CHUNK_FIELDS, PromotionRecord, Recipe, Resolved, check_functions, check_rows, check_target, codes, recipe,
+    reference_targets, resolve, units_needing_text, with_state,
 };
 use crate::model::{
     Address, Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, KnownNames, Managed,
@@ -192,7 +191,7 @@ fn check_names(request: &Request<'_>, observed: &Observed) -> Result<(), Diagnos
     check_targets(request, &mut errors);
     let mut field = |name: &str, place| {
         let source = &request.binding.units;
-        if expression(source, name).is_none() {
+        if source.expression(name).is_none() {
             let known = ["id", "address", "title", "lifecycle", "content_hash"].into_iter();
             let known = known.chain(source.fields.keys().map(String::as_str));
             errors.push(
@@ -208,10 +207,9 @@ fn check_names(request: &Request<'_>, observed: &Observed) -> Result<(), Diagnos
     for (selection, place) in all_selections(request.desired) {
         selection.conditions.keys().for_each(|name| field(name, place));
     }
-    let chunk_fields = ["unit_id", "chunk_index", "chunk_count", "content_digest", "point_key", "text"];
     for payload in request.desired.vector_sets.values().flat_map(|set| &set.payload) {
         let own =
-            chunk_fields.contains(&payload.value.as_str()) || request.binding.payload.contains_key(&payload.value);
+            CHUNK_FIELDS.contains(&payload.value.as_str()) || request.binding.payload.contains_key(&payload.value);
         if !own {
             field(&payload.value, &payload.place);
         }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use sha2::Digest as _;
-
 use super::error::ObserveError;
 use crate::chunk::{Chunk, ChunkInput, split};
 use crate::model::{ChunkFacts, ChunkPolicy, Digest, UnitFacts, UnitSource};
@@ -49,7 +47,7 @@ impl UnitTexts<'_> {
         ChunkFacts {
             ordinal: chunk.ordinal,
             text: Digest::of_bytes(chunk.text.as_bytes()),
-            sha256: hex::encode(sha2::Sha256::digest(chunk.body.as_bytes())),
+            sha256: chunk.sha256(),
             tokens: (self.count_tokens)(&chunk.text),
         }
     }

@@ -16,19 +16,6 @@ pub struct UnitFilter {
     pub lock: bool,
 }
 
-/// The expression behind a field that a selection may name.
-pub fn expression<'a>(source: &'a UnitSource, field: &str) -> Option<&'a str> {
-    match field {
-        "id" => Some(&source.id),
-        "address" => Some(&source.address),
-        "title" => Some(&source.title),
-        "lifecycle" => Some(&source.lifecycle),
-        "content_hash" => Some(&source.content_hash),
-        "anchor" => source.anchor.as_deref(),
-        other => source.fields.get(other).map(String::as_str),
-    }
-}
-
 /// Reads units by id.
 ///
 /// # Errors
@@ -86,7 +73,7 @@ fn narrow(mut query: Query, source: &UnitSource, filter: &UnitFilter) -> Query {
     for selection in &filter.selections {
         query.sql = query.sql.text("(true");
         for (name, condition) in selection.conditions.iter().filter(|(name, _)| *name != "lifecycle") {
-            let Some(expression) = expression(source, name) else { continue };
+            let Some(expression) = source.expression(name) else { continue };
             query.sql = query.sql.text(" AND ");
             query = add_condition(query, expression, condition);
         }

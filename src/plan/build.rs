@@ -27,7 +27,7 @@ use crate::diff::{Change, ChangeDetail, Comparison, Recipe, Resolved, RowChange,
 use crate::graph::Graph;
 use crate::model::{
     Address, Binding, Cell, Desired, Diagnostic, Diagnostics, Digest, EmbedderConfig, Environment, Identities,
-    Observed, Promotion, Refresh, Selection, TableName, UnitsRef, VectorSpec,
+    Observed, Promotion, Refresh, TableName, VectorSpec,
 };
 
 /// Everything that a plan is built from.
@@ -178,22 +178,14 @@ fn terms(config: &EmbedderConfig) -> Option<EmbeddingTerms> {
 
 /// The selections of a plan with what uses them.
 fn selections(desired: &Desired) -> Vec<SelectionPin> {
-    let of = |units: &UnitsRef| -> Selection {
-        match units {
-            UnitsRef::Inline(spot) => spot.value.clone(),
-            UnitsRef::Named(spot) => {
-                desired.units.get(&spot.value).map(|named| named.selection.clone()).unwrap_or_default()
-            }
-        }
-    };
     let promotions = desired.promotions.values().map(|promotion: &Promotion| SelectionPin {
         of: Address::promotion(&promotion.name),
-        selection: of(&promotion.units),
+        selection: desired.selection(&promotion.units).clone(),
         after: false,
     });
     let sets = desired.vector_sets.values().map(|set| SelectionPin {
         of: Address::vector_set(&set.name),
-        selection: of(&set.units),
+        selection: desired.selection(&set.units).clone(),
         after: true,
     });
     promotions.chain(sets).collect()

@@ -172,13 +172,7 @@ impl Known {
             }
         }
         known.all.extend(known.declared_rows.iter().cloned());
-        known.all.extend(input.desired.vector_sets.keys().map(|name| Address::vector_set(name)));
-        known.all.extend(input.desired.promotions.keys().map(|name| Address::promotion(name)));
-        let Desired { gates, checks, protect, retention, .. } = input.desired;
-        known.all.extend(gates.keys().map(|name| Address::gate(name)));
-        known.all.extend(checks.keys().map(|name| Address::check(name)));
-        known.all.extend(protect.keys().map(|name| Address::protect(name)));
-        known.all.extend(retention.keys().map(|name| Address::retention(name)));
+        known.all.extend(input.desired.addresses());
         known
     }
 

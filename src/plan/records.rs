@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::build::Builder;
 use super::calls::{empty_calls, fill_cells, ledger_names};
-use super::declared::with_declaration;
+use super::declared::add_declaration;
 use super::guards::gate_work;
 use super::sets::points_text;
 use super::step::{GateWork, ManagedWrite, Phase, RUN_MARKER, Work};
@@ -111,10 +111,7 @@ impl Builder<'_> {
                 | ChangeDetail::Retention { .. } => {}
             }
         }
-        for record in &mut write {
-            let attributes = std::mem::take(&mut record.attributes);
-            record.attributes = with_declaration(self.input.desired, &record.address, attributes);
-        }
+        write.iter_mut().for_each(|record| add_declaration(self.input.desired, record));
         if !write.is_empty() || !forget.is_empty() {
             let addresses = write.iter().map(|w| w.address.clone()).chain(forget.iter().cloned()).collect();
             let work = Work::RecordManaged { write, forget };

@@ -8,7 +8,7 @@ use super::needs::{Needs, RoleName};
 use super::{codes, grants, judge};
 use crate::model::TableName;
 use crate::observe::{ask, read_gates};
-use crate::store::{Fault, Relational, StoreError, Tx, TxMode};
+use crate::store::{Fault, Relational, Sql, StoreError, Tx, TxMode};
 
 /// What probing needs beside the needs.
 #[derive(Debug, Clone, Copy)]
@@ -86,10 +86,9 @@ async fn answers(
         if !found.is_some_and(|found| found.exists && found.schema_usage && columns.is_subset(&found.select)) {
             continue;
         }
-        let names: Vec<String> = columns.iter().map(|column| grants::ident(column)).collect();
-        let query = format!("SELECT {} FROM {}", names.join(", "), grants::table_name(view));
+        let query = Sql::new("SELECT ").list(columns, |sql, column| sql.ident(column)).text(" FROM ").table(view);
         let what = format!("view {view}");
-        let found = match ask(tx, &query).await {
+        let found = match ask(tx, query.as_str()).await {
             Ok(_) => Found::ok(Area::Tables, what, "it answers, as a verification will ask it"),
             Err(error) if error.fault == Fault::Refused => {
                 Found::failed(Area::Tables, codes::TABLE_PRIVILEGE, what, error.message).change(format!(

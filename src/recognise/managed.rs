@@ -15,7 +15,7 @@ pub(super) fn add(live: &Live, wanted: &Wanted, out: &mut Recognised) {
             None if address.as_str().starts_with(Address::promotion("").as_str()) => {}
             None => {
                 let why = "it was applied by a version of Enact that did not keep what was declared";
-                out.leave_out(&format!("\"{address}\""), why, Some("apply it once more from its plan file"));
+                out.leave_out(address.clone(), why, Some("apply it once more from its plan file"));
             }
         }
     }

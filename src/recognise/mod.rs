@@ -15,6 +15,7 @@
 //!
 //! *Not here:* reading the stores (`observe`), YAML (`spec`), taking over (`diff::adopt`).
 
+mod forms;
 mod managed;
 mod policy;
 mod promotions;
@@ -25,7 +26,7 @@ mod wanted;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use policy::CutUnit;
-pub use rows::RowsAsked;
+pub use rows::{RowsAsked, key_of};
 
 use crate::diff::codes;
 use crate::model::{
@@ -47,6 +48,8 @@ pub struct Live {
     pub gates: BTreeMap<String, String>,
     /// Tables whose rows were asked for.
     pub tables: BTreeMap<TableName, LiveTable>,
+    /// Rows of the ledger by point key, where such a collection may be wanted.
+    pub ledger: BTreeMap<String, LedgerRow>,
     /// Collections that the ledger covers and nothing manages, by vector set.
     pub sets: BTreeMap<String, LiveSet>,
 }
@@ -71,8 +74,6 @@ pub struct LiveSet {
     pub points: BTreeSet<PointId>,
     /// How many points have each payload field.
     pub fields: BTreeMap<String, u64>,
-    /// Rows of the ledger by point key.
-    pub ledger: BTreeMap<String, LedgerRow>,
     /// Some of its units with the texts of their chunks, as digests.
     pub cut: Vec<CutUnit>,
 }
@@ -91,9 +92,24 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// Whether nothing is named, so that everything but rows is wanted.
+    pub fn is_whole(&self) -> bool {
+        self.only.is_empty() && self.rows.is_empty()
+    }
+
+    /// Whether resources of a kind are wanted: promotions for [`Address::promotion`].
+    pub fn kind(&self, address_of: fn(&str) -> Address) -> bool {
+        let begins = address_of("");
+        self.is_whole() || self.only.iter().any(|address| address.as_str().starts_with(begins.as_str()))
+    }
+
+    /// The keys of the rows of a table that are wanted; `None` for all.
+    pub fn keys(&self, table: &TableName) -> Option<Vec<String>> {
+        self.rows.iter().filter(|asked| asked.table == *table).map(|asked| asked.key.clone()).collect()
+    }
+
     fn wants(&self, address: &Address) -> bool {
-        let named = self.only.contains(address) || (self.only.is_empty() && self.rows.is_empty());
-        named && !self.declared.contains(address)
+        (self.is_whole() || self.only.contains(address)) && !self.declared.contains(address)
     }
 }
 
@@ -115,7 +131,7 @@ pub struct Recognised {
     /// What should be said beside it.
     pub comments: Comments,
     /// What lives and cannot be written, with the reason.
-    pub left_out: Vec<Diagnostic>,
+    pub left_out: BTreeMap<Address, Diagnostic>,
 }
 
 impl Recognised {
@@ -123,12 +139,12 @@ impl Recognised {
         self.comments.of.entry(address.clone()).or_default().push(text.into());
     }
 
-    fn leave_out(&mut self, what: &str, why: &str, hint: Option<&str>) {
-        let diagnostic = Diagnostic::warning(codes::NOT_RECOGNISED, format!("{what} is not written: {why}"));
-        self.left_out.push(match hint {
-            Some(hint) => diagnostic.hint(hint),
-            None => diagnostic,
-        });
+    fn leave_out(&mut self, address: Address, why: &str, hint: Option<&str>) {
+        let mut diagnostic = Diagnostic::warning(codes::NOT_RECOGNISED, format!("\"{address}\" is not written: {why}"));
+        if let Some(hint) = hint {
+            diagnostic = diagnostic.hint(hint);
+        }
+        self.left_out.insert(address, diagnostic);
     }
 }
 
@@ -143,26 +159,14 @@ pub fn recognise(live: &Live, known: &Known<'_>, wanted: &Wanted) -> Result<Reco
     sets::add(live, known, wanted, &mut out);
     add_gates(live, known, wanted, &mut out);
     let mut missing = rows::add(live, wanted, &mut out);
-    let found: BTreeSet<Address> = addresses(&out.desired);
-    let said = |address: &Address| out.left_out.iter().any(|it| it.detail.contains(&format!("\"{address}\"")));
-    for address in wanted.only.iter().filter(|address| !found.contains(*address)) {
-        if !said(address) && !wanted.declared.contains(address) {
-            let detail = format!("nothing that lives is called \"{address}\"");
-            let hint = "enact export writes everything that can be written";
-            missing.push(Diagnostic::error(codes::NOTHING_THERE, detail).hint(hint));
-        }
+    let found = out.desired.addresses();
+    let said = |address: &Address| found.contains(address) || out.left_out.contains_key(address);
+    for address in wanted.undeclared().filter(|address| !said(address)) {
+        let detail = format!("nothing that lives is called \"{address}\"");
+        let hint = "enact export writes everything that can be written";
+        missing.push(Diagnostic::error(codes::NOTHING_THERE, detail).hint(hint));
     }
     if missing.is_empty() { Ok(out) } else { Err(missing) }
-}
-
-/// The addresses of everything declared but rows.
-pub fn addresses(desired: &Desired) -> BTreeSet<Address> {
-    let promotions = desired.promotions.keys().map(|name| Address::promotion(name));
-    let sets = desired.vector_sets.keys().map(|name| Address::vector_set(name));
-    let gates = desired.gates.keys().map(|name| Address::gate(name));
-    let checks = desired.checks.keys().map(|name| Address::check(name));
-    let protect = desired.protect.keys().map(|name| Address::protect(name));
-    promotions.chain(sets).chain(gates).chain(checks).chain(protect).collect()
 }
 
 fn add_gates(live: &Live, known: &Known<'_>, wanted: &Wanted, out: &mut Recognised) {

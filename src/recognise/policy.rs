@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sha2::Digest as _;
-
-use crate::chunk::{ChunkInput, split};
+use crate::chunk::{Chunk, ChunkInput, split};
 use crate::model::{ChunkPolicy, ChunkTemplate, EmptyBody, Splitter};
 
 /// Longest chunks that are tried, in characters: sizes that people and tools choose.
@@ -65,8 +63,7 @@ fn fits(policy: &ChunkPolicy, unit: &CutUnit) -> bool {
     let Ok(chunks) = split(policy, &ChunkInput { title: "", address: "", body: &unit.body, fields: &fields }) else {
         return false;
     };
-    let digests = chunks.iter().map(|chunk| hex::encode(sha2::Sha256::digest(chunk.body.as_bytes())));
-    chunks.len() == unit.chunks.len() && digests.eq(unit.chunks.iter().cloned())
+    chunks.len() == unit.chunks.len() && chunks.iter().map(Chunk::sha256).eq(unit.chunks.iter().cloned())
 }
 
 #[cfg(test)]
@@ -79,8 +76,7 @@ mod tests {
         let one = |body: &String| {
             let input = ChunkInput { title: "", address: "", body, fields: &fields };
             let chunks = split(&with, &input).unwrap();
-            let digest = |text: &str| hex::encode(sha2::Sha256::digest(text.as_bytes()));
-            CutUnit { body: body.clone(), chunks: chunks.iter().map(|chunk| digest(&chunk.body)).collect() }
+            CutUnit { body: body.clone(), chunks: chunks.iter().map(Chunk::sha256).collect() }
         };
         bodies.iter().map(one).collect()
     }

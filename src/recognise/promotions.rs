@@ -9,64 +9,57 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::forms::{Form, Names};
 use super::{Known, Live, Recognised, Wanted, nowhere, spot};
 use crate::diff::{derive_id, set_hash};
-use crate::model::{
-    Address, Condition, IdChoice, LiveRow, Promotion, Review, RowTemplate, Selection, Template, TemplateScope,
-    UnitFacts, UnitsRef,
-};
-
-type Names = BTreeMap<String, String>;
-
-/// What cannot be written, by kind of reason: each with how many and one of them.
-type Unproven = BTreeMap<String, Vec<String>>;
+use crate::model::{Address, Condition, IdChoice, Promotion, Review, Selection, TemplateScope, UnitFacts, UnitsRef};
 
 pub(super) fn add(live: &Live, known: &Known<'_>, wanted: &Wanted, out: &mut Recognised) {
-    let templates = &known.binding.promotion.rows;
-    let once = templates.iter().filter(|template| template.per == TemplateScope::Promotion);
-    let Some(first) = once.max_by_key(|template| names_of(template).len()) else { return };
-    let reader = Reader { live, known, wanted, first };
-    let mut unproven = Unproven::new();
-    for row in live.records.get(&first.table).into_iter().flatten() {
-        let Some(names) = read_row(first, row, &Names::new()) else { continue };
-        let Some(name) = names.get("promotion.name") else { continue };
-        let address = Address::promotion(name);
-        if out.desired.promotions.contains_key(name) || !wanted.wants(&address) {
+    let forms: Vec<Form<'_>> = known.binding.promotion.rows.iter().map(|template| Form::of(template, live)).collect();
+    let (once, per_unit): (Vec<Form<'_>>, Vec<Form<'_>>) =
+        forms.into_iter().partition(|form| form.template.per == TemplateScope::Promotion);
+    let Some(first) = once.iter().max_by_key(|form| form.names()) else { return };
+    let by_address = live.units.values().map(|unit| (unit.address.as_str(), unit)).collect();
+    let reader = Reader { live, by_address, known, wanted, first, once: &once, per_unit: per_unit.first() };
+    for row in first.rows {
+        let Some(names) = first.read(row, &Names::new()) else { continue };
+        let Some(name) = names.get("promotion.name").cloned() else { continue };
+        let address = Address::promotion(&name);
+        if out.desired.promotions.contains_key(&name) || !wanted.wants(&address) {
             continue;
         }
-        match reader.promotion(name, names.clone()) {
+        match reader.promotion(&name, names) {
             Ok(promotion) => {
                 if !live.managed.contains_key(&address) {
                     out.comment(&address, "Made before Enact knew of it: enact import takes it over.");
                 }
-                out.desired.promotions.insert(name.clone(), promotion);
+                out.desired.promotions.insert(name, promotion);
             }
-            Err(why) => unproven.entry(why).or_default().push(name.clone()),
-        }
-    }
-    for (why, names) in unproven {
-        for name in names {
-            let hint = "if its ids have a namespace of their own, add --namespace NAME";
-            out.leave_out(&format!("\"{}\"", Address::promotion(&name)), &why, Some(hint));
+            Err(why) => {
+                let hint = "if its ids have a namespace of their own, add --namespace NAME";
+                out.leave_out(address, &why, Some(hint));
+            }
         }
     }
 }
 
 struct Reader<'a> {
     live: &'a Live,
+    by_address: BTreeMap<&'a str, &'a UnitFacts>,
     known: &'a Known<'a>,
     wanted: &'a Wanted,
-    first: &'a RowTemplate,
+    first: &'a Form<'a>,
+    once: &'a [Form<'a>],
+    per_unit: Option<&'a Form<'a>>,
 }
 
 impl Reader<'_> {
     fn promotion(&self, name: &str, mut names: Names) -> Result<Promotion, String> {
-        let templates = &self.known.binding.promotion.rows;
-        for template in templates.iter().filter(|t| t.per == TemplateScope::Promotion && t.name != self.first.name) {
-            let row = self.row_of(template, &names).ok_or_else(|| format!("there is no {} of it", template.name))?;
-            for (name, value) in read_row(template, row, &names).unwrap_or_default() {
-                names.entry(name).or_insert(value);
-            }
+        for form in self.once.iter().filter(|form| form.template.name != self.first.template.name) {
+            let [row] = form.rows_of(&names)[..] else {
+                return Err(format!("there is no {} of it", form.template.name));
+            };
+            names = form.read(row, &names).unwrap_or(names);
         }
         let units = self.units(&names)?;
         let hash = self.same_hash(&names, &units)?;
@@ -90,36 +83,24 @@ impl Reader<'_> {
         })
     }
 
-    /// The one row of a template that has the ids that are known.
-    fn row_of(&self, template: &RowTemplate, names: &Names) -> Option<&LiveRow> {
-        let rows = self.live.records.get(&template.table)?;
-        let mut fitting = rows.iter().filter(|row| shares_an_id(template, row, names));
-        let row = fitting.next()?;
-        fitting.next().is_none().then_some(row)
-    }
-
     /// The units that the rows for each unit name.
     fn units(&self, names: &Names) -> Result<Vec<&UnitFacts>, String> {
-        let templates = &self.known.binding.promotion.rows;
-        let Some(template) = templates.iter().find(|template| template.per == TemplateScope::Unit) else {
+        let Some(form) = self.per_unit else {
             return Err("no row says which units it moved".to_owned());
         };
-        let by_address: BTreeMap<&str, &UnitFacts> =
-            self.live.units.values().map(|unit| (unit.address.as_str(), unit)).collect();
-        let rows = self.live.records.get(&template.table).into_iter().flatten();
         let mut units = Vec::new();
-        for row in rows.filter(|row| shares_an_id(template, row, names)) {
-            let read = read_row(template, row, names).unwrap_or_default();
+        for row in form.rows_of(names) {
+            let read = form.read(row, names).unwrap_or_default();
             let unit = match (read.get("unit.id"), read.get("unit.address")) {
                 (Some(id), _) => self.live.units.get(id),
-                (None, Some(address)) => by_address.get(address.as_str()).copied(),
+                (None, Some(address)) => self.by_address.get(address.as_str()).copied(),
                 (None, None) => None,
             };
             let named = read.get("unit.address").or(read.get("unit.id"));
             units.push(unit.ok_or_else(|| format!("its unit {} is gone", named.map_or("", String::as_str)))?);
         }
         if units.is_empty() {
-            return Err(format!("there is no {} of it", template.name));
+            return Err(format!("there is no {} of it", form.template.name));
         }
         units.sort_by(|a, b| a.address.cmp(&b.address));
         Ok(units)
@@ -188,84 +169,4 @@ fn review(names: &Names) -> Result<Review, String> {
         more: more.collect(),
         place: None,
     })
-}
-
-/// Every name in a template's values.
-fn names_of(template: &RowTemplate) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let mut values: Vec<&Value> = template.values.values().collect();
-    while let Some(value) = values.pop() {
-        match value {
-            Value::String(text) => {
-                let parsed = Template::parse(text);
-                names.extend(parsed.iter().flat_map(Template::names).map(str::to_owned));
-            }
-            Value::Array(items) => values.extend(items),
-            Value::Object(map) => values.extend(map.values()),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
-    names
-}
-
-/// Whether a row has one of the ids that are known where its template puts it, and none of them differs.
-fn shares_an_id(template: &RowTemplate, row: &LiveRow, names: &Names) -> bool {
-    let mut shared = false;
-    for (column, value) in &template.values {
-        let Some(id) = whole_name(value).filter(|name| name.starts_with("id.")) else { continue };
-        match (names.get(&id), row.0.get(column).and_then(Option::as_deref)) {
-            (Some(known), Some(live)) if known == live => shared = true,
-            (Some(_), Some(_)) => return false,
-            (Some(_) | None, _) => {}
-        }
-    }
-    shared
-}
-
-fn whole_name(value: &Value) -> Option<String> {
-    let template = Template::parse(value.as_str()?).ok()?;
-    template.whole_name().map(str::to_owned)
-}
-
-/// What the names of a template stand for in a live row. Values that are one name are read first, so that they settle
-/// what texts of several names mean. A row may say other things than the template where nothing is read from it.
-fn read_row(template: &RowTemplate, row: &LiveRow, known: &Names) -> Option<Names> {
-    let mut names = known.clone();
-    let live = |column: &str| row.0.get(column).and_then(Option::as_deref);
-    let (whole, rest): (Vec<_>, Vec<_>) = template.values.iter().partition(|(_, value)| whole_name(value).is_some());
-    for (column, value) in whole {
-        let (Some(name), Some(text)) = (whole_name(value), live(column)) else { continue };
-        let settled = names.entry(name.clone()).or_insert_with(|| text.to_owned());
-        if settled != text && (name.starts_with("id.") || name == "set.hash") {
-            return None;
-        }
-    }
-    for (column, value) in rest {
-        if let Some(text) = live(column) {
-            read_value(value, text, &mut names);
-        }
-    }
-    Some(names)
-}
-
-fn read_value(template: &Value, text: &str, names: &mut Names) {
-    match template {
-        Value::String(written) => {
-            let found = Template::parse(written).ok().and_then(|template| template.read_back(text, names));
-            for (name, value) in found.into_iter().flatten() {
-                names.entry(name).or_insert(value);
-            }
-        }
-        Value::Object(map) => {
-            let Ok(Value::Object(live)) = serde_json::from_str::<Value>(text) else { return };
-            for (key, part) in map {
-                match live.get(key) {
-                    Some(Value::String(text)) => read_value(part, text, names),
-                    Some(other) => read_value(part, &other.to_string(), names),
-                    None => {}
-                }
-            }
-        }
-        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }

@@ -17,21 +17,24 @@ pub struct RowsAsked {
     pub key: Option<String>,
 }
 
+impl RowsAsked {
+    /// The address under which they were asked for.
+    pub fn address(&self) -> Address {
+        match &self.key {
+            Some(key) => Address::row(&self.table, std::slice::from_ref(key)),
+            None => Address::from_text(format!("row.{}", self.table)),
+        }
+    }
+}
+
 /// Adds rows, and gives what was asked for and is not there.
 pub(super) fn add(live: &Live, wanted: &Wanted, out: &mut Recognised) -> Vec<Diagnostic> {
     let mut missing = Vec::new();
     for asked in &wanted.rows {
-        let address = match &asked.key {
-            Some(key) => Address::row(&asked.table, std::slice::from_ref(key)).to_string(),
-            None => format!("row.{}", asked.table),
-        };
+        let address = asked.address();
         let Some(table) = live.tables.get(&asked.table) else { continue };
         let Some(key) = key_of(&table.facts) else {
-            out.leave_out(
-                &format!("\"{address}\""),
-                "the table has no unique key, so that no row of it can be named",
-                None,
-            );
+            out.leave_out(address, "the table has no unique key, so that no row of it can be named", None);
             continue;
         };
         let before = out.desired.rows.len();

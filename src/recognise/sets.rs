@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::policy::{Fit, fit, unproven};
 use super::{Known, Live, LiveSet, Recognised, Wanted, nowhere, spot};
+use crate::diff::CHUNK_FIELDS;
 use crate::model::{
     Address, Binding, Condition, Distance, LedgerRow, PayloadIndex, PointId, PointIds, Rollout, Selection, Spot,
     UnitFacts, UnitsRef, VectorParams, VectorSet, VectorSpec,
@@ -16,10 +17,6 @@ use crate::model::{
 
 const PREDEFINED: [Uuid; 5] =
     [Uuid::NAMESPACE_URL, Uuid::NAMESPACE_DNS, Uuid::NAMESPACE_OID, Uuid::NAMESPACE_X500, Uuid::nil()];
-/// Payload fields that every chunk has.
-const CHUNK_FIELDS: [&str; 6] = ["unit_id", "chunk_index", "chunk_count", "content_digest", "point_key", "text"];
-const UNIT_FIELDS: [&str; 5] = ["id", "address", "title", "lifecycle", "content_hash"];
-
 pub(super) fn add(live: &Live, known: &Known<'_>, wanted: &Wanted, out: &mut Recognised) {
     for (name, set) in &live.sets {
         let address = Address::vector_set(name);
@@ -32,7 +29,7 @@ pub(super) fn add(live: &Live, known: &Known<'_>, wanted: &Wanted, out: &mut Rec
             Err(("the environment does not allow writing it".to_owned(), Some("see collections in enact.yaml")))
         };
         if let Err((why, hint)) = read {
-            out.leave_out(&format!("\"{address}\""), &why, hint);
+            out.leave_out(address, &why, hint);
         }
     }
 }
@@ -52,7 +49,7 @@ impl SetReader<'_> {
     fn add(&self, address: &Address, out: &mut Recognised) -> Result<(), Why> {
         let Some(ledger) = &self.known.binding.ledger else { return Ok(()) };
         let indexed = |row: &LedgerRow| row.status == ledger.indexed;
-        let rows: BTreeMap<&String, &LedgerRow> = self.set.ledger.iter().filter(|(_, row)| indexed(row)).collect();
+        let rows: BTreeMap<&String, &LedgerRow> = self.live.ledger.iter().filter(|(_, row)| indexed(row)).collect();
         let ids = self.ids(&rows, &ledger.key)?;
         let vectors = self.vectors(address, out)?;
         let units = self.units(&rows)?;
@@ -206,10 +203,7 @@ impl SetReader<'_> {
 }
 
 fn fills(binding: &Binding, field: &str) -> bool {
-    CHUNK_FIELDS.contains(&field)
-        || UNIT_FIELDS.contains(&field)
-        || binding.units.fields.contains_key(field)
-        || binding.payload.contains_key(field)
+    CHUNK_FIELDS.contains(&field) || binding.units.expression(field).is_some() || binding.payload.contains_key(field)
 }
 
 fn measure(distance: &str) -> Result<Distance, Why> {

@@ -8,7 +8,7 @@ use super::diagram::{GraphEdge, GraphNode, GraphView};
 use super::words;
 use crate::diff::{Change, ChangeDetail};
 use crate::graph::{EdgeKind, Graph};
-use crate::model::{Address, Condition, Desired, RowResource, Selection, UnitsRef, VectorSpec};
+use crate::model::{Address, Condition, Desired, RowResource, UnitsRef, VectorSpec};
 use crate::plan::{Group, Phase, SavedPlan, Work};
 
 /// Draws a saved plan as people see it: what changes in the same way is one node.
@@ -267,11 +267,7 @@ fn selects(view: &mut GraphView, from: &Address, units: &UnitsRef) {
 
 /// Whether a selection asks for units in this state by name.
 fn moved_into(desired: &Desired, units: &UnitsRef, state: &str) -> bool {
-    let selection: Option<&Selection> = match units {
-        UnitsRef::Named(name) => desired.units.get(&name.value).map(|named| &named.selection),
-        UnitsRef::Inline(selection) => Some(&selection.value),
-    };
-    let condition = selection.and_then(|selection| selection.conditions.get("lifecycle"));
+    let condition = desired.selection(units).conditions.get("lifecycle");
     matches!(condition, Some(Condition::In(states)) if states.iter().any(|wanted| wanted == state))
 }
 

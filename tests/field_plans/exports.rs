@@ -8,6 +8,7 @@ crate::on_both!(
     a_promotion_made_by_hand_is_recognised_from_its_rows,
     what_was_applied_is_exported_and_plans_to_nothing,
     rows_are_imported_by_name_and_plan_to_nothing,
+    one_row_of_a_large_table_is_exported_by_its_key,
     a_name_that_is_not_there_and_a_file_that_is_are_refused,
 );
 
@@ -147,6 +148,20 @@ fn rows_are_imported_by_name_and_plan_to_nothing(backend: Backend) {
     world.sql("UPDATE public.kinds SET exact = 2 WHERE id = 1");
     let plan = world.ok(&["plan"]);
     assert!(plan.starts_with("Plan: 0 to add, 1 to change, 0 to destroy."), "{plan}");
+}
+
+fn one_row_of_a_large_table_is_exported_by_its_key(backend: Backend) {
+    let world = World::start(backend);
+    world.sql(
+        "CREATE TABLE public.many (part text, number integer, said text, PRIMARY KEY (part, number)); \
+         INSERT INTO public.many SELECT 'p', i, 'row ' || i FROM generate_series(1, 10001) i",
+    );
+    let (_, refused) = world.exits(&["export", "row.public.many"], 3);
+    assert!(refused.contains("has more than 10000 rows") && refused.contains("name single rows"), "{refused}");
+    let one = world.ok(&["export", "row.public.many[p,77]"]);
+    let rows = section(&one, "rows").join("\n");
+    assert!(rows.contains("number: 77") && rows.contains("said: row 77"), "{one}");
+    assert_eq!(rows.matches("- key:").count(), 1, "{one}");
 }
 
 fn a_name_that_is_not_there_and_a_file_that_is_are_refused(backend: Backend) {

@@ -64,18 +64,15 @@ impl Project {
         self.look().0
     }
 
+    fn with_qdrant<T>(&self, body: impl AsyncFnOnce(&Qdrant) -> T) -> T {
+        let url = SecretString::from(self.servers.as_ref().expect("running servers").endpoints().qdrant.clone());
+        let options = QdrantOptions { url, api_key: None, timeout_ms: 20_000, retry_ms: 0, ca: None };
+        self.runtime.block_on(async { body(&Qdrant::connect(&options).await.expect("the vector server")).await })
+    }
+
     /// Ids of points, number of aliases and of collections.
     fn look(&self) -> (Vec<String>, usize, usize) {
-        let url = self.servers.as_ref().expect("running servers").endpoints().qdrant.clone();
-        self.runtime.block_on(async {
-            let options = QdrantOptions {
-                url: SecretString::from(url),
-                api_key: None,
-                timeout_ms: 20_000,
-                retry_ms: 0,
-                ca: None,
-            };
-            let store = Qdrant::connect(&options).await.expect("the vector server");
+        self.with_qdrant(async |store| {
             let mut ids = Vec::new();
             for (alias, collection) in store.aliases().await.expect("aliases") {
                 let (page, _) = store.point_ids(&collection, None, 100_000).await.expect("ids");
@@ -90,16 +87,7 @@ impl Project {
 
     /// Deletes the first point behind the first alias, as somebody else would.
     pub fn lose_point(&self) {
-        let url = self.servers.as_ref().expect("running servers").endpoints().qdrant.clone();
-        self.runtime.block_on(async {
-            let options = QdrantOptions {
-                url: SecretString::from(url),
-                api_key: None,
-                timeout_ms: 20_000,
-                retry_ms: 0,
-                ca: None,
-            };
-            let store = Qdrant::connect(&options).await.expect("the vector server");
+        self.with_qdrant(async |store| {
             let (_, collection) = store.aliases().await.expect("aliases").into_iter().next().expect("an alias");
             let (page, _) = store.point_ids(&collection, None, 1).await.expect("ids");
             store.ensure_points_absent(&collection, &page[..1]).await.expect("the point goes");

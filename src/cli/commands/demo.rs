@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use super::local::{directory, load, read_corpus};
 use super::show::written;
-use super::{apply, plan, search, verify};
+use super::{apply, search, verify};
 use crate::apply::init;
 use crate::cli::args::{DataFormat, DemoArgs, GlobalArgs, PlanFormat, SearchArgs};
 use crate::cli::session::{Session, configure, in_session, load_desired, store_failed, with_sources};
-use crate::cli::{Outcome, Output};
+use crate::cli::{Outcome, Output, file};
 use crate::local::corpus::UnitFile;
 use crate::model::Desired;
 use crate::plan::SavedPlan;
@@ -94,9 +94,9 @@ async fn steps(session: &mut Session, inputs: &Inputs, global: &GlobalArgs, outp
 
     step(output, "What would change? Nothing is written yet.", "enact plan --out plan.json");
     let planned = make_plan(session, inputs, output).await?;
-    let file = global.dir.join(SAVED);
-    if let Err(error) = plan::save(&planned, &file) {
-        output.error(&format!("\"{}\" cannot be written: {error}", file.display()), None);
+    let path = global.dir.join(SAVED);
+    if let Err(error) = file::write(&path, &planned.to_text()) {
+        output.error(&format!("\"{}\" cannot be written: {error}", path.display()), None);
         return Err(Outcome::Error);
     }
     let had_changes = !planned.is_empty();

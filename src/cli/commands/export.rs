@@ -1,12 +1,11 @@
 //! `enact export`: a plan file of what lives.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::cli::args::{ExportArgs, GlobalArgs};
 use crate::cli::session::{Session, configure, in_session, observe_failed, store_failed};
-use crate::cli::{Outcome, Output};
+use crate::cli::{Outcome, Output, file};
 use crate::model::Diagnostics;
 use crate::observe::read_live;
 use crate::recognise::{Known, Recognised, Wanted, recognise};
@@ -68,7 +67,7 @@ pub async fn recognised(session: &mut Session, wanted: &Wanted, output: &Output)
         .collect();
     let known = Known { binding: &session.binding, environment: &session.environment, dimensions: &dimensions };
     let (shown, outcome) = match recognise(&live, &known, wanted) {
-        Ok(found) => (found.left_out.clone(), Ok(found)),
+        Ok(found) => (found.left_out.values().cloned().collect(), Ok(found)),
         Err(missing) => (missing, Err(Outcome::InvalidInput)),
     };
     output.diagnostics(&Diagnostics(shown), &Sources::default());
@@ -81,8 +80,7 @@ pub async fn recognised(session: &mut Session, wanted: &Wanted, output: &Output)
 /// The outcome when a value cannot be written, which is printed.
 pub fn text_of(plan: &str, found: &Recognised, output: &Output) -> Result<String, Outcome> {
     let mut comments = found.comments.clone();
-    let left_out: BTreeSet<&str> = found.left_out.iter().map(|it| it.detail.as_str()).collect();
-    comments.head.extend(left_out.into_iter().map(str::to_owned));
+    comments.head.extend(found.left_out.values().map(|why| why.detail.clone()));
     // Read once before anybody relies on it: the name of the plan is the user's.
     let text = plan_text(plan, &found.desired, &comments);
     let read = text.and_then(|text| parse_plan(plan, &text).map(|_| text));
@@ -112,23 +110,13 @@ pub fn check_free(path: &Path, output: &Output) -> Result<(), Outcome> {
     Err(Outcome::InvalidInput)
 }
 
-/// Writes beside the place and renames, and makes the folder; a file that has come there meanwhile stays.
+/// Writes a new plan file.
 ///
 /// # Errors
 /// The outcome when it cannot be written, which is printed.
 pub fn keep(text: &str, path: &Path, output: &Output) -> Result<(), Outcome> {
-    try_keep(text, path).map_err(|error| {
+    file::create(path, text).map_err(|error| {
         output.error(&format!("\"{}\" cannot be written: {error}", path.display()), None);
         Outcome::Error
     })
-}
-
-fn try_keep(text: &str, path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(path).map_err(|error| error.error)?;
-    Ok(())
 }

@@ -1,12 +1,12 @@
 //! `enact fmt`: lays plan files out, or says which are not.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use similar::TextDiff;
 
 use crate::cli::args::{FmtArgs, GlobalArgs};
-use crate::cli::{Outcome, Output};
+use crate::cli::{Outcome, Output, file};
 use crate::model::Diagnostics;
 use crate::spec::{Sources, format_plan, read_plan_texts};
 
@@ -30,7 +30,7 @@ fn files(paths: &[PathBuf], args: &FmtArgs, output: &Output) -> Outcome {
                 output.result(&format!("{name}\n"));
                 show(&name, &text, &done, args, output);
                 if !args.check
-                    && let Err(error) = save(Path::new(&name), &done)
+                    && let Err(error) = file::rewrite(Path::new(&name), &done)
                 {
                     output.error(&format!("\"{name}\" cannot be written: {error}"), None);
                     return Outcome::Error;
@@ -82,17 +82,4 @@ fn show(name: &str, before: &str, after: &str, args: &FmtArgs, output: &Output) 
         let diff = TextDiff::from_lines(before, after);
         output.result(&diff.unified_diff().header(&format!("a/{name}"), &format!("b/{name}")).to_string());
     }
-}
-
-/// Writes beside the file and renames, so that a crash leaves the old text or the new one.
-fn save(path: &Path, text: &str) -> std::io::Result<()> {
-    // A link keeps its place: the file behind it is written.
-    let path = std::fs::canonicalize(path)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().set_permissions(std::fs::metadata(&path)?.permissions())?;
-    file.as_file().sync_all()?;
-    file.persist(&path).map_err(|error| error.error)?;
-    Ok(())
 }

@@ -12,7 +12,7 @@ use crate::cli::args::{GlobalArgs, ImportArgs, PlanFormat};
 use crate::cli::session::{Session, configure, in_session, load_desired};
 use crate::cli::{Outcome, Output};
 use crate::model::{Address, Desired, name_hint};
-use crate::recognise::{Wanted, addresses};
+use crate::recognise::{RowsAsked, Wanted};
 use crate::spec::{Sources, load_plans_with};
 
 /// Plans the adoption, shows it and asks.
@@ -31,14 +31,14 @@ fn attempt(global: &GlobalArgs, args: &ImportArgs, output: &Output) -> Result<Ou
             declared(global, output)?
         }
     };
-    let wanted = wanted.without(addresses(&desired));
+    let wanted = wanted.without(desired.addresses());
     if args.out.is_none() {
         all_declared(&wanted, output)?;
     }
     // Rows are only declared: nothing is written down of them, and nothing else is taken over in their place.
-    let rows = wanted.rows.iter().map(|asked| Address::from_text(format!("row.{}", asked.table)));
+    let rows = wanted.rows.iter().map(RowsAsked::address);
     let only: BTreeSet<Address> = wanted.only.iter().cloned().chain(rows).collect();
-    let whole = only.is_empty();
+    let whole = wanted.is_whole();
     let writes = whole || wanted.undeclared().next().is_some() || !wanted.rows.is_empty();
     in_session(configured, global, output, async |session: &mut Session| {
         let import = Import { only, global, args, output };
@@ -46,12 +46,12 @@ fn attempt(global: &GlobalArgs, args: &ImportArgs, output: &Output) -> Result<Ou
             return import.adopt(session, desired, &sources).await;
         };
         let found = recognised(session, &wanted, output).await?;
-        if addresses(&found.desired).is_empty() && found.desired.rows.is_empty() {
+        if found.desired.addresses().is_empty() && found.desired.rows.is_empty() {
             output.note("Nothing was found that no plan file declares.");
             return import.adopt(session, desired, &sources).await;
         }
         let new = New { path, text: text_of(&plan_name(Some(path), "imported"), &found, output)? };
-        let only = if whole { BTreeSet::new() } else { &import.only | &addresses(&found.desired) };
+        let only = if whole { BTreeSet::new() } else { &import.only | &found.desired.addresses() };
         Import { only, ..import }.write_and_adopt(session, &new).await
     })
 }
@@ -133,7 +133,7 @@ fn with_new(new: &New<'_>, global: &GlobalArgs, output: &Output) -> Result<(Desi
 fn all_declared(wanted: &Wanted, output: &Output) -> Result<(), Outcome> {
     let known: Vec<&str> = wanted.declared.iter().map(Address::as_str).collect();
     let other = wanted.undeclared().next().map(Address::to_string);
-    let row = wanted.rows.first().map(|asked| format!("row.{}", asked.table));
+    let row = wanted.rows.first().map(|asked| asked.address().to_string());
     let Some(other) = other.or(row) else { return Ok(()) };
     let hint = name_hint(&other, known);
     let hint = format!("{hint}; or add --out FILE, and what lives under this name is written there");

@@ -1,12 +1,11 @@
 //! `enact plan`: what would change, and optionally the saved plan.
 
-use std::io::Write;
 use std::path::Path;
 
 use super::show::tell;
 use crate::cli::args::{GlobalArgs, PlanArgs, PlanFormat};
 use crate::cli::session::{Session, configure, in_session, load_desired};
-use crate::cli::{Outcome, Output};
+use crate::cli::{Outcome, Output, file};
 use crate::plan::{Partial, SavedPlan};
 
 /// Plans and prints.
@@ -44,7 +43,7 @@ fn finish(plan: &SavedPlan, args: &PlanArgs, output: &Output) -> Outcome {
 /// The outcome when it cannot be saved, which has been printed.
 pub fn keep_and_tell(plan: &SavedPlan, out: Option<&Path>, format: PlanFormat, output: &Output) -> Result<(), Outcome> {
     if let Some(path) = out {
-        save(plan, path).map_err(|error| {
+        file::write(path, &plan.to_text()).map_err(|error| {
             output.error(&format!("\"{}\" cannot be written: {error}", path.display()), None);
             Outcome::Error
         })?;
@@ -53,15 +52,5 @@ pub fn keep_and_tell(plan: &SavedPlan, out: Option<&Path>, format: PlanFormat, o
     if let Some(path) = out {
         output.note(&format!("Saved to {0}. Next: enact apply {0}", path.display()));
     }
-    Ok(())
-}
-
-/// Writes beside the file and renames, so that no reader ever sees half of a plan.
-pub fn save(plan: &SavedPlan, path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(plan.to_text().as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }

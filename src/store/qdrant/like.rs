@@ -20,7 +20,7 @@
 
 use std::collections::HashMap;
 
-use qdrant_client::qdrant::{self as proto, vectors_config::Config};
+use qdrant_client::qdrant as proto;
 
 use super::wire;
 
@@ -59,11 +59,7 @@ impl Like {
             payload,
             id_tracker,
         } = params.unwrap_or_default();
-        let dense = match vectors_config.and_then(|config| config.config) {
-            None => HashMap::new(),
-            Some(Config::Params(only)) => HashMap::from([(String::new(), only)]),
-            Some(Config::ParamsMap(named)) => named.map,
-        };
+        let dense = wire::dense(vectors_config);
         let rest = proto::CreateCollection {
             hnsw_config,
             wal_config,

@@ -80,7 +80,7 @@ impl Qdrant {
         };
         version::check(&version, &client.url())?;
         client.of_version(&version);
-        let keeps_metadata = version::keeps_metadata(&version);
+        let keeps_metadata = client.keeps_metadata();
         Ok(Qdrant {
             server: ServerFacts { version, url: client.url(), keeps_metadata, key: key::facts(options) },
             client,

@@ -85,11 +85,7 @@ pub(super) fn facts(
 ) -> CollectionFacts {
     let config = info.config.unwrap_or_default();
     let params = config.params.unwrap_or_default();
-    let dense = match params.vectors_config.and_then(|config| config.config) {
-        None => HashMap::new(),
-        Some(Config::Params(only)) => HashMap::from([(String::new(), only)]),
-        Some(Config::ParamsMap(named)) => named.map,
-    };
+    let dense = dense(params.vectors_config);
     let multi = dense.iter().filter(|(_, params)| params.multivector_config.is_some());
     let multivectors: BTreeSet<String> = multi.map(|(name, _)| name.clone()).collect();
     let mut vectors: BTreeMap<String, VectorParams> =
@@ -113,6 +109,15 @@ pub(super) fn facts(
         strict: config.strict_mode_config.as_ref().is_some_and(proto::StrictModeConfig::enabled),
         limits: limits(config.strict_mode_config.as_ref(), config.optimizer_config.as_ref()),
         metadata: metadata(texts(config.metadata)),
+    }
+}
+
+/// A collection's dense vectors by name; the one that has none is `""`.
+pub(super) fn dense(config: Option<proto::VectorsConfig>) -> HashMap<String, proto::VectorParams> {
+    match config.and_then(|config| config.config) {
+        None => HashMap::new(),
+        Some(Config::Params(only)) => HashMap::from([(String::new(), only)]),
+        Some(Config::ParamsMap(named)) => named.map,
     }
 }
 

@@ -168,14 +168,20 @@ fn point(point: &Point) -> Result<proto::PointStruct, StoreError> {
 }
 
 pub(super) async fn ensure_points_absent(client: &Client, collection: &str, ids: &[PointId]) -> Result<(), StoreError> {
+    let began = Instant::now();
     for batch in ids.chunks(BATCH) {
         let list = proto::PointsIdsList { ids: batch.iter().map(wire::id).collect() };
-        delete(client, collection, PointsSelectorOneOf::Points(list)).await?;
+        delete(client, began, collection, PointsSelectorOneOf::Points(list)).await?;
     }
     Ok(())
 }
 
-async fn delete(client: &Client, collection: &str, which: PointsSelectorOneOf) -> Result<(), StoreError> {
+async fn delete(
+    client: &Client,
+    began: Instant,
+    collection: &str,
+    which: PointsSelectorOneOf,
+) -> Result<(), StoreError> {
     let request = proto::DeletePoints {
         collection_name: collection.to_owned(),
         wait: Some(true),
@@ -183,8 +189,9 @@ async fn delete(client: &Client, collection: &str, which: PointsSelectorOneOf) -
         timeout: client.deadline(collection),
         ..proto::DeletePoints::default()
     };
-    let reply =
-        client.ask(Call::Write, request, |request| async move { client.points().delete(request).await }).await?;
+    let reply = client
+        .ask_since(began, Call::Write, request, |request| async move { client.points().delete(request).await })
+        .await?;
     fault::completed(reply)
 }
 
@@ -196,7 +203,7 @@ pub(super) async fn ensure_applied(client: &Client, collection: &str) -> Result<
     let condition = proto::HasIdCondition { has_id: vec![wire::id(&nobody)] };
     let condition = proto::Condition { condition_one_of: Some(ConditionOneOf::HasId(condition)) };
     let filter = proto::Filter { must: vec![condition], ..proto::Filter::default() };
-    match delete(client, collection, PointsSelectorOneOf::Filter(filter)).await {
+    match delete(client, Instant::now(), collection, PointsSelectorOneOf::Filter(filter)).await {
         Err(error) if error.code.as_deref() == Some("NotFound") => Ok(()),
         done => done,
     }
