@@ -18,7 +18,7 @@ use crate::model::{
     Address, Binding, Diagnostic, Diagnostics, Gate, KnownNames, Managed, PointId, Selection, TableFacts, TableName,
     UnitFacts, near_hint,
 };
-use crate::recognise::{CutUnit, Live, LiveSet, LiveTable, Wanted, key_of};
+use crate::recognise::{CutUnit, Live, LiveSet, LiveTable, Wanted};
 use crate::store::{StoreError, Tx, VectorStore};
 
 /// The most units whose texts are read to find out how they were cut.
@@ -50,7 +50,7 @@ pub async fn read_live(
     if promotions {
         let tables: BTreeSet<&TableName> = binding.promotion.rows.iter().map(|template| &template.table).collect();
         for (table, facts) in facts.iter().filter(|(table, _)| tables.contains(table)) {
-            live.records.insert(table.clone(), whole_rows(tx, table, facts, None, None).await?);
+            live.records.insert(table.clone(), whole_rows(tx, table, facts, None).await?);
         }
     }
     if let Some(ledger) = binding.ledger.as_ref().filter(|_| sets) {
@@ -98,8 +98,7 @@ async fn asked_tables(tx: &mut dyn Tx, wanted: &Wanted) -> Result<BTreeMap<Table
             let detail = format!("there is no table \"{name}\" that this role can see");
             return Err(ObserveError::Refused(Diagnostic::error(codes::UNKNOWN_TABLE, detail).hint(hint).into()));
         };
-        let keys = key_of(facts).zip(wanted.keys(&name));
-        let read = whole_rows(tx, &name, facts, keys, Some(ROWS + 1)).await?;
+        let read = whole_rows(tx, &name, facts, Some(ROWS + 1)).await?;
         if read.len() > ROWS {
             let detail = format!("\"{name}\" has more than {ROWS} rows");
             let hint = format!("name single rows, such as row.{name}[\"KEY\"]");

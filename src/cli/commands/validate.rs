@@ -4,12 +4,12 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::{Outcome, Output};
 use crate::model::{Desired, Diagnostics};
 use crate::report::words::count;
-use crate::spec::{Sources, load_config, load_plans};
+use crate::spec::{Sources, load_config, load_plans_in};
 
 /// Checks every file, and shows every mistake of all of them at once.
 pub fn run(global: &GlobalArgs, output: &Output) -> Outcome {
     let (mut found, mut sources) = check_config(global);
-    let desired = match load_plans(&global.plan_paths()) {
+    let desired = match load_plans_in(&global.dir, &global.plan_paths()) {
         Ok((desired, warnings, texts)) => {
             found.extend(warnings);
             sources.extend(texts);
@@ -46,6 +46,7 @@ fn contents(desired: &Desired) -> String {
         rows,
         chunk_policies,
         vector_sets,
+        synced: _,
         partial: _,
         protect,
         checks,
@@ -55,7 +56,7 @@ fn contents(desired: &Desired) -> String {
     let kinds = [
         (units.len(), "selection"),
         (promotions.len(), "promotion"),
-        (rows.len(), "row"),
+        (rows.iter().map(|set| set.rows.len()).sum(), "row"),
         (vector_sets.len(), "vector set"),
         (chunk_policies.len(), "chunk policy"),
         (gates.len(), "gate"),

@@ -1,36 +1,13 @@
-//! Catalog facts of tables and functions, all of them in four queries.
+//! Catalog facts of tables and functions, all of them in a handful of queries.
+
+mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Column, ForeignKey, FunctionFacts, KnownNames, Parameter, TableFacts, TableName};
+use self::tables::read_tables;
+pub(crate) use self::tables::server_major;
+use crate::model::{FunctionFacts, KnownNames, Parameter, TableFacts, TableName};
 use crate::store::{Param, Query, Record, Sql, StoreError, Tx};
-
-const COLUMNS: &str = "SELECT n.nspname::text, c.relname::text, a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), \
- a.attnotnull, a.atthasdef OR a.attidentity <> '', a.attgenerated <> '' OR a.attidentity = 'a' \
- FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
- JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
- JOIN unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
- WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
-
-const KEYS: &str = "SELECT n.nspname::text, c.relname::text, i.indisprimary, \
- (SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.o) FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(n, o) \
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.n WHERE k.o <= i.indnkeyatts) \
- FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid \
- JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
- JOIN unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
- WHERE i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid \
- ORDER BY 1, 2, i.indisprimary DESC, i.indexrelid";
-
-const FOREIGN_KEYS: &str = "SELECT n.nspname::text, c.relname::text, k.conname::text, fn.nspname::text, fc.relname::text, \
- (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM unnest(k.conkey) WITH ORDINALITY o(n, i) \
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = o.n), \
- (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM unnest(k.confkey) WITH ORDINALITY o(n, i) \
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = o.n) \
- FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
- JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
- JOIN pg_catalog.pg_class fc ON fc.oid = k.confrelid JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace \
- JOIN unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
- WHERE k.contype = 'f' ORDER BY 1, 2, 3";
 
 const FUNCTIONS: &str = "SELECT n.nspname::text, p.proname::text, p.oid::text, coalesce(a.name, ''), \
  pg_catalog.format_type(a.type, NULL), a.pos > p.pronargs - p.pronargdefaults, pg_catalog.format_type(p.prorettype, NULL), \
@@ -42,7 +19,7 @@ const FUNCTIONS: &str = "SELECT n.nspname::text, p.proname::text, p.oid::text, c
   WHERE p.proargmodes IS NULL OR p.proargmodes[i.o] IN ('i', 'b', 'v')) a ON true \
  WHERE p.prokind IN ('f', 'p') ORDER BY p.oid, a.pos";
 
-/// Reads the facts of tables (with those their foreign keys refer to) and of functions. What is not there is left out. Of
+/// Reads the facts of tables (with those that foreign keys connect them with) and of functions. What is not there is left out. Of
 /// several overloads the one with the most parameters counts.
 ///
 /// # Errors
@@ -53,14 +30,13 @@ pub async fn read_catalog(
     functions: &BTreeSet<TableName>,
 ) -> Result<(BTreeMap<TableName, TableFacts>, BTreeMap<TableName, FunctionFacts>), StoreError> {
     let mut facts = read_tables(tx, tables).await?;
-    let referred: BTreeSet<TableName> = facts
-        .values()
-        .flat_map(|table| table.foreign_keys.iter().map(|key| key.to.clone()))
-        .filter(|table| !facts.contains_key(table))
-        .collect();
-    if !referred.is_empty() {
-        facts.extend(read_tables(tx, &referred).await?);
-    }
+    let related = |table: &TableFacts| -> Vec<TableName> {
+        let to = table.foreign_keys.iter().map(|key| key.to.clone());
+        to.chain(table.referenced_by.iter().map(|key| key.from.clone())).collect()
+    };
+    let related: BTreeSet<TableName> =
+        facts.values().flat_map(related).filter(|table| !facts.contains_key(table)).collect();
+    facts.extend(read_tables(tx, &related).await?);
     let functions = read_functions(tx, functions).await?;
     Ok((facts, functions))
 }
@@ -97,41 +73,6 @@ fn text(record: &Record, index: usize) -> String {
 
 fn table_of(record: &Record) -> TableName {
     TableName::new(text(record, 0), text(record, 1))
-}
-
-async fn read_tables(
-    tx: &mut dyn Tx,
-    tables: &BTreeSet<TableName>,
-) -> Result<BTreeMap<TableName, TableFacts>, StoreError> {
-    let mut out: BTreeMap<TableName, TableFacts> = BTreeMap::new();
-    for record in tx.query(&named(COLUMNS, tables)).await? {
-        let column = Column {
-            type_name: text(&record, 3),
-            not_null: record.is_true(4),
-            has_default: record.is_true(5),
-            generated: record.is_true(6),
-        };
-        out.entry(table_of(&record)).or_default().columns.insert(text(&record, 2), column);
-    }
-    for record in tx.query(&named(KEYS, tables)).await? {
-        let Some(table) = out.get_mut(&table_of(&record)) else { continue };
-        let columns = record.texts(3).to_vec();
-        if record.is_true(2) {
-            table.primary_key = columns;
-        } else {
-            table.unique_keys.push(columns);
-        }
-    }
-    for record in tx.query(&named(FOREIGN_KEYS, tables)).await? {
-        let Some(table) = out.get_mut(&table_of(&record)) else { continue };
-        table.foreign_keys.push(ForeignKey {
-            name: text(&record, 2),
-            to: TableName::new(text(&record, 3), text(&record, 4)),
-            columns: record.texts(5).to_vec(),
-            to_columns: record.texts(6).to_vec(),
-        });
-    }
-    Ok(out)
 }
 
 async fn read_functions(
