@@ -125,7 +125,7 @@ fn statement(action: RowAction, typed: &Batch<usize>, tables: &Facts, offset: us
         return Some(insert(typed, tables, offset));
     }
     let matched = matching(facts, &typed.key, &typed.shape.key)?;
-    let plain = matched.predicate.is_none() && matched.parts.iter().all(|part| !matches!(part, Part::Expression(_)));
+    let plain = matched.predicates.is_empty() && matched.parts.iter().all(|part| !matches!(part, Part::Expression(_)));
     let sql = match action {
         RowAction::Update => {
             let sql = rows::from(Sql::new("UPDATE "), &typed.table, facts).text(" t SET ");
@@ -156,7 +156,7 @@ fn insert(typed: &Batch<usize>, tables: &Facts, offset: usize) -> Sql {
         Sql::new("INSERT INTO ").table(&typed.table).text(" (").list(&columns, |sql, name| sql.ident(name)).text(")");
     let always = columns.iter().any(|name| facts.columns.get(*name).is_some_and(|column| column.identity_always));
     let sql = if always { sql.text(" OVERRIDING SYSTEM VALUE SELECT ") } else { sql.text(" SELECT ") };
-    let whole = Match { parts: Vec::new(), predicate: None, may_be_several: false };
+    let whole = Match { parts: Vec::new(), predicates: Vec::new(), may_be_several: false };
     let sql = sql.list(&columns, |sql, name| sql.text("d.").ident(name)).text(" FROM ");
     sql.sql(&rows::declared(typed, &whole, tables, offset)).text(" d ORDER BY d.\"enact i\" RETURNING 1")
 }

@@ -60,5 +60,5 @@ pub use rows::{
     RowSeen, RowSet, RowState, SyncedTable,
 };
 pub use selection::{Condition, Selection, UnitsRef};
-pub use table::{Column, ColumnKind, ForeignKey, OnChange, TableFacts, TableKind, UniqueIndex};
+pub use table::{CheckFacts, Column, ColumnKind, ForeignKey, OnChange, TableFacts, TableKind, UniqueIndex};
 pub use written::{JsonTextError, PlainScalar, Written, check_json};

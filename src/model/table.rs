@@ -17,6 +17,8 @@ pub struct TableFacts {
     pub unique_keys: Vec<Vec<String>>,
     /// Every unique index, the primary key's first.
     pub unique: Vec<UniqueIndex>,
+    /// Checks of the table.
+    pub checks: Vec<CheckFacts>,
     /// Foreign keys from this table.
     pub foreign_keys: Vec<ForeignKey>,
     /// Foreign keys of any table that refer to this one.
@@ -124,12 +126,25 @@ pub struct UniqueIndex {
     pub parts: Vec<(Option<String>, String)>,
     /// Which rows it covers, all where it is absent.
     pub predicate: Option<String>,
+    /// For an exclusion, the operator of each part that must not hold for two rows; none for equality.
+    pub exclusion: Vec<String>,
     /// Whether two rows with NULL are the same to it.
     pub nulls_equal: bool,
     /// Whether it is a constraint that can be judged at the end of a transaction.
     pub deferrable: bool,
     /// Whether it is the primary key's.
     pub primary: bool,
+}
+
+/// A check of a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckFacts {
+    /// The constraint's name.
+    pub name: String,
+    /// The columns that it reads.
+    pub columns: Vec<String>,
+    /// What has to hold, as the database spells it.
+    pub expression: String,
 }
 
 /// What a foreign key does when the row referred to goes or changes.

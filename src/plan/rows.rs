@@ -265,3 +265,105 @@ pub(super) fn title(batches: &[RowBatch]) -> String {
     };
     batches.iter().map(one).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diff::{FieldChange, Reason};
+    use crate::model::{KeyPart, LiveRow};
+
+    fn key(id: &str) -> RowKey {
+        RowKey(vec![KeyPart { column: "id".to_owned(), value: Cell::Text(id.to_owned()) }])
+    }
+
+    fn row(table: &str, id: &str, change: RowChange) -> Change {
+        let table = TableName::new("s", table);
+        let address = Address::row(&table, &key(id));
+        let detail = ChangeDetail::Row { table, key: key(id), kind: None, change };
+        Change { address, declared_at: None, reasons: vec![Reason::NotThere], detail }
+    }
+
+    fn create(table: &str, id: &str, columns: &[&str]) -> Change {
+        let values = columns.iter().chain(&["id"]).map(|name| ((*name).to_owned(), Cell::Text("x".to_owned())));
+        row(table, id, RowChange::Create { values: values.collect() })
+    }
+
+    fn update(table: &str, id: &str, column: &str) -> Change {
+        let field = FieldChange { before: None, after: Cell::Text("x".to_owned()) };
+        let (live, fields) = (LiveRow(BTreeMap::new()), BTreeMap::from([(column.to_owned(), field)]));
+        row(table, id, RowChange::Update { live, fields })
+    }
+
+    fn delete(table: &str, id: &str) -> Change {
+        row(table, id, RowChange::Delete { before: LiveRow(BTreeMap::new()) })
+    }
+
+    fn need(from: &Change, to: &Change, kind: RowNeedKind) -> RowNeed {
+        RowNeed { from: from.address.clone(), to: to.address.clone(), kind, why: "w".to_owned() }
+    }
+
+    fn titles(changes: &[Change], needs: &[RowNeed]) -> (Vec<String>, Vec<String>) {
+        let found = statements(changes, needs).unwrap();
+        let titles = |list: &[Statement]| list.iter().map(|one| title(&one.batches)).collect();
+        (titles(&found.first), titles(&found.last))
+    }
+
+    #[test]
+    fn rows_of_one_table_that_refer_to_each_other_are_one_statement_in_any_order() {
+        let rows: Vec<Change> = ["1", "2", "3"].map(|id| create("tree", id, &["parent"])).into();
+        let needs =
+            [need(&rows[0], &rows[1], RowNeedKind::Reference), need(&rows[1], &rows[2], RowNeedKind::Reference)];
+        assert_eq!(titles(&rows, &needs).0, ["insert 3 rows of s.tree"]);
+    }
+
+    #[test]
+    fn parents_come_first_and_children_go_first() {
+        let rows = [
+            create("child", "1", &["parent"]),
+            create("parent", "1", &[]),
+            delete("parent", "9"),
+            delete("child", "9"),
+        ];
+        let needs =
+            [need(&rows[0], &rows[1], RowNeedKind::Reference), need(&rows[2], &rows[3], RowNeedKind::Reference)];
+        let (first, last) = titles(&rows, &needs);
+        assert_eq!(first, ["insert 1 row of s.parent", "insert 1 row of s.child"]);
+        assert_eq!(last, ["delete 1 row of s.child", "delete 1 row of s.parent"]);
+    }
+
+    #[test]
+    fn rows_of_two_tables_that_refer_to_each_other_are_one_statement() {
+        let rows = [create("a", "1", &["b"]), create("b", "1", &["a"])];
+        let needs =
+            [need(&rows[0], &rows[1], RowNeedKind::Reference), need(&rows[1], &rows[0], RowNeedKind::Reference)];
+        assert_eq!(titles(&rows, &needs).0, ["insert 1 row of s.a, insert 1 row of s.b"]);
+    }
+
+    #[test]
+    fn a_unique_value_is_given_up_before_it_is_taken() {
+        let rows = [create("t", "2", &["slug"]), delete("t", "1"), update("t", "3", "slug"), update("t", "4", "slug")];
+        let needs = [need(&rows[0], &rows[1], RowNeedKind::Unique), need(&rows[2], &rows[3], RowNeedKind::Unique)];
+        let (first, last) = titles(&rows, &needs);
+        let order = ["update 1 row of s.t", "delete 1 row of s.t", "insert 1 row of s.t", "update 1 row of s.t"];
+        assert_eq!((first.as_slice(), last.len()), (order.map(str::to_owned).as_slice(), 0));
+    }
+
+    #[test]
+    fn a_swap_of_unique_values_has_no_order() {
+        let rows = [update("t", "1", "slug"), update("t", "2", "slug")];
+        let needs = [need(&rows[0], &rows[1], RowNeedKind::Unique), need(&rows[1], &rows[0], RowNeedKind::Unique)];
+        let error = statements(&rows, &needs).unwrap_err();
+        assert_eq!(error.detail, "rows exchange unique values in a circle: \"row.s.t[id=1]\", \"row.s.t[id=2]\" (w)");
+    }
+
+    #[test]
+    fn a_circle_of_values_that_the_database_makes_is_closed_by_the_column_that_can_be_null() {
+        let rows = [create("team", "1", &["lead", "name"]), create("person", "1", &["team"])];
+        let value = |column: &str, later| RowNeedKind::Value { column: column.to_owned(), later };
+        let needs = [need(&rows[0], &rows[1], value("lead", true)), need(&rows[1], &rows[0], value("team", false))];
+        let order = ["insert 1 row of s.team", "insert 1 row of s.person", "update 1 row of s.team"];
+        assert_eq!(titles(&rows, &needs).0, order);
+        let needs = [need(&rows[0], &rows[1], value("lead", false)), need(&rows[1], &rows[0], value("team", false))];
+        assert!(statements(&rows, &needs).unwrap_err().detail.contains("values that the database makes"));
+    }
+}

@@ -18,8 +18,9 @@ use crate::model::{TableFacts, TableKind, UniqueIndex};
 pub struct Match {
     /// What is compared, on both sides.
     pub parts: Vec<Part>,
-    /// The live rows that count; all where it is absent.
-    pub predicate: Option<String>,
+    /// The live rows that count: those for which one of these holds, and holds of the declared row too; all where there is
+    /// none.
+    pub predicates: Vec<String>,
     /// Whether only reading tells that no two live rows match.
     pub may_be_several: bool,
 }
@@ -44,10 +45,12 @@ pub fn matching(facts: &TableFacts, key: &[String], forms: &[Form]) -> Option<Ma
         key.iter().map(part).collect()
     };
     let covered = |index: &&UniqueIndex| {
-        index.parts.iter().all(|(column, text)| match column {
-            Some(column) => key.contains(column),
-            None => columns_of(text, facts).iter().all(|column| key.contains(column)),
-        })
+        let equality = index.exclusion.is_empty() || index.primary;
+        equality
+            && index.parts.iter().all(|(column, text)| match column {
+                Some(column) => key.contains(column),
+                None => columns_of(text, facts).iter().all(|column| key.contains(column)),
+            })
     };
     let indexes: Vec<&UniqueIndex> = facts.unique.iter().filter(covered).collect();
     let plain = |index: &UniqueIndex| index.parts.iter().all(|(column, _)| column.is_some());
@@ -56,18 +59,30 @@ pub fn matching(facts: &TableFacts, key: &[String], forms: &[Form]) -> Option<Ma
     };
     let whole = |index: &&&UniqueIndex| plain(index) && index.predicate.is_none();
     if indexes.iter().any(|index| whole(&index) && !has_null(index)) {
-        return Some(Match { parts: equal(), predicate: None, may_be_several: false });
+        return Some(Match { parts: equal(), predicates: Vec::new(), may_be_several: false });
     }
-    let partial = indexes.iter().find(|index| index.predicate.is_some() && plain(index) && !has_null(index));
-    if let Some(index) = partial {
-        return Some(Match { parts: equal(), predicate: index.predicate.clone(), may_be_several: false });
+    // Of several partial indexes those count whose conditions the key decides; else the first, which the declared row has to
+    // fulfil.
+    let partial: Vec<&&UniqueIndex> =
+        indexes.iter().filter(|index| index.predicate.is_some() && plain(index) && !has_null(index)).collect();
+    let decided = |index: &&&&UniqueIndex| {
+        let columns = index.predicate.iter().flat_map(|predicate| columns_of(predicate, facts));
+        columns.into_iter().all(|column| key.contains(&column))
+    };
+    let mut chosen: Vec<&&UniqueIndex> = partial.iter().filter(decided).copied().collect();
+    if chosen.is_empty() {
+        chosen.extend(partial.first());
+    }
+    if !chosen.is_empty() {
+        let predicates = chosen.into_iter().filter_map(|index| index.predicate.clone()).collect();
+        return Some(Match { parts: equal(), predicates, may_be_several: false });
     }
     let expression = indexes.iter().filter(|index| !plain(index)).min_by_key(|index| index.predicate.is_some());
     if let Some(index) = expression {
         return Some(by_expression(index, facts, equal()));
     }
     let several = indexes.iter().any(|index| whole(&index)) || matches!(facts.kind, TableKind::View | TableKind::Other);
-    several.then(|| Match { parts: equal(), predicate: None, may_be_several: true })
+    several.then(|| Match { parts: equal(), predicates: Vec::new(), may_be_several: true })
 }
 
 /// The index's own parts, and those of the key that no expression reads.
@@ -81,7 +96,7 @@ fn by_expression(index: &UniqueIndex, facts: &TableFacts, equal: Vec<Part>) -> M
         Part::Expression(_) => true,
     });
     parts.extend(texts.into_iter().map(|text| Part::Expression(text.clone())));
-    Match { parts, predicate: index.predicate.clone(), may_be_several: false }
+    Match { parts, predicates: index.predicate.iter().cloned().collect(), may_be_several: false }
 }
 
 /// The columns whose names stand in an expression that the database spelled. A function or a type of the same name counts
@@ -155,7 +170,7 @@ mod tests {
         let text = [Form::Text(0)];
         let column = Part::Column("email".to_owned());
         let one = |parts, predicate: Option<&str>, may_be_several| {
-            Some(Match { parts, predicate: predicate.map(str::to_owned), may_be_several })
+            Some(Match { parts, predicates: predicate.map(str::to_owned).into_iter().collect(), may_be_several })
         };
         let email: &[(Option<&str>, &str)] = &[(Some("email"), "email")];
         let lower: &[(Option<&str>, &str)] = &[(None, "lower(email)")];

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{named, table_of, text};
-use crate::model::{Column, ColumnKind, ForeignKey, OnChange, TableFacts, TableKind, TableName, UniqueIndex};
+use crate::model::{
+    CheckFacts, Column, ColumnKind, ForeignKey, OnChange, TableFacts, TableKind, TableName, UniqueIndex,
+};
 use crate::store::{Query, Record, Sql, StoreError, Tx};
 
 /// A relation is known by its columns; each row is one of them. A domain is followed to the type under it, and a type to
@@ -66,12 +68,15 @@ const INDEXES: &str = "SELECT n.nspname::text, c.relname::text, ic.relname::text
  (SELECT pg_catalog.array_agg(pg_catalog.pg_get_indexdef(i.indexrelid, k, false) ORDER BY k) \
   FROM pg_catalog.generate_series(1, i.indnkeyatts) k), \
  pg_catalog.pg_get_expr(i.indpred, i.indrelid), coalesce((pg_catalog.to_jsonb(i)->>'indnullsnotdistinct')::boolean, false), \
- coalesce(k.condeferrable, false) \
+ coalesce(k.condeferrable, false), \
+ (SELECT pg_catalog.array_agg(pg_catalog.format('OPERATOR(%I.%s)', pn.nspname, p.oprname) ORDER BY o.i) \
+  FROM unnest(k.conexclop) WITH ORDINALITY o(op, i) JOIN pg_catalog.pg_operator p ON p.oid = o.op \
+  JOIN pg_catalog.pg_namespace pn ON pn.oid = p.oprnamespace) \
  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid \
  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
  JOIN unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
- LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u') \
- WHERE i.indisunique AND i.indisvalid ORDER BY 1, 2, i.indisprimary DESC, i.indexrelid";
+ LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x') \
+ WHERE (i.indisunique OR i.indisexclusion) AND i.indisvalid ORDER BY 1, 2, i.indisprimary DESC, i.indexrelid";
 
 /// Constraints that a partition has from its parent are said once, at the parent.
 const FOREIGN_KEYS: &str = "SELECT n.nspname::text, c.relname::text, k.conname::text, fn.nspname::text, fc.relname::text, \
@@ -89,6 +94,16 @@ const FOREIGN_KEYS: &str = "SELECT n.nspname::text, c.relname::text, k.conname::
  LEFT JOIN unnest($1, $2) AS o(s, t) ON o.s = n.nspname AND o.t = c.relname \
  LEFT JOIN unnest($1, $2) AS i(s, t) ON i.s = fn.nspname AND i.t = fc.relname AND (k.conparentid = 0 OR (fc.relispartition AND NOT c.relispartition)) \
  WHERE k.contype = 'f' AND (o.s IS NOT NULL OR i.s IS NOT NULL) ORDER BY 1, 2, 3";
+
+/// `conenforced` came with PostgreSQL 18.
+const CHECKS: &str = "SELECT n.nspname::text, c.relname::text, k.conname::text, \
+ (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM unnest(k.conkey) WITH ORDINALITY o(n, i) \
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = o.n), \
+ pg_catalog.pg_get_expr(k.conbin, k.conrelid) \
+ FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
+ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+ JOIN unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
+ WHERE k.contype = 'c' AND coalesce((pg_catalog.to_jsonb(k)->>'conenforced')::boolean, true) ORDER BY 1, 2, 3";
 
 /// Bits of `tgtype` (`pg_trigger.h`): row 1, before 2, insert 4, instead 64.
 const FILLING: &str = "SELECT DISTINCT n.nspname::text, c.relname::text FROM pg_catalog.pg_trigger g \
@@ -127,6 +142,12 @@ pub(super) async fn read_tables(
     }
     read_indexes(tx, tables, &mut out).await?;
     read_foreign_keys(tx, tables, &mut out).await?;
+    for record in tx.query(&named(CHECKS, tables)).await? {
+        if let Some(facts) = out.get_mut(&table_of(&record)) {
+            let (name, expression) = (text(&record, 2), text(&record, 4));
+            facts.checks.push(CheckFacts { name, columns: record.texts(3).to_vec(), expression });
+        }
+    }
     for record in tx.query(&named(FILLING, tables)).await? {
         if let Some(facts) = out.get_mut(&table_of(&record)) {
             facts.fills_rows = true;
@@ -187,9 +208,10 @@ async fn read_indexes(
             nulls_equal: record.is_true(7),
             deferrable: record.is_true(8),
             primary: record.is_true(3),
+            exclusion: record.texts(9).to_vec(),
         };
         let columns: Option<Vec<String>> = index.parts.iter().map(|(column, _)| column.clone()).collect();
-        match columns.filter(|_| index.predicate.is_none()) {
+        match columns.filter(|_| index.predicate.is_none() && (index.exclusion.is_empty() || index.primary)) {
             Some(columns) if index.primary => facts.primary_key = columns,
             Some(columns) => facts.unique_keys.push(columns),
             None => {}

@@ -134,9 +134,9 @@ fn statement<T>(batch: &Batch<T>, matched: &Match, tables: &Facts, ask: Ask) -> 
     let sql = sql.text(" d LEFT JOIN ").sql(&sql::live(&batch.table, matched, facts)).text(" t ON ");
     let sql = sql::on(sql, matched, facts);
     let cut = |sql: Sql| sql.text(" OR true = ANY (d.\"enact cut\")");
-    let uncovered = |sql: Sql| match matched.predicate {
-        Some(_) => covered(sql.text(" OR NOT coalesce("), batch, matched, facts).text(", false)"),
-        None => sql,
+    let uncovered = |sql: Sql| match matched.predicates.is_empty() {
+        false => covered(sql.text(" OR NOT coalesce("), batch, matched, facts).text(", false)"),
+        true => sql,
     };
     match ask {
         Ask::All => sql,
@@ -146,12 +146,15 @@ fn statement<T>(batch: &Batch<T>, matched: &Match, tables: &Facts, ask: Ask) -> 
     }
 }
 
-/// Whether the partial index by which rows are matched covers the declared row as it will be: declared columns, else what
+/// Whether a partial index by which rows are matched covers the declared row as it will be: declared columns, else what
 /// lives, else the default.
 fn covered<T>(sql: Sql, batch: &Batch<T>, matched: &Match, facts: &TableFacts) -> Sql {
-    let Some(predicate) = &matched.predicate else { return sql.text("true") };
+    if matched.predicates.is_empty() {
+        return sql.text("true");
+    }
+    let predicate = format!("({})", matched.predicates.join(") OR ("));
     let declared = |name: &String| batch.key.contains(name) || batch.columns.contains(name);
-    let sql = sql.text("(SELECT (").trusted(predicate).text(") FROM (SELECT ");
+    let sql = sql.text("(SELECT ").trusted(&predicate).text(" FROM (SELECT ");
     let names: Vec<&String> = sql::readable(facts).filter(|name| predicate.contains(name.as_str())).collect();
     let sql = sql.list(&names, |sql, name| {
         if declared(name) {

@@ -10,9 +10,11 @@ mod changed;
 mod constraints;
 mod matching;
 mod record;
+mod references;
 mod referrers;
 mod sql;
 mod synced;
+mod unique;
 mod values;
 mod whole;
 
@@ -207,12 +209,13 @@ impl Comparing<'_> {
         }
         if !one.covered {
             let facts = &self.tables[&batch.table];
-            let predicate = matching(facts, &batch.key, &batch.shape.key).and_then(|matched| matched.predicate);
+            let matched = matching(facts, &batch.key, &batch.shape.key);
+            let predicates = matched.map(|matched| matched.predicates).unwrap_or_default();
             let detail = format!(
-                "the unique index of \"{}\" over {} covers only rows where {}, and this row will not be one of them",
-                batch.table,
+                "the key {} of \"{}\" is unique only among rows where {}, and this row will not be one of them",
                 batch.key.join(", "),
-                predicate.unwrap_or_default()
+                batch.table,
+                predicates.join(" or ")
             );
             let place = &sets[row.set].rows[row.row].place;
             errors.push(Diagnostic::error(codes::NOT_A_KEY, detail).at(place).hint("name it by another key"));

@@ -138,7 +138,7 @@ async fn left_of(
     facts: &TableFacts,
 ) -> Result<Vec<RowKey>, StoreError> {
     let key = record_key(facts, &[]);
-    let whole = crate::diff::rows::identity::Match { parts: Vec::new(), predicate: None, may_be_several: false };
+    let whole = crate::diff::rows::identity::Match { parts: Vec::new(), predicates: Vec::new(), may_be_several: false };
     let mut declared: BTreeSet<String> = BTreeSet::new();
     for batch in batches.iter().filter(|batch| batch.table == *table) {
         let present = batch.rows.first().is_some_and(|row| is_present(&request.resolved.rows[row.set]));

@@ -286,7 +286,7 @@ impl Judging<'_> {
     async fn referring(&self, tx: &mut dyn Tx, key: &ForeignKey, gone: &[&Gone]) -> Result<Vec<Referring>, StoreError> {
         let (from, to) = (&self.tables[&key.from], &self.tables[&key.to]);
         let columns: Vec<(&String, &Column)> = key.to_columns.iter().map(|name| (name, &to.columns[name])).collect();
-        let whole = Match { parts: Vec::new(), predicate: None, may_be_several: false };
+        let whole = Match { parts: Vec::new(), predicates: Vec::new(), may_be_several: false };
         let sql = sql::at(Sql::new("SELECT p.\"enact i\", "), "t", from).text(", ");
         let sql = sql::texts(sql, "t", from.primary_key.iter().filter(|name| from.columns[*name].readable)).text(", ");
         let sql = sql::texts(sql, "t", sql::readable(from)).text(" FROM ").sql(&typed(&columns, 0)).text(" p JOIN ");

@@ -61,9 +61,13 @@ pub(crate) fn live(table: &TableName, matched: &Match, facts: &TableFacts) -> Sq
         sql.text(", (").trusted(expression).text(") AS ").ident(&expression_name(number))
     });
     let sql = from(sql.text(" FROM "), table, facts).text(" x");
-    match &matched.predicate {
-        Some(predicate) => sql.text(" WHERE ").trusted(predicate).text(")"),
-        None => sql.text(")"),
+    match matched.predicates.as_slice() {
+        [] => sql.text(")"),
+        [only] => sql.text(" WHERE ").trusted(only).text(")"),
+        many => {
+            let sql = sql.text(" WHERE ").trusted(&format!("({})", many.join(") OR (")));
+            sql.text(")")
+        }
     }
 }
 

@@ -117,7 +117,7 @@ fn bound(sql: Sql, within: &[Within<'_>]) -> Query {
     })
 }
 
-const WHOLE: Match = Match { parts: Vec::new(), predicate: None, may_be_several: false };
+const WHOLE: Match = Match { parts: Vec::new(), predicates: Vec::new(), may_be_several: false };
 
 async fn where_they_stand(
     tx: &mut dyn Tx,
