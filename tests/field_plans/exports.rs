@@ -1,8 +1,8 @@
 //! What lives as plan files, and plan files of what lives.
 
-use crate::world::{Backend, NAMESPACE, SET, World, text_of};
+use crate::field_plans::world::{Backend, NAMESPACE, SET, World, text_of};
 
-crate::on_both!(
+crate::field_plans::on_both!(
     import_writes_the_plan_file_of_points_that_nothing_declares,
     a_set_is_not_written_without_a_proof_of_its_ids,
     a_promotion_made_by_hand_is_recognised_from_its_rows,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::world::{Backend, SET, SHARED, World, text_of};
+use crate::field_plans::world::{Backend, SET, SHARED, World, text_of};
 
-crate::on_both!(
+crate::field_plans::on_both!(
     l1_values_stay_data_and_are_never_part_of_a_statement,
     l2_every_reference_names_a_row_or_stops_the_plan,
     l3_channels_are_probed_and_not_believed,

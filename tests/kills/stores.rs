@@ -7,10 +7,10 @@ use enact::store::VectorStore;
 use tokio::runtime::Runtime;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-use super::postgres::PrivateCluster;
 use super::process::{Enact, Ended, LIMIT, poll};
 use super::state::{self, State};
 use super::vectors::VectorServer;
+use crate::support::postgres::PrivateCluster;
 
 /// The database that runs work in.
 const LIVE: &str = "kb";

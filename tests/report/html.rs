@@ -9,9 +9,9 @@ use enact::report::{
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::builder::{PlanBuilder, create, delete, points, set, some_work, unit, update};
-use crate::golden::check;
-use crate::properties::{graph_with, hostile, plan_with};
+use crate::report::builder::{PlanBuilder, create, delete, points, set, some_work, unit, update};
+use crate::report::golden::check;
+use crate::report::properties::{graph_with, hostile, plan_with};
 
 const EMBED: ChunkSource = ChunkSource::Embed { tokens: 120 };
 

@@ -2,9 +2,9 @@
 //!
 //! - PostgreSQL refuses to run as root; there it runs as the user `postgres`, else `nobody`, and owns the directory.
 //! - Authentication is `trust`, the superuser `enact_admin`. Stopped and removed when dropped.
-//! - What is missing is an error that says so; nothing is skipped.
-
-#![allow(dead_code, reason = "each test file that includes this uses a part of it")]
+//! - What is missing is an error that says so. A test that starts one says `#[test(postgres)]`; the harness does not run it where
+//!   no server is installed.
+//! - `ENACT_POSTGRES_BIN` names the one directory to look for the programs in; an empty one stands for a machine without.
 
 use std::fs;
 use std::io;
@@ -15,6 +15,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use crate::harness::{Mark, declares};
 
 const SUPERUSER: &str = "enact_admin";
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -38,20 +40,11 @@ pub enum ClusterError {
     NotReady { log: String },
 }
 
-/// Whether a commit waits for the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// `fsync` off: enough when only processes are killed.
-    Fast,
-    Durable,
-}
-
 /// A running (or, after [`PrivateCluster::kill`], a dead) PostgreSQL.
 #[derive(Debug)]
 pub struct PrivateCluster {
     bin: PathBuf,
     user: Option<User>,
-    durability: Durability,
     postmaster: Option<Child>,
     temp: TempDir,
 }
@@ -63,16 +56,18 @@ struct User {
 }
 
 impl PrivateCluster {
-    /// Makes a cluster and starts it, with `fsync` off.
+    /// Makes a cluster and starts it, with `fsync` off: that is enough where only processes are killed.
     pub fn start() -> Result<Self, ClusterError> {
-        Self::start_with(Durability::Fast)
+        assert!(declares(Mark::Postgres), "a test that starts a PostgreSQL server says #[test(postgres)]");
+        Self::start_undeclared()
     }
 
-    pub fn start_with(durability: Durability) -> Result<Self, ClusterError> {
+    /// The same for a test that can do without.
+    pub fn start_undeclared() -> Result<Self, ClusterError> {
         let bin = find_programs()?;
         let user = unprivileged_user()?;
         let temp = temp_dir(user)?;
-        let mut cluster = Self { bin, user, durability, postmaster: None, temp };
+        let mut cluster = Self { bin, user, postmaster: None, temp };
         let mut initdb = cluster.command("initdb");
         initdb.args([
             "--auth=trust",
@@ -145,13 +140,9 @@ impl PrivateCluster {
     fn spawn(&self) -> Result<Child, ClusterError> {
         let log = fs::File::create(self.log());
         let log = log.map_err(|source| ClusterError::Directory { path: self.log(), source })?;
-        let fsync = match self.durability {
-            Durability::Fast => "fsync=off",
-            Durability::Durable => "fsync=on",
-        };
         let mut postgres = self.command("postgres");
         postgres.arg("-D").arg(self.data()).arg("-k").arg(self.temp.path());
-        postgres.args(["-c", "listen_addresses=", "-c", fsync, "-c", "max_connections=50"]);
+        postgres.args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50"]);
         postgres.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         postgres.spawn().map_err(|source| ClusterError::Run { program: "postgres", source })
     }
@@ -204,7 +195,16 @@ fn run(program: &'static str, command: &mut Command) -> Result<(), ClusterError>
     Err(ClusterError::Failed { program, output: String::from_utf8_lossy(&text).into_owned() })
 }
 
+/// Whether the programs of a server are there.
+pub fn is_installed() -> bool {
+    find_programs().is_ok()
+}
+
 fn find_programs() -> Result<PathBuf, ClusterError> {
+    let complete = |path: &PathBuf| PROGRAMS.iter().all(|program| path.join(program).is_file());
+    if let Some(only) = std::env::var_os("ENACT_POSTGRES_BIN") {
+        return Some(PathBuf::from(only)).filter(complete).ok_or(ClusterError::NoPostgres);
+    }
     let mut places = Vec::new();
     for parent in ["/usr/lib/postgresql", "/usr"] {
         let entries = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
@@ -214,7 +214,6 @@ fn find_programs() -> Result<PathBuf, ClusterError> {
     // The newest version first.
     places.sort_by_key(|path| std::cmp::Reverse(version(path)));
     places.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    let complete = |path: &PathBuf| PROGRAMS.iter().all(|program| path.join(program).is_file());
     places.into_iter().find(complete).ok_or(ClusterError::NoPostgres)
 }
 

@@ -21,8 +21,6 @@ mod session;
 mod settings;
 mod statements;
 mod target;
-#[cfg(test)]
-mod tests;
 mod tls;
 mod url;
 mod values;

@@ -8,14 +8,20 @@
 //! boundary of the journal:
 //!
 //! ```text
-//! ENACT_KILL_ROUNDS=240 cargo test --release --test kills -- --nocapture
+//! ENACT_KILL_ROUNDS=240 cargo test --release --test suite kills:: -- --nocapture
 //! ```
 //!
 //! The seed of the random times is printed; `ENACT_KILL_SEED=…` takes it again.
-#![cfg(all(feature = "embedded", target_os = "linux"))]
 
-#[path = "../support/postgres.rs"]
-mod postgres;
+/// One test for each way in which points come into the live collection: each has stores of its own, so both run at once.
+macro_rules! for_each_rollout {
+    ($($name:ident),+ $(,)?) => {
+        $(mod $name {
+            #[test(postgres)] fn blue_green() { super::$name(crate::kills::scene::Rollout::BlueGreen); }
+            #[test(postgres)] fn in_place() { super::$name(crate::kills::scene::Rollout::InPlace); }
+        })+
+    };
+}
 
 mod cuts;
 mod gate;

@@ -1,17 +1,13 @@
 //! The whole command line as somebody types it, and what machines read of it.
-#![cfg(feature = "embedded")]
 
 mod machine;
-mod mask;
-#[path = "../support/plans.rs"]
-mod plans;
+pub mod mask;
 mod play;
-#[path = "../support/project.rs"]
-mod project;
 mod secrets;
 
 use enact::local::schema;
-use project::Project;
+
+use crate::support::project::Project;
 
 /// The staff handbook of `examples/documents`, before `enact init`.
 pub fn handbook() -> Project {

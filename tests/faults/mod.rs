@@ -18,11 +18,7 @@
 //! | `ENACT_FAULTS_SECONDS=600` | a longer sample of schedules with two faults |
 //! | `ENACT_FAULTS_SEED=…` | the sample of an earlier run |
 //!
-//! `cargo test --test faults -- --nocapture` prints the numbers of schedules; they are also left in `target/tmp/faults/`.
-#![cfg(feature = "embedded")]
-
-#[path = "../support/postgres.rs"]
-mod postgres;
+//! `cargo test --release --test suite faults:: -- --nocapture` prints the numbers of schedules; they are also left in `target/tmp/faults/`.
 
 mod cases;
 mod conformance;
@@ -37,6 +33,7 @@ mod schedule;
 mod vectors;
 mod world;
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cases::{Case, GOVERNED, PLAIN};
@@ -44,8 +41,11 @@ use explore::{Counts, Reach, cuts, doubles, rehearsals, singles};
 use schedule::{Call, Kind, Op};
 use world::{Vectors, Verdict, World};
 
-/// Seconds for two faults where nothing else is asked for.
-const SAMPLE: u64 = 10;
+/// Seconds for two faults in each world where nothing else is asked for.
+const SAMPLE: u64 = 4;
+
+/// Worlds at once for one case.
+const WORLDS: usize = 3;
 
 /// The most stories of broken schedules that are printed.
 const STORIES: usize = 5;
@@ -62,17 +62,22 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|error| panic!("{variable}: {error}")))
 }
 
+/// The seed of this process.
 fn seed() -> u64 {
-    let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos().into());
-    number("ENACT_FAULTS_SEED").unwrap_or_else(now)
+    static SEED: LazyLock<u64> = LazyLock::new(|| {
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos().into());
+        number("ENACT_FAULTS_SEED").unwrap_or_else(now)
+    });
+    *SEED
 }
 
-/// Breaks a case with the kinds of fault that each call may have, and with two of them if wanted.
-async fn break_it(name: &str, case: &Case, vectors: Vectors, kinds: impl Fn(&Call) -> Vec<Kind>, two: bool) {
+/// Breaks a case with the kinds of fault that each call may have, and with two of them if wanted. Several worlds share the
+/// calls, because a schedule waits for PostgreSQL half of its time.
+async fn break_it(name: &str, case: &'static Case, vectors: Vectors, kinds: Kinds, two: Option<Reach>) {
     let began = Instant::now();
-    let mut world = World::make(case, vectors).await;
     let asked = std::env::var("ENACT_FAULTS").unwrap_or_default();
     if !asked.is_empty() && asked != "all" {
+        let mut world = World::make(case, vectors).await;
         let schedule = asked.parse().unwrap_or_else(|error| panic!("ENACT_FAULTS: {error}"));
         world.learn_after().await;
         let ended = world.run(&schedule).await;
@@ -80,16 +85,54 @@ async fn break_it(name: &str, case: &Case, vectors: Vectors, kinds: impl Fn(&Cal
         assert!(ended.problems.is_empty());
         return;
     }
-    let seed = seed();
-    let mut counts = Counts::default();
-    let firsts = singles(&mut world, &kinds, &mut counts).await;
-    if two {
-        let sample = Duration::from_secs(number("ENACT_FAULTS_SECONDS").unwrap_or(SAMPLE));
-        let reach = if asked == "all" { Reach::All } else { Reach::For(sample, seed) };
-        doubles(&mut world, &firsts, &kinds, reach, &mut counts).await;
+    let worlds = match (&vectors, two) {
+        (Vectors::Memory, Some(Reach::For(..))) => WORLDS,
+        // All schedules with two faults are merged in one world; a server has one directory.
+        (Vectors::Memory, None | Some(Reach::All)) | (Vectors::Server(_), _) => 1,
+    };
+    let others = (1..worlds).map(|part| {
+        let share = Share { part, worlds, kinds, two };
+        std::thread::spawn(move || runtime().block_on(share.break_it(case, Vectors::Memory)))
+    });
+    let others: Vec<_> = others.collect();
+    let mut counts = Share { part: 0, worlds, kinds, two }.break_it(case, vectors).await;
+    for other in others {
+        counts.add_all(other.join().expect("the other worlds end"));
     }
     counts.took = began.elapsed();
-    show(name, &counts, &format!("; ENACT_FAULTS_SEED={seed}"));
+    show(name, &counts, &format!("; ENACT_FAULTS_SEED={}", seed()));
+}
+
+/// The kinds of fault of a call.
+type Kinds = fn(&Call) -> Vec<Kind>;
+
+/// One world's part of the calls.
+#[derive(Clone, Copy)]
+struct Share {
+    part: usize,
+    worlds: usize,
+    kinds: Kinds,
+    two: Option<Reach>,
+}
+
+impl Share {
+    async fn break_it(self, case: &Case, vectors: Vectors) -> Counts {
+        let mut world = World::make(case, vectors).await;
+        let mut counts = Counts::default();
+        let own = |call: &Call| if call.number % self.worlds == self.part { (self.kinds)(call) } else { Vec::new() };
+        let firsts = singles(&mut world, own, &mut counts).await;
+        if let Some(reach) = self.two {
+            doubles(&mut world, &firsts, self.kinds, reach, &mut counts).await;
+        }
+        counts
+    }
+}
+
+/// How far schedules with two faults go.
+fn reach() -> Reach {
+    let sample = Duration::from_secs(number("ENACT_FAULTS_SECONDS").unwrap_or(SAMPLE));
+    let is_all = std::env::var("ENACT_FAULTS").is_ok_and(|asked| asked == "all");
+    if is_all { Reach::All } else { Reach::For(sample, seed()) }
 }
 
 /// Prints and keeps the counts; fails with stories.
@@ -104,30 +147,31 @@ fn show(name: &str, counts: &Counts, more: &str) {
     assert_eq!(counts.before + counts.after, counts.single + counts.double);
 }
 
-#[test]
+#[test(postgres)]
 fn faults_in_a_governed_apply_leave_before_or_after() {
-    runtime().block_on(break_it("governed", &GOVERNED, Vectors::Memory, kinds, true));
+    runtime().block_on(break_it("governed", &GOVERNED, Vectors::Memory, kinds, Some(reach())));
 }
 
-#[test]
+#[test(postgres)]
 fn faults_in_a_plain_apply_leave_before_or_after() {
-    runtime().block_on(break_it("plain", &PLAIN, Vectors::Memory, kinds, true));
+    runtime().block_on(break_it("plain", &PLAIN, Vectors::Memory, kinds, Some(reach())));
 }
 
-#[test]
+#[test(postgres)]
 fn faults_on_the_real_vector_server_leave_before_or_after() {
     let directory = tempfile::tempdir().expect("a folder");
-    // Its disk makes it slow: only what it does itself, unless everything is asked for.
-    let everything = std::env::var("ENACT_FAULTS").is_ok();
-    let own = |call: &Call| {
-        let does = |kind: &Kind| matches!(kind, Kind::Half | Kind::Repeat | Kind::DeathHalf | Kind::DeathAfter);
-        let is_wanted = |kind: &Kind| everything || (matches!(call.op, Op::Write { .. }) && does(kind));
-        kinds(call).into_iter().filter(is_wanted).collect()
-    };
-    runtime().block_on(break_it("server", &GOVERNED, Vectors::Server(directory), own, false));
+    runtime().block_on(break_it("server", &GOVERNED, Vectors::Server(directory), own_kinds, None));
 }
 
-#[test]
+/// The real server is slow: only what it does itself, unless everything is asked for.
+fn own_kinds(call: &Call) -> Vec<Kind> {
+    let everything = std::env::var("ENACT_FAULTS").is_ok();
+    let does = |kind: &Kind| matches!(kind, Kind::Half | Kind::Repeat | Kind::DeathHalf | Kind::DeathAfter);
+    let is_wanted = |kind: &Kind| everything || (matches!(call.op, Op::Write { .. }) && does(kind));
+    kinds(call).into_iter().filter(is_wanted).collect()
+}
+
+#[test(postgres)]
 fn a_journal_cut_anywhere_resumes_to_before_or_after() {
     runtime().block_on(async {
         let began = Instant::now();
@@ -140,7 +184,7 @@ fn a_journal_cut_anywhere_resumes_to_before_or_after() {
     });
 }
 
-#[test]
+#[test(postgres)]
 fn faults_in_a_rehearsal_leave_before() {
     runtime().block_on(async {
         let began = Instant::now();
@@ -153,7 +197,7 @@ fn faults_in_a_rehearsal_leave_before() {
     });
 }
 
-#[test]
+#[test(postgres)]
 fn a_mixture_is_seen() {
     runtime().block_on(async {
         let mut world = World::make(&PLAIN, Vectors::Memory).await;
@@ -173,7 +217,7 @@ fn the_vector_store_in_memory_answers_as_the_server_does() {
     runtime().block_on(conformance::compare(directory.path()));
 }
 
-#[test]
+#[test(postgres)]
 fn what_is_applied_is_planned_as_nothing_whatever_the_input() {
     properties::check(&runtime());
 }

@@ -2,17 +2,12 @@
 //!
 //! Each body is written once and runs on both. Functions are named after the lessons (`l1` to `l7`) and the items (`o1` to
 //! `o12`) that the field guide lists.
-#![cfg(feature = "embedded")]
 
 mod embeddings;
 mod exports;
 mod guide;
 mod items;
 mod lessons;
-#[path = "../transcripts/mask.rs"]
-mod mask;
-#[path = "../support/postgres.rs"]
-mod postgres;
 mod numbers;
 mod reverts;
 mod watching;
@@ -22,10 +17,10 @@ mod world;
 macro_rules! on_both {
     ($($name:ident),+ $(,)?) => {
         mod embedded {
-            $(#[test] fn $name() { super::$name(crate::world::Backend::Embedded); })+
+            $(#[test] fn $name() { super::$name(crate::field_plans::world::Backend::Embedded); })+
         }
         mod postgres15 {
-            $(#[test] fn $name() { super::$name(crate::world::Backend::Postgres15); })+
+            $(#[test(postgres)] fn $name() { super::$name(crate::field_plans::world::Backend::Postgres15); })+
         }
     };
 }

@@ -1,6 +1,6 @@
 //! What people see of a plan: golden texts, properties over hostile values, sizes, and the command line's own answers.
 
-mod builder;
+pub mod builder;
 mod command_line;
 mod golden;
 mod help;

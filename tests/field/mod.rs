@@ -1,10 +1,4 @@
 //! What a plan promises beside its changes, on the embedded stores: expectations, protections, checks, gates, retention.
-#![cfg(feature = "embedded")]
-
-#[path = "../support/plans.rs"]
-mod plans;
-#[path = "../support/project.rs"]
-mod project;
 
 mod checks;
 mod expect;
@@ -12,7 +6,7 @@ mod gates;
 mod protect;
 mod retention;
 
-use project::Project;
+use crate::support::project::Project;
 
 /// A plan file with this body.
 fn plan(body: &str) -> String {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::*;
 
-#[tokio::test]
+#[test(postgres)]
 async fn a_connection_that_is_refused_says_why_and_what_to_do() {
     let cluster = cluster();
     let mut owner = connect(&cluster).await;
@@ -36,7 +36,7 @@ async fn a_connection_that_is_refused_says_why_and_what_to_do() {
     assert_eq!(Postgres::connect(&with_password).await.expect("a session").server().role, "guarded");
 }
 
-#[tokio::test]
+#[test(postgres)]
 async fn what_is_not_there_is_named() {
     let cluster = cluster();
     let error = refused_by(&cluster.conninfo("nowhere")).await;
@@ -54,7 +54,7 @@ static CLOSED: LazyLock<u16> = LazyLock::new(|| {
     listener.local_addr().expect("an address").port()
 });
 
-#[tokio::test]
+#[test]
 async fn a_server_that_cannot_be_reached_is_told_from_a_name_that_is_not_known() {
     let error = refused_by(&format!("host=127.0.0.1 port={} user=x dbname=x", *CLOSED)).await;
     assert_eq!(error.fault, Fault::Transient);
@@ -76,9 +76,9 @@ async fn a_server_that_cannot_be_reached_is_told_from_a_name_that_is_not_known()
 }
 
 #[cfg(feature = "embedded")]
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 async fn the_embedded_server_is_the_same_to_us() {
-    use crate::local::PostgresServer;
+    use enact::local::PostgresServer;
 
     let directory = tempfile::tempdir().expect("a directory");
     let server = PostgresServer::start(directory.path(), ([127, 0, 0, 1], 0).into()).await.expect("a server");

@@ -1,16 +1,14 @@
-//! Against a real PostgreSQL of one's own, and against the embedded one over TCP.
+//! Sessions of the client, against a real PostgreSQL of one's own, and against the embedded one over TCP.
 
+mod connecting;
+
+use enact::store::postgres::{ConnectOptions, Postgres};
+use enact::store::{Cell, Fault, Param, Query, Record, Relational, Sql, StoreError, TxMode};
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::*;
-use crate::store::Cell;
-
-mod connecting;
-#[path = "../../../../tests/support/postgres.rs"]
-mod support;
-
-use support::PrivateCluster;
+use crate::support::postgres::PrivateCluster;
+use crate::support::server::Server;
 
 fn cluster() -> PrivateCluster {
     PrivateCluster::start().expect("a PostgreSQL")
@@ -22,6 +20,13 @@ fn options(conninfo: &str) -> ConnectOptions {
 
 async fn connect(cluster: &PrivateCluster) -> Postgres {
     Postgres::connect(&options(&cluster.conninfo("postgres"))).await.expect("a session")
+}
+
+/// A session, and the server that has no other.
+async fn alone() -> (Server, Postgres) {
+    let server = Server::start().await;
+    let session = Postgres::connect(&options(&server.conninfo())).await.expect("a session");
+    (server, session)
 }
 
 async fn refused_by(conninfo: &str) -> StoreError {
@@ -53,10 +58,9 @@ async fn pid(session: &mut Postgres) -> i64 {
     run(session, "SELECT pg_backend_pid()").await[0].int(0).expect("a pid")
 }
 
-#[tokio::test]
+#[test]
 async fn values_go_in_and_come_out_as_they_are() {
-    let cluster = cluster();
-    let mut session = connect(&cluster).await;
+    let (_server, mut session) = alone().await;
     let hostile = "'; DROP TABLE t; --\\ \" $1 \u{1F600}";
     let document = json!({"a": [1, 1.5, null, {"b": hostile}], "big": 9_007_199_254_740_993_i64});
     let query = sql("SELECT $1, $2, $3, $4, $5, $6, $7::text::numeric::text, 'x'::name, 'y'::varchar, 3::smallint, 4::int, NULL::bool")
@@ -89,7 +93,7 @@ async fn values_go_in_and_come_out_as_they_are() {
     );
 }
 
-#[tokio::test]
+#[test(postgres)]
 async fn the_same_value_gives_the_same_text_for_every_role() {
     let cluster = cluster();
     let mut owner = connect(&cluster).await;
@@ -106,10 +110,9 @@ async fn the_same_value_gives_the_same_text_for_every_role() {
     assert!(session.server().version.starts_with(|c: char| c.is_ascii_digit()));
 }
 
-#[tokio::test]
+#[test]
 async fn a_result_that_cannot_be_read_is_refused_before_it_is_done() {
-    let cluster = cluster();
-    let mut session = connect(&cluster).await;
+    let (_server, mut session) = alone().await;
     run(&mut session, "CREATE TABLE public.t (n numeric)").await;
     let error = fails(&mut session, &sql("INSERT INTO public.t VALUES (1) RETURNING n AS amount")).await;
     assert_eq!(error.fault, Fault::Refused);
@@ -121,10 +124,9 @@ async fn a_result_that_cannot_be_read_is_refused_before_it_is_done() {
     assert_eq!(error.fault, Fault::Refused);
 }
 
-#[tokio::test]
+#[test]
 async fn a_dropped_transaction_is_rolled_back_and_leaves_a_clean_session() {
-    let cluster = cluster();
-    let mut session = connect(&cluster).await;
+    let (_server, mut session) = alone().await;
     run(&mut session, "CREATE TABLE public.t (n int)").await;
     let mut tx = session.begin(TxMode::ReadWrite).await.expect("begun");
     tx.query(&sql("INSERT INTO public.t VALUES (1)")).await.expect("inserted");
@@ -140,7 +142,7 @@ async fn a_dropped_transaction_is_rolled_back_and_leaves_a_clean_session() {
     assert_eq!(run(&mut session, "SELECT count(*) FROM public.t").await[0].int(0), Some(1));
 }
 
-#[tokio::test]
+#[test(postgres)]
 async fn a_future_dropped_in_the_middle_leaves_a_clean_session() {
     let cluster = cluster();
     let mut session = connect(&cluster).await;
@@ -154,10 +156,9 @@ async fn a_future_dropped_in_the_middle_leaves_a_clean_session() {
     assert_eq!(run(&mut other, "SELECT count(*) FROM public.t").await[0].int(0), Some(0));
 }
 
-#[tokio::test]
+#[test]
 async fn a_failed_transaction_cannot_be_committed() {
-    let cluster = cluster();
-    let mut session = connect(&cluster).await;
+    let (_server, mut session) = alone().await;
     let mut tx = session.begin(TxMode::ReadWrite).await.expect("begun");
     tx.query(&sql("CREATE TABLE public.t (n int)")).await.expect("created");
     tx.query(&sql("SELECT 1/0")).await.expect_err("fails");
@@ -167,10 +168,9 @@ async fn a_failed_transaction_cannot_be_committed() {
     assert!(run(&mut session, "SELECT 1 FROM pg_tables WHERE tablename = 't'").await.is_empty());
 }
 
-#[tokio::test]
+#[test]
 async fn a_constraint_that_fails_at_commit_is_a_refusal_with_its_name() {
-    let cluster = cluster();
-    let mut session = connect(&cluster).await;
+    let (_server, mut session) = alone().await;
     run(&mut session, "CREATE TABLE public.a (id int PRIMARY KEY)").await;
     run(
         &mut session,
@@ -185,10 +185,9 @@ async fn a_constraint_that_fails_at_commit_is_a_refusal_with_its_name() {
     assert_eq!(run(&mut session, "SELECT count(*) FROM public.b").await[0].int(0), Some(0));
 }
 
-#[tokio::test]
+#[test]
 async fn a_pipeline_keeps_its_order_and_names_the_first_that_failed() {
-    let cluster = cluster();
-    let mut session = connect(&cluster).await;
+    let (_server, mut session) = alone().await;
     let mut queries =
         vec![sql("CREATE TABLE public.t (at int GENERATED ALWAYS AS IDENTITY, n bigint CHECK (n <> 999))")];
     for n in 0..700 {
@@ -211,7 +210,7 @@ async fn a_pipeline_keeps_its_order_and_names_the_first_that_failed() {
     assert!(run(&mut session, "SELECT 1 FROM pg_tables WHERE tablename = 't'").await.is_empty());
 }
 
-#[tokio::test]
+#[test(postgres)]
 async fn a_table_that_changed_its_shape_does_not_break_later_statements() {
     let cluster = cluster();
     let mut session = connect(&cluster).await;
@@ -223,7 +222,7 @@ async fn a_table_that_changed_its_shape_does_not_break_later_statements() {
     assert_eq!(run(&mut session, "SELECT * FROM public.t").await[0].0.len(), 2);
 }
 
-#[tokio::test]
+#[test(postgres)]
 async fn a_lock_is_held_by_one_session_and_says_by_whom() {
     let cluster = cluster();
     let mut holder = connect(&cluster).await;
@@ -247,7 +246,7 @@ async fn a_lock_is_held_by_one_session_and_says_by_whom() {
     assert_eq!(other.unlock(key).await.expect_err("not held").fault, Fault::Refused);
 }
 
-#[tokio::test]
+#[test(postgres)]
 async fn a_lock_that_another_holds_is_a_conflict_after_the_timeout() {
     let cluster = cluster();
     let mut one = connect(&cluster).await;
@@ -266,7 +265,7 @@ async fn a_lock_that_another_holds_is_a_conflict_after_the_timeout() {
     assert_eq!((error.fault, error.code.as_deref()), (Fault::Transient, Some("57014")));
 }
 
-#[tokio::test]
+#[test(postgres)]
 async fn a_lost_connection_is_in_doubt_only_where_something_may_be_kept() {
     let cluster = cluster();
     let mut killer = connect(&cluster).await;
@@ -296,7 +295,7 @@ async fn a_lost_connection_is_in_doubt_only_where_something_may_be_kept() {
     assert_eq!(fails(&mut alone, &dying).await.fault, Fault::InDoubt);
 }
 
-#[tokio::test]
+#[test(postgres)]
 async fn a_commit_whose_reply_is_lost_is_in_doubt() {
     let cluster = cluster();
     let mut killer = connect(&cluster).await;
