@@ -3,8 +3,9 @@
 //! - All batches of a step are one statement, as data-modifying parts of a `WITH` where there are several: PostgreSQL judges
 //!   foreign keys when it ends.
 //! - Each part writes as many rows as it was given, or the run goes back.
-//! - What was written is read back at once and compared in the column's type: a trigger that makes another value of it, or
-//!   keeps a row that should go, ends the run before anything is decided.
+//! - What was written is read back and compared in the column's type: a trigger that makes another value of it, or keeps a
+//!   row that should go, ends the run before anything is decided. Rows that go are looked for at once, since another one
+//!   may take their place; values at the end, since a later statement's trigger may change them.
 //! - Statements run with the search path that the role has of itself, since triggers of users may rely on it. All that is
 //!   named here has its schema.
 
@@ -40,7 +41,7 @@ impl SearchPath {
     }
 }
 
-/// Writes the rows of a step and reads them back.
+/// Writes the rows of a step, and looks whether what should go is gone.
 ///
 /// # Errors
 /// What the database refuses, and what did not become as planned; those of the store.
@@ -72,7 +73,25 @@ pub(super) async fn write(tx: &mut dyn Tx, step: &Step, work: &RowsWork, tables:
             let why = format!("{count} of {} rows of \"{}\" were written", typed.rows.len(), batch.table);
             return Err(refused(step, why));
         }
-        read_back(tx, step, batch, typed, tables).await?;
+        if batch.action == RowAction::Delete {
+            read_back(tx, step, batch, typed, tables).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads back every row that was inserted or updated, when all is written and all that triggers do of it is done.
+///
+/// # Errors
+/// A value that is another one than planned; those of the store.
+pub(super) async fn verify(tx: &mut dyn Tx, plan: &SavedPlan, tables: &Facts) -> Result<(), ApplyError> {
+    for step in &plan.steps {
+        let Work::WriteRows(work) = &step.work else { continue };
+        for batch in work.batches.iter().filter(|batch| batch.action != RowAction::Delete) {
+            for typed in batches(batch) {
+                read_back(tx, step, batch, &typed, tables).await?;
+            }
+        }
     }
     Ok(())
 }
@@ -170,7 +189,6 @@ async fn read_back(
 ) -> Result<(), ApplyError> {
     let ask = if batch.action == RowAction::Delete { rows::Ask::There } else { rows::Ask::Different };
     let found = rows::attempt(tx, typed, tables, ask).await?;
-    let facts = &tables[&typed.table];
     for one in &found {
         let row = &batch.rows[typed.rows[one.index]];
         let address = Address::row(&batch.table, &key_of(batch, &row.key));
@@ -181,7 +199,7 @@ async fn read_back(
             None => {
                 format!("\"{address}\" is not found again after it was written: a trigger or a rule changed its key")
             }
-            Some((_, live)) => match rows::differing(facts, typed, one, live).first() {
+            Some((_, live)) => match rows::differing(typed, one, live).first() {
                 None => continue,
                 Some((column, declared, stored)) => {
                     let text =

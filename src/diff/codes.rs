@@ -82,6 +82,9 @@ pub const CHECK_VIOLATED: Code = Code { id: "E095", summary: "a check of the tab
 /// Rows of other tables go or change with rows of the plan, because their foreign keys say so. They are counted and named; a
 /// revert does not bring them back.
 pub const CONSEQUENCE: Code = Code { id: "W066", summary: "other rows go or change too" };
+/// Rows of other tables change with keys of the plan's rows, because their foreign keys say `ON UPDATE CASCADE`. They are
+/// counted and named; a revert changes them back the same way.
+pub const FOLLOWS: Code = Code { id: "W070", summary: "other rows follow a key that changes" };
 /// A text that looks like JSON is declared for a JSON column, where it becomes a JSON string. Write it as YAML, or as
 /// `!json '…'`.
 pub const JSON_TEXT: Code = Code { id: "W067", summary: "a text that looks like JSON" };

@@ -161,8 +161,6 @@ pub struct RowFacts {
     pub needs: Vec<RowNeed>,
     /// Rows that are referred to and stay, which must be there when the plan is applied.
     pub stands_on: Vec<ReferenceTarget>,
-    /// What goes or changes with rows of the plan, in words, by the row's address.
-    pub consequences: Vec<(Address, String)>,
     /// What reviewers should know, by code.
     pub findings: Vec<(Code, Option<Address>, String)>,
     /// Rows that were written down as declared and are declared no more.

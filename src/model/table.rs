@@ -58,6 +58,8 @@ pub struct Column {
     pub base_type: String,
     /// How its values are read and compared.
     pub kind: ColumnKind,
+    /// The fields of a composite type.
+    pub fields: Vec<String>,
     /// The type's own equality, `OPERATOR(schema.=)`; types without one are compared as they are spelled.
     pub equality: Option<String>,
     /// Whether values that are equal may be spelled in ways that matter to readers: `citext`, collations that fold case.
@@ -70,6 +72,8 @@ pub struct Column {
     pub has_default: bool,
     /// The default's expression, where the column has one.
     pub default: Option<String>,
+    /// What a generated column is computed from.
+    pub generation: Option<String>,
     /// Whether it is computed from other columns, and can never be written.
     pub generated: bool,
     /// Whether it is `GENERATED ALWAYS AS IDENTITY`: written once, with a word for it.
@@ -155,8 +159,10 @@ pub enum OnChange {
     Refuse,
     /// The referring rows go or change too.
     Cascade,
-    /// Their columns become NULL or their default.
-    Set,
+    /// Their columns become NULL.
+    SetNull,
+    /// Their columns become their default.
+    SetDefault,
 }
 
 /// A foreign key.
@@ -174,6 +180,8 @@ pub struct ForeignKey {
     pub to_columns: Vec<String>,
     /// For each pair of columns the operator that compares the referred with the referring one.
     pub equal: Vec<String>,
+    /// Whether it is refused at once, and not when the transaction ends: `RESTRICT`, on a delete.
+    pub restricts: bool,
     /// What happens when the row referred to is deleted.
     pub on_delete: OnChange,
     /// What happens when its columns change.

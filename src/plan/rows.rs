@@ -110,7 +110,7 @@ fn write_later<'a>(nodes: &mut Vec<Node<'a>>, edges: &mut Vec<(usize, usize, &'a
         part.iter().for_each(|node| of[*node] = number);
     }
     let circular = |(from, to, need): &(usize, usize, &RowNeed)| {
-        from != to && of[*from] == of[*to] && matches!(need.kind, RowNeedKind::Value { later: true, .. })
+        of[*from] == of[*to] && matches!(need.kind, RowNeedKind::Value { later: true, .. })
     };
     let later: Vec<(usize, usize, &'a RowNeed)> = edges.iter().copied().filter(|edge| circular(edge)).collect();
     edges.retain(|edge| !circular(edge));

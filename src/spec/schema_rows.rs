@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
-use super::schema_shape::{Condition, Scalar};
+use super::schema_shape::Scalar;
 
 /// A list of rows, or how they are declared.
 #[derive(JsonSchema)]
@@ -29,7 +29,7 @@ pub struct InlineRows {
     key: Option<Vec<String>>,
     /// With mode: sync, the part of the table that it is about.
     #[schemars(rename = "where")]
-    within: Option<BTreeMap<String, Condition>>,
+    within: Option<BTreeMap<String, Within>>,
     /// With mode: sync, how many rows may be deleted; 100 otherwise.
     max_delete: Option<u32>,
     /// Columns that are left to the database.
@@ -49,7 +49,7 @@ pub struct FileRows {
     key: Vec<String>,
     /// With mode: sync, the part of the table that it is about.
     #[schemars(rename = "where")]
-    within: Option<BTreeMap<String, Condition>>,
+    within: Option<BTreeMap<String, Within>>,
     /// With mode: sync, how many rows may be deleted; 100 otherwise.
     max_delete: Option<u32>,
     /// Columns that are left to the database.
@@ -113,5 +113,18 @@ impl JsonSchema for KeyValue {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let (scalar, reference) = (generator.subschema_for::<Scalar>(), generator.subschema_for::<RowReference>());
         json_schema!({ "anyOf": [scalar, { "type": "null" }, reference] })
+    }
+}
+
+/// A value, any of several values, or null.
+pub struct Within;
+
+impl JsonSchema for Within {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Within".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let value = json_schema!({ "anyOf": [generator.subschema_for::<Scalar>(), { "type": "null" }] });
+        json_schema!({ "anyOf": [value, { "type": "array", "items": value, "minItems": 1 }] })
     }
 }

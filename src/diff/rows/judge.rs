@@ -87,12 +87,6 @@ pub(in crate::diff) fn row_changes(
         message: message.clone(),
     };
     out.findings.extend(facts.findings.iter().map(find));
-    let goes = |(address, message): &(Address, String)| Finding {
-        code: codes::CONSEQUENCE.id.to_owned(),
-        address: Some(address.clone()),
-        message: message.clone(),
-    };
-    out.findings.extend(facts.consequences.iter().map(goes));
 }
 
 fn declared_change(set: &RowSet, seen: &RowSeen, observed: &Observed, errors: &mut Diagnostics) -> Option<Change> {

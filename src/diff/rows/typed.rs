@@ -331,7 +331,15 @@ fn scalar(column: &Column, value: &Written, in_key: bool, texts: &mut Texts) -> 
         Written::List(_) if matches!(column.kind, ColumnKind::Array | ColumnKind::ArrayOfJson) => {
             tree(column, value, texts)
         }
-        Written::Map(_) if column.kind == ColumnKind::Composite => tree(column, value, texts),
+        Written::Map(fields) if column.kind == ColumnKind::Composite => {
+            match fields.iter().find(|(name, _)| !column.fields.contains(name)) {
+                None => tree(column, value, texts),
+                Some((name, _)) => bad(
+                    &format!("the type {} has no field \"{name}\"", column.type_name),
+                    &name_hint(name, column.fields.iter().map(String::as_str)),
+                ),
+            }
+        }
         Written::List(_) => bad(&format!("a list does not fit the type {}", column.type_name), "write one value"),
         Written::Map(_) => bad(&format!("a mapping does not fit the type {}", column.type_name), "write one value"),
     }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{named, table_of, text};
+use crate::diff::rows::identity::columns_of;
 use crate::model::{
     CheckFacts, Column, ColumnKind, ForeignKey, OnChange, TableFacts, TableKind, TableName, UniqueIndex,
 };
@@ -45,16 +46,19 @@ const COLUMNS: &str = "WITH RECURSIVE cols AS ( \
   CASE WHEN c.attcollation <> 0 AND c.attcollation <> t.typcollation THEN pg_catalog.format('%I.%I', cn.nspname, co.collname) END, \
   c.attnotnull OR b.not_null, \
   (c.adbin IS NOT NULL AND c.attgenerated = '') OR c.attidentity <> '' OR b.filled, \
-  CASE WHEN c.attgenerated = '' THEN pg_catalog.pg_get_expr(c.adbin, c.adrelid) END, \
+  pg_catalog.pg_get_expr(c.adbin, c.adrelid), \
   c.attgenerated <> '', c.attidentity = 'a', \
   CASE WHEN c.relkind IN ('r', 'p') AND t.typname IN ('int2', 'int4', 'int8') \
    THEN pg_catalog.pg_get_serial_sequence(pg_catalog.format('%I.%I', c.nspname, c.relname), c.attname) END, \
   pg_catalog.has_column_privilege(c.rel, c.attnum, 'SELECT'), \
   pg_catalog.has_table_privilege(c.rel, 'SELECT') AND c.relkind IN ('r', 'p'), \
   pg_catalog.row_security_active(c.rel), pg_catalog.pg_relation_is_updatable(c.rel, true)::bigint, \
-  coalesce((SELECT pg_catalog.has_sequence_privilege(s.q, 'USAGE') AND pg_catalog.has_sequence_privilege(s.q, 'UPDATE') \
+  coalesce((SELECT (SELECT n.seqincrement > 0 FROM pg_catalog.pg_sequence n WHERE n.seqrelid = s.q::regclass) \
+   AND pg_catalog.has_sequence_privilege(s.q, 'USAGE') AND pg_catalog.has_sequence_privilege(s.q, 'UPDATE') \
    FROM (SELECT CASE WHEN c.relkind IN ('r', 'p') AND t.typname IN ('int2', 'int4', 'int8') \
-    THEN pg_catalog.pg_get_serial_sequence(pg_catalog.format('%I.%I', c.nspname, c.relname), c.attname) END AS q) s), false) \
+    THEN pg_catalog.pg_get_serial_sequence(pg_catalog.format('%I.%I', c.nspname, c.relname), c.attname) END AS q) s), false), \
+  (SELECT pg_catalog.array_agg(f.attname::text) FROM pg_catalog.pg_attribute f \
+   WHERE t.typtype = 'c' AND f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped) \
  FROM cols c JOIN base b ON b.start = c.atttypid JOIN pg_catalog.pg_type t ON t.oid = b.type \
  LEFT JOIN pg_catalog.pg_type et ON et.oid = t.typelem AND t.typcategory = 'A' \
  LEFT JOIN equality e ON e.type = b.type LEFT JOIN equality ee ON ee.type = t.typelem \
@@ -95,8 +99,15 @@ const FOREIGN_KEYS: &str = "SELECT n.nspname::text, c.relname::text, k.conname::
  LEFT JOIN unnest($1, $2) AS i(s, t) ON i.s = fn.nspname AND i.t = fc.relname AND (k.conparentid = 0 OR (fc.relispartition AND NOT c.relispartition)) \
  WHERE k.contype = 'f' AND (o.s IS NOT NULL OR i.s IS NOT NULL) ORDER BY 1, 2, 3";
 
-/// `conenforced` came with PostgreSQL 18.
-const CHECKS: &str = "SELECT n.nspname::text, c.relname::text, k.conname::text, \
+/// Constraints of checks, and what the partitions of a table take. `conenforced` came with PostgreSQL 18.
+const CHECKS: &str = "SELECT n.nspname::text, c.relname::text, 'partitions', NULL::text[], CASE c.relkind \
+ WHEN 'r' THEN pg_catalog.pg_get_partition_constraintdef(c.oid) \
+ ELSE coalesce((SELECT pg_catalog.string_agg('(' || pg_catalog.pg_get_partition_constraintdef(p.relid) || ')', ' OR ') \
+  FROM pg_catalog.pg_partition_tree(c.oid) p WHERE p.isleaf AND p.relid <> c.oid), 'false') END \
+ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+ JOIN unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
+ WHERE c.relkind = 'p' OR (c.relkind = 'r' AND c.relispartition) \
+ UNION ALL SELECT n.nspname::text, c.relname::text, k.conname::text, \
  (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM unnest(k.conkey) WITH ORDINALITY o(n, i) \
   JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = o.n), \
  pg_catalog.pg_get_expr(k.conbin, k.conrelid) \
@@ -145,7 +156,11 @@ pub(super) async fn read_tables(
     for record in tx.query(&named(CHECKS, tables)).await? {
         if let Some(facts) = out.get_mut(&table_of(&record)) {
             let (name, expression) = (text(&record, 2), text(&record, 4));
-            facts.checks.push(CheckFacts { name, columns: record.texts(3).to_vec(), expression });
+            let mut columns = record.texts(3).to_vec();
+            if record.texts(3).is_empty() {
+                columns = columns_of(&expression, facts);
+            }
+            facts.checks.push(CheckFacts { name, columns, expression });
         }
     }
     for record in tx.query(&named(FILLING, tables)).await? {
@@ -162,12 +177,14 @@ fn column(record: &Record) -> Column {
         type_name: text(record, 4),
         base_type: text(record, 5),
         kind: kind(&text(record, 6), &text(record, 7), &text(record, 8), record.text(9), record.is_true(11)),
+        fields: record.texts(24).to_vec(),
         equality: optional(10),
         spelling_matters: record.is_true(11),
         collation: optional(12),
         not_null: record.is_true(13),
         has_default: record.is_true(14),
-        default: optional(15),
+        default: optional(15).filter(|_| !record.is_true(16)),
+        generation: optional(15).filter(|_| record.is_true(16)),
         generated: record.is_true(16),
         identity_always: record.is_true(17),
         sequence: optional(18),
@@ -228,7 +245,8 @@ async fn read_foreign_keys(
 ) -> Result<(), StoreError> {
     let on_change = |code: Option<&str>| match code {
         Some("c") => OnChange::Cascade,
-        Some("n" | "d") => OnChange::Set,
+        Some("n") => OnChange::SetNull,
+        Some("d") => OnChange::SetDefault,
         Some(_) | None => OnChange::Refuse,
     };
     for record in tx.query(&named(FOREIGN_KEYS, tables)).await? {
@@ -239,6 +257,7 @@ async fn read_foreign_keys(
             to: TableName::new(text(&record, 3), text(&record, 4)),
             to_columns: record.texts(6).to_vec(),
             equal: record.texts(7).to_vec(),
+            restricts: record.text(8) == Some("r") || record.text(9) == Some("r"),
             on_delete: on_change(record.text(8)),
             on_update: on_change(record.text(9)),
             match_full: record.is_true(10),

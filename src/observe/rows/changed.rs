@@ -20,6 +20,8 @@ pub(super) struct Changed {
     pub before: Option<(String, LiveRow)>,
     /// The row to be, by column; absent where it goes.
     pub after: Option<BTreeMap<String, After>>,
+    /// Columns that are declared as another row's.
+    pub references: BTreeMap<String, RowReference>,
 }
 
 /// One value of a row to be.
@@ -62,8 +64,6 @@ pub(super) struct ChangedRows {
     pub rows: Vec<Changed>,
     /// By table and where they stand.
     pub at: BTreeMap<(TableName, String), usize>,
-    /// By address.
-    pub named: BTreeMap<Address, usize>,
     /// The tables that are written.
     pub tables: BTreeSet<TableName>,
 }
@@ -80,13 +80,13 @@ pub(super) fn changed_rows(request: &RowsRequest<'_>, facts: &RowFacts, met: &Me
             place: synced.place.clone(),
             before: Some((extra.at.clone(), extra.live.clone())),
             after: None,
+            references: BTreeMap::new(),
         }
     }));
     let at = rows.iter().enumerate();
     let at = at.filter_map(|(index, row)| Some(((row.table.clone(), row.at()?.clone()), index))).collect();
     let tables = rows.iter().map(|row| row.table.clone()).collect();
-    let named = rows.iter().enumerate().map(|(index, row)| (row.address.clone(), index)).collect();
-    ChangedRows { rows, at, named, tables }
+    ChangedRows { rows, at, tables }
 }
 
 fn changed(request: &RowsRequest<'_>, seen: &RowSeen, met: &Met) -> Changed {
@@ -101,6 +101,48 @@ fn changed(request: &RowsRequest<'_>, seen: &RowSeen, met: &Met) -> Changed {
         place: set.rows[seen.of.row].place.clone(),
         before: seen.live.clone(),
         after,
+        references: seen.values.iter().filter_map(reference).collect(),
+    }
+}
+
+fn reference((name, cell): (&String, &Cell)) -> Option<(String, RowReference)> {
+    match cell {
+        Cell::Reference(reference) => Some((name.clone(), reference.as_ref().clone())),
+        Cell::Null | Cell::Text(_) | Cell::ApplyTime => None,
+    }
+}
+
+/// References that meet a live row which the plan takes away or gives another key: they mean the row that will have the key.
+/// Rows that were as declared before that are no longer.
+pub(super) fn renew_references(changed: &ChangedRows, facts: &mut RowFacts, met: &mut Met) {
+    let moved = |reference: &RowReference, text: &String| {
+        let key: Vec<String> = reference.key.columns().cloned().collect();
+        let rows = changed.rows.iter().filter(|row| row.table == reference.table);
+        let mut gone = rows.filter(|row| row.after.is_none() || row.changes(&key));
+        gone.any(|row| {
+            row.before.as_ref().is_some_and(|(_, live)| live.0.get(&reference.column) == Some(&Some(text.clone())))
+        })
+    };
+    let mut stale: Vec<(RowRef, String)> = Vec::new();
+    let waiting = met.referring.values();
+    for seen in facts.seen.iter().chain(waiting) {
+        for (name, reference) in seen.values.iter().filter_map(reference) {
+            let text = met.resolved.get(&(seen.of, name.clone())).cloned().flatten();
+            if text.is_some_and(|text| moved(&reference, &text)) {
+                stale.push((seen.of, name));
+            }
+        }
+    }
+    for (row, name) in stale {
+        met.resolved.insert((row, name.clone()), None);
+        if let Some(seen) = met.referring.remove(&row) {
+            facts.same = facts.same.saturating_sub(1);
+            facts.seen.push(seen);
+        }
+        let seen = facts.seen.iter_mut().find(|seen| seen.of == row);
+        if let Some(seen) = seen.filter(|seen| seen.live.is_some() && !seen.differs.contains(&name)) {
+            seen.differs.push(name);
+        }
     }
 }
 

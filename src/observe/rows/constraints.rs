@@ -41,6 +41,7 @@ pub(super) async fn judge(
                 to: soft.to.clone(),
                 to_columns: vec![soft.to_column.clone()],
                 equal: vec![column.equality.clone().unwrap_or_else(|| "OPERATOR(pg_catalog.=)".to_owned())],
+                restricts: false,
                 on_delete: crate::model::OnChange::Refuse,
                 on_update: crate::model::OnChange::Refuse,
                 match_full: false,
@@ -127,7 +128,10 @@ async fn checks(
             .filter(|row| row.table == *table && row.after.is_some() && row.changes(names))
             .filter(|row| names.iter().all(|name| row.known(name).is_some()))
             .collect();
-        if rows.is_empty() || names.iter().any(|name| !found.columns.get(name).is_some_and(|column| column.readable)) {
+        if rows.is_empty()
+            || names.is_empty()
+            || names.iter().any(|name| !found.columns.get(name).is_some_and(|column| column.readable))
+        {
             continue;
         }
         let columns: Vec<(&String, &Column)> = names.iter().map(|name| (name, &found.columns[name])).collect();

@@ -20,8 +20,6 @@ mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 pub(crate) use self::matching::{Ask, Matched, attempt, cell, live_rows, lock_rows, match_batch};
 pub(crate) use self::record::{object, record_key};
 pub(crate) use self::sql::{Facts, declared, from, live, on, params};
@@ -32,8 +30,8 @@ use crate::diff::rows::shape::{Batch, Form};
 use crate::diff::rows::{Catalog, Typed, check_created, is_canonical, row_address, type_rows};
 use crate::diff::{Resolved, codes};
 use crate::model::{
-    Binding, Cell, ColumnKind, Diagnostic, Diagnostics, KeyPart, KnownNames, LiveRow, Place, RowFacts, RowKey,
-    RowOrigin, RowRef, RowSeen, RowSet, RowState, TableFacts,
+    Binding, Cell, Diagnostic, Diagnostics, KeyPart, KnownNames, LiveRow, Place, RowFacts, RowKey, RowOrigin, RowRef,
+    RowSeen, RowSet, RowState,
 };
 use crate::store::Tx;
 
@@ -67,6 +65,8 @@ pub(crate) async fn observe_rows(tx: &mut dyn Tx, request: &RowsRequest<'_>) -> 
     comparing.match_all(tx, &mut errors).await?;
     synced::extra_rows(tx, request, &comparing.met, &mut comparing.facts, &mut errors).await?;
     let changed = changed::changed_rows(request, &comparing.facts, &comparing.met);
+    changed::renew_references(&changed, &mut comparing.facts, &mut comparing.met);
+    let changed = changed::changed_rows(request, &comparing.facts, &comparing.met);
     constraints::judge(tx, request, &comparing.batches, &changed, &mut comparing.facts, &mut errors).await?;
     if !errors.has_errors() {
         record::compare(tx, request, &comparing.batches, &mut comparing.facts).await?;
@@ -82,6 +82,8 @@ struct Met {
     at: BTreeMap<crate::model::TableName, BTreeMap<String, RowRef>>,
     /// Values of references as the database resolved them, by row and column.
     resolved: BTreeMap<(RowRef, String), Option<String>>,
+    /// Rows that are as declared and refer to others by key.
+    referring: BTreeMap<RowRef, RowSeen>,
     /// Keys and values of rows of synced tables, as the database spells them.
     spelled: BTreeMap<RowRef, BTreeMap<String, Option<String>>>,
 }
@@ -134,7 +136,8 @@ impl Comparing<'_> {
             matched.may_be_several
                 || matched.parts.iter().any(|part| matches!(part, crate::diff::rows::identity::Part::Expression(_)))
         });
-        if self.request.addresses || synced || keys.len() > 1 || !canonical || several {
+        let refers = batch.shape.values.iter().any(|form| matches!(form, Form::Reference(_)));
+        if self.request.addresses || refers || synced || keys.len() > 1 || !canonical || several {
             return Ask::All;
         }
         match (&set.origin, set.state) {
@@ -239,17 +242,28 @@ impl Comparing<'_> {
         let facts = &self.tables[&batch.table];
         let differs: Vec<String> = match &one.live {
             Some((_, live)) if set.state == RowState::Present && !recorded => {
-                differing(facts, batch, &one, live).into_iter().map(|(name, _, _)| name).collect()
+                differing(batch, &one, live).into_iter().map(|(name, _, _)| name).collect()
             }
             Some(_) | None => Vec::new(),
         };
+        for name in &differs {
+            let position = batch.columns.iter().position(|column| column == name);
+            let null =
+                position.is_some_and(|at| one.values[at].is_none() && matches!(batch.shape.values[at], Form::Text(_)));
+            if null && facts.columns[name].not_null {
+                let detail = format!("column \"{name}\" of \"{}\" cannot be NULL", batch.table);
+                let place = place_of(&self.request.resolved.rows, row, name);
+                errors.push(Diagnostic::error(codes::REQUIRED_COLUMN, detail).at(&place).hint("write a value"));
+            }
+        }
         let wanted = match (set.state, &one.live) {
             (RowState::Absent, live) => live.is_some(),
             (RowState::Present | RowState::Inserted, None) => true,
             (RowState::Present, Some(_)) => !differs.is_empty(),
             (RowState::Inserted, Some(_)) => false,
         };
-        if !wanted {
+        let refers = batch.value_forms().any(|(_, form)| matches!(form, Form::Reference(_)));
+        if !wanted && !(refers && set.state == RowState::Present && !recorded) {
             return false;
         }
         let key = key_of(batch, &one);
@@ -267,8 +281,12 @@ impl Comparing<'_> {
         if one.live.is_none() && set.state != RowState::Absent {
             errors.0.extend(check_created(set, row, &values, facts));
         }
-        self.facts.seen.push(RowSeen { of: row, key, values, live: one.live, differs });
-        true
+        let seen = RowSeen { of: row, key, values, live: one.live, differs };
+        match wanted {
+            true => self.facts.seen.push(seen),
+            false => drop(self.met.referring.insert(row, seen)),
+        }
+        wanted
     }
 
     fn say_row_security(&mut self) {
@@ -301,29 +319,15 @@ fn several_rows(set: &RowSet, one: &Matched, batch: &Batch<RowRef>, row: RowRef)
 
 /// Columns that differ from the live row, with the declared and the live value.
 pub(crate) fn differing<T>(
-    facts: &TableFacts,
     batch: &Batch<T>,
     one: &Matched,
     live: &LiveRow,
 ) -> Vec<(String, Option<String>, Option<String>)> {
     let columns = batch.value_forms().zip(&one.differs).zip(&one.values);
     columns
-        .filter(|(((name, form), differs), declared)| **differs && !same_json(facts, live, name, form, declared))
+        .filter(|((_, differs), _)| **differs)
         .map(|(((name, _), _), declared)| (name.clone(), declared.clone(), live.0.get(name).cloned().flatten()))
         .collect()
-}
-
-/// `json` has no equality: two texts of it are the same when they say the same.
-fn same_json(facts: &TableFacts, live: &LiveRow, name: &str, form: &Form, declared: &Option<String>) -> bool {
-    if facts.columns[name].kind != ColumnKind::Json || matches!(form, Form::ApplyTime) {
-        return false;
-    }
-    let parsed = |text: Option<&str>| text.and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let live = live.0.get(name).and_then(Option::as_deref);
-    match (parsed(live), parsed(declared.as_deref())) {
-        (Some(live), Some(declared)) => live == declared,
-        (Some(_) | None, None) | (None, Some(_)) => false,
-    }
 }
 
 /// The place of a form's texts.

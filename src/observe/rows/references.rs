@@ -172,10 +172,18 @@ pub(super) async fn pending(
         let equal = equal_makers(tx, request, to, &columns, &waiting, &spelled, &makers).await?;
         for (index, (row, name, reference)) in waiting.into_iter().enumerate() {
             match spelled[index].or(equal.get(&index).copied()) {
-                Some(other) if other.address == row.address => {}
                 Some(other) => {
                     let in_key = row.key.columns().any(|column| column == name);
+                    let own = other.address == row.address;
                     let later = !in_key && !request.tables[table].columns[name].not_null;
+                    if own && !later {
+                        let detail =
+                            format!("\"{}\" needs a value of its own that the database makes, in {name}", row.address);
+                        let hint = "let the column be NULL for a moment, or write the value itself";
+                        let place = place_of_row(request, row, name);
+                        errors.push(Diagnostic::error(codes::CYCLE, detail).at(&place).hint(hint));
+                        continue;
+                    }
                     facts.needs.push(RowNeed {
                         from: row.address.clone(),
                         to: other.address.clone(),
@@ -193,6 +201,11 @@ pub(super) async fn pending(
 /// The values of some columns of a row to be, where all of them are known, as words.
 fn made_key(row: &Changed, columns: &[&String]) -> Option<Vec<String>> {
     let word = |name: &&String| match row.after.as_ref()?.get(*name)? {
+        // As it is declared, so that another reference which says the same is the same.
+        After::Known(_) if row.references.contains_key(*name) => {
+            let reference = &row.references[*name];
+            Some(format!("{}[{}]", reference.table, reference.key))
+        }
         After::Known(None) => Some("null".to_owned()),
         After::Known(Some(text)) => Some(format!("={text}")),
         After::Pending(reference) => Some(format!("{}[{}]", reference.table, reference.key)),
@@ -256,6 +269,10 @@ async fn equal_makers<'c>(
     let query = bind(query, &known, &names, |row, name| row.known(name).cloned().flatten());
     let records = tx.query(&query).await?;
     Ok(records.iter().map(|record| (open[index_of(record, 0)].0, known[index_of(record, 1)])).collect())
+}
+
+fn place_of_row(request: &RowsRequest<'_>, row: &Changed, name: &str) -> crate::model::Place {
+    row.of.map_or_else(|| row.place.clone(), |of| place_of(&request.resolved.rows, of, name))
 }
 
 fn nobody(row: &Changed, name: &str, reference: &RowReference, sets: &[crate::model::RowSet]) -> Diagnostic {

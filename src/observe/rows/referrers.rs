@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | nothing, `RESTRICT` | the plan is refused |
 //! | `CASCADE` | they go, or change, too: said with their number and their names, and followed to what refers to them |
-//! | `SET NULL`, `SET DEFAULT` | their columns change: said likewise |
+//! | `SET NULL`, `SET DEFAULT` | their columns change: said likewise; refused where the column cannot be NULL |
 //!
 //! A row that the plan declares is never taken or changed by the way: that is refused.
 
@@ -37,8 +37,30 @@ struct Gone {
     by: Address,
     place: Place,
     row: LiveRow,
-    /// Whether it goes; else columns of it change.
-    goes: bool,
+    what: Fate,
+}
+
+/// What becomes of a row.
+#[derive(Clone, PartialEq)]
+enum Fate {
+    /// It goes.
+    Goes,
+    /// These columns of it change.
+    Changes(Vec<String>),
+}
+
+impl Gone {
+    fn goes(&self) -> bool {
+        self.what == Fate::Goes
+    }
+
+    /// Whether what the key refers to is another thing afterwards.
+    fn moves(&self, key: &ForeignKey) -> bool {
+        match &self.what {
+            Fate::Goes => true,
+            Fate::Changes(columns) => key.to_columns.iter().any(|column| columns.contains(column)),
+        }
+    }
 }
 
 /// Rows that refer to one that goes.
@@ -71,8 +93,11 @@ pub(super) async fn judge(
     let mut wave: BTreeMap<TableName, Vec<Gone>> = BTreeMap::new();
     for row in &changed.rows {
         let Some((_, before)) = &row.before else { continue };
-        let gone =
-            Gone { by: row.address.clone(), place: row.place.clone(), row: before.clone(), goes: row.after.is_none() };
+        let what = match &row.after {
+            None => Fate::Goes,
+            Some(_) => Fate::Changes(before.0.keys().filter(|name| row.changes(&[(*name).clone()])).cloned().collect()),
+        };
+        let gone = Gone { by: row.address.clone(), place: row.place.clone(), row: before.clone(), what };
         wave.entry(row.table.clone()).or_default().push(gone);
     }
     for depth in 0..DEPTH {
@@ -103,7 +128,7 @@ struct Judging<'a> {
     /// Where declared rows stand, by table.
     declared: BTreeMap<TableName, BTreeMap<String, RowRef>>,
     /// Rows that go by the way, so that a circle of cascades ends.
-    taken: BTreeSet<(TableName, String)>,
+    taken: BTreeSet<(TableName, String, bool)>,
     facts: &'a mut RowFacts,
     errors: &'a mut Diagnostics,
 }
@@ -125,7 +150,7 @@ impl Judging<'_> {
         gone: &[Gone],
         of_plan: bool,
     ) -> Result<Vec<Gone>, ObserveError> {
-        let moving: Vec<&Gone> = gone.iter().filter(|gone| gone.goes || self.key_changes(key, gone)).collect();
+        let moving: Vec<&Gone> = gone.iter().filter(|gone| gone.moves(key)).collect();
         let unreadable = |table: &TableName, names: &[String]| {
             self.tables
                 .get(table)
@@ -153,22 +178,40 @@ impl Judging<'_> {
                 Some(_) | None => stays.push(one),
             }
         }
-        let (go, change): (Vec<&Referring>, Vec<&Referring>) = stays.into_iter().partition(|one| moving[one.gone].goes);
+        self.replaced(key, &moving, &mut stays);
+        let (go, change): (Vec<&Referring>, Vec<&Referring>) =
+            stays.into_iter().partition(|one| moving[one.gone].goes());
         let mut next = Vec::new();
         next.extend(self.judge(tx, key, key.on_delete, &moving, go, true).await?);
         next.extend(self.judge(tx, key, key.on_update, &moving, change, false).await?);
         Ok(next)
     }
 
-    fn key_changes(&self, key: &ForeignKey, gone: &Gone) -> bool {
-        let row = self.changed.named.get(&gone.by).map(|index| &self.changed.rows[*index]);
-        row.is_some_and(|row| row.table == key.to && row.after.is_some() && row.changes(&key.to_columns))
+    /// A key that is judged when the transaction ends lets another row take the place of the one referred to.
+    fn replaced(&self, key: &ForeignKey, moving: &[&Gone], stays: &mut Vec<&Referring>) {
+        if !key.deferrable || key.restricts {
+            return;
+        }
+        let values =
+            |row: &LiveRow| key.to_columns.iter().map(|name| row.0.get(name).cloned().flatten()).collect::<Vec<_>>();
+        let takers: BTreeSet<Vec<Option<String>>> = self
+            .changed
+            .rows
+            .iter()
+            .filter(|row| row.table == key.to && row.after.is_some())
+            .filter_map(|row| key.to_columns.iter().map(|name| row.known(name).cloned()).collect())
+            .collect();
+        stays.retain(|one| {
+            let gone = moving[one.gone];
+            let action = if gone.goes() { key.on_delete } else { key.on_update };
+            action != OnChange::Refuse || !takers.contains(&values(&gone.row))
+        });
     }
 
     /// A row that refers no longer comes before the one that it referred to goes.
     fn before(&mut self, key: &ForeignKey, gone: &Gone, other: &Changed, of_plan: bool) {
-        let cascades = if gone.goes { key.on_delete } else { key.on_update };
-        if of_plan && !key.deferrable && other.address != gone.by && (gone.goes || cascades == OnChange::Refuse) {
+        let cascades = if gone.goes() { key.on_delete } else { key.on_update };
+        if of_plan && !key.deferrable && other.address != gone.by && (gone.goes() || cascades == OnChange::Refuse) {
             self.facts.needs.push(RowNeed {
                 from: gone.by.clone(),
                 to: other.address.clone(),
@@ -198,11 +241,22 @@ impl Judging<'_> {
             named.push_str(&format!(" and {more} more"));
         }
         let rows = crate::diff::counted(stays.len() as u64, "row");
-        if action == OnChange::Refuse {
+        let facts = &self.tables[&key.from];
+        let empties = match action {
+            OnChange::SetNull => true,
+            OnChange::SetDefault => key.columns.iter().any(|name| facts.columns[name].default.is_none()),
+            OnChange::Refuse | OnChange::Cascade => false,
+        };
+        let stuck = key.columns.iter().find(|name| empties && facts.columns[*name].not_null);
+        if action == OnChange::Refuse || stuck.is_some() {
             let what = if goes { "deleted" } else { "given another key" };
+            let why = match stuck {
+                Some(column) => format!("which would set their {column} to NULL, and it cannot be NULL"),
+                None => format!("foreign key {}", key.name),
+            };
             let detail = format!(
-                "\"{}\" cannot be {what}: {rows} of \"{}\" still refer to it (foreign key {}): {named}",
-                gone.by, key.from, key.name
+                "\"{}\" cannot be {what}: {rows} of \"{}\" still refer to it ({why}): {named}",
+                gone.by, key.from
             );
             let hint = "delete these rows too, or let them refer to another one, in the same plan";
             self.errors.push(Diagnostic::error(codes::STILL_REFERRED, detail).at(&gone.place).hint(hint));
@@ -216,12 +270,19 @@ impl Judging<'_> {
             (_, false) => ("lose their reference to", "ON UPDATE SET NULL or DEFAULT"),
         };
         let message = format!("{rows} of {} {verb} rows of {} ({clause}, {}): {named}", key.from, key.to, key.name);
-        self.facts.consequences.push((gone.by.clone(), message));
+        let parents: BTreeSet<&Address> = stays.iter().map(|one| &moving[one.gone].by).collect();
+        let by = Some(gone.by.clone()).filter(|_| parents.len() == 1);
+        let code = if action == OnChange::Cascade && !goes { codes::FOLLOWS } else { codes::CONSEQUENCE };
+        self.facts.findings.push((code, by, message));
         let mut next = Vec::new();
-        for one in stays.iter().filter(|_| action == OnChange::Cascade && goes) {
-            if self.taken.insert((key.from.clone(), one.at.clone())) {
+        for one in stays {
+            if self.taken.insert((key.from.clone(), one.at.clone(), goes)) {
                 let gone = moving[one.gone];
-                next.push(Gone { by: gone.by.clone(), place: gone.place.clone(), row: one.row.clone(), goes: true });
+                let what = match action == OnChange::Cascade && goes {
+                    true => Fate::Goes,
+                    false => Fate::Changes(key.columns.clone()),
+                };
+                next.push(Gone { by: gone.by.clone(), place: gone.place.clone(), row: one.row.clone(), what });
             }
         }
         Ok(next)

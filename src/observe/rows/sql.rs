@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::diff::rows::identity::{Match, Part};
+use crate::diff::rows::identity::{Match, Part, matching};
 use crate::diff::rows::shape::{Batch, Form, ReferenceForm};
 use crate::model::{Column, ColumnKind, TableFacts, TableKind, TableName};
 use crate::store::{Param, Sql};
@@ -133,6 +133,9 @@ pub(crate) fn differs(sql: Sql, name: &str, form: &Form, column: &Column) -> Sql
         Form::Null | Form::Text(_) | Form::Tree(_) | Form::Reference(_) => {
             let sql =
                 if matches!(form, Form::Reference(_)) { null(sql.text("("), "d").text(" OR ") } else { sql.text("(") };
+            if column.kind == ColumnKind::Json {
+                return json_differs(sql, name).text(")");
+            }
             if column.spelling_matters || column.equality.is_none() {
                 let spelled = |sql: Sql, alias: &'static str| {
                     sql.text("(").text(alias).text(".").ident(name).text("::text COLLATE pg_catalog.\"C\")")
@@ -143,6 +146,15 @@ pub(crate) fn differs(sql: Sql, name: &str, form: &Form, column: &Column) -> Sql
             null(null(sql, "t").text(" AND "), "d").text(")))")
         }
     }
+}
+
+/// `json` has no equality: two texts of it are the same when they are as `jsonb`, which cannot hold U+0000.
+fn json_differs(sql: Sql, name: &str) -> Sql {
+    let text = |sql: Sql, alias: &'static str| sql.text(alias).text(".").ident(name).text("::text");
+    let sql = text(text(sql.text("CASE WHEN "), "t").text(" IS NOT DISTINCT FROM "), "d").text(" THEN false WHEN ");
+    let sql = text(text(sql, "t").text(" || "), "d").text(" IS NULL OR pg_catalog.strpos(");
+    let sql = text(text(sql, "t").text(" || "), "d").text(", '\\u0000') > 0 THEN true ELSE t.");
+    sql.ident(name).text("::jsonb OPERATOR(pg_catalog.<>) d.").ident(name).text("::jsonb END")
 }
 
 fn expressions(matched: &Match) -> Vec<&String> {
@@ -214,18 +226,42 @@ fn cut(sql: Sql, form: &Form, column: &Column) -> Sql {
     }
 }
 
-/// The value of a column of another row.
+/// The value of a column of another row, found as the key of a declared row finds it.
 fn referred(sql: Sql, reference: &ReferenceForm, tables: &Facts) -> Sql {
     let ReferenceForm { table, key, column } = reference;
     let facts = &tables[table];
-    let sql = from(sql.text("SELECT r.").ident(column).text(" FROM "), table, facts).text(" r");
-    key.iter().enumerate().fold(sql, |sql, (position, (name, form))| {
-        let column = &facts.columns[name];
-        let sql = sql.text(if position == 0 { " WHERE r." } else { " AND r." }).ident(name);
-        match (form, &column.equality) {
-            (Form::Null, _) => sql.text(" IS NOT DISTINCT FROM NULL"),
-            (_, Some(operator)) => value(sql.text(" ").trusted(operator).text(" "), form, column, tables),
-            (_, None) => value(sql.text("::text = ("), form, column, tables).text(")::text"),
+    let (names, forms): (Vec<String>, Vec<Form>) = key.iter().cloned().unzip();
+    let Some(matched) = matching(facts, &names, &forms) else {
+        panic!("BUG: a reference to \"{table}\" without a key")
+    };
+    let sql = sql.text("SELECT r.").ident(column).text(" FROM ").sql(&live(table, &matched, facts)).text(" r WHERE ");
+    let form = |name: &String| &key[names.iter().position(|known| known == name).unwrap_or(0)].1;
+    let mut number = 0;
+    matched.parts.iter().enumerate().fold(sql, |sql, (position, part)| {
+        let sql = sql.text(if position == 0 { "r." } else { " AND r." });
+        match part {
+            Part::Null(name) => sql.ident(name).text(" IS NOT DISTINCT FROM NULL"),
+            Part::Column(name) => {
+                let column = &facts.columns[name];
+                match &column.equality {
+                    Some(operator) => {
+                        value(sql.ident(name).text(" ").trusted(operator).text(" "), form(name), column, tables)
+                    }
+                    None => value(sql.ident(name).text("::text = ("), form(name), column, tables).text(")::text"),
+                }
+            }
+            Part::Expression(expression) => {
+                let sql = sql
+                    .ident(&expression_name(number))
+                    .text(" = (SELECT (")
+                    .trusted(expression)
+                    .text(") FROM (SELECT ");
+                number += 1;
+                let sql = sql.list(key, |sql, (name, form)| {
+                    value(sql, form, &facts.columns[name], tables).text(" AS ").ident(name)
+                });
+                sql.text(") x)")
+            }
         }
     })
 }

@@ -85,12 +85,20 @@ fn index_columns(index: &UniqueIndex, facts: &TableFacts) -> Vec<String> {
     let mut names = BTreeSet::new();
     for (column, text) in &index.parts {
         match column {
-            Some(column) => drop(names.insert(column.clone())),
+            Some(column) => match generation(facts, column) {
+                Some(expression) => names.extend(columns_of(expression, facts)),
+                None => drop(names.insert(column.clone())),
+            },
             None => names.extend(columns_of(text, facts)),
         }
     }
     names.extend(index.predicate.iter().flat_map(|predicate| columns_of(predicate, facts)));
     names.into_iter().collect()
+}
+
+/// What a generated column is computed from: the rows to be have no value of it yet.
+fn generation<'f>(facts: &'f TableFacts, column: &str) -> Option<&'f String> {
+    facts.columns.get(column)?.generation.as_ref()
 }
 
 struct Parts<'a> {
@@ -103,7 +111,10 @@ impl Parts<'_> {
     fn of(&self, begun: Sql, rows: &Sql) -> Sql {
         let sql = self.index.parts.iter().enumerate().fold(begun, |sql, (number, (column, text))| {
             let sql = match column {
-                Some(column) => sql.text(", x.").ident(column),
+                Some(column) => match generation(self.facts, column) {
+                    Some(expression) => sql.text(", (").trusted(expression).text(")"),
+                    None => sql.text(", x.").ident(column),
+                },
                 None => sql.text(", (").trusted(text).text(")"),
             };
             sql.text(" AS ").ident(&part_name(number))

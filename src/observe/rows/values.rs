@@ -134,6 +134,9 @@ async fn one_bad_row<T: Clone>(
         Err(error) => return Err(error.into()),
         Ok(_) => stable = false,
     }
+    if refused.code.as_deref().is_some_and(|code| code.starts_with("21")) {
+        "its reference by key meets more than one row".clone_into(&mut why);
+    }
     let first = batch.columns.first().or(batch.key.first()).map_or("", String::as_str);
     let place = places(&batch.rows[from], first);
     let diagnostic = match stable {

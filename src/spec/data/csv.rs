@@ -133,8 +133,8 @@ fn record(
 struct Field<'t> {
     /// As it stands in the file.
     raw: &'t str,
-    /// Without its quotes; empty where it has none.
-    unquoted: Vec<u8>,
+    /// Without its quotes, where it has some.
+    unquoted: Option<Vec<u8>>,
     place: Place,
     is_last: bool,
     /// Whether it was reported.
@@ -143,12 +143,9 @@ struct Field<'t> {
 
 impl Field<'_> {
     fn text(self) -> (String, Place) {
-        let text = if self.raw.starts_with('"') {
-            String::from_utf8_lossy(&self.unquoted).into_owned()
-        } else {
-            self.raw.to_owned()
-        };
-        (text, self.place)
+        // Fields of a text begin and end between characters, so that what is in quotes is a text too.
+        let unquoted = self.unquoted.and_then(|bytes| String::from_utf8(bytes).ok());
+        (unquoted.unwrap_or_else(|| self.raw.to_owned()), self.place)
     }
 
     fn value(self) -> Spot<Written> {
@@ -168,12 +165,14 @@ struct FieldReader<'t> {
     line: usize,
     column: usize,
     is_start: bool,
+    /// What the grammar writes a field to, piece by piece.
+    chunk: [u8; 256],
 }
 
 impl<'t> FieldReader<'t> {
     fn new(data: &'t DataText<'t>) -> FieldReader<'t> {
         let at = if data.text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
-        FieldReader { data, reader: Reader::new(), at, line: 1, column: 1, is_start: true }
+        FieldReader { data, reader: Reader::new(), at, line: 1, column: 1, is_start: true, chunk: [0; 256] }
     }
 
     fn here(&self) -> Place {
@@ -184,22 +183,24 @@ impl<'t> FieldReader<'t> {
     fn next(&mut self, mistakes: &mut Mistakes<'_>) -> Option<Field<'t>> {
         let text = self.data.text;
         if self.is_start {
-            let rest = text.get(self.at..)?;
-            let skipped = rest.len() - rest.trim_start_matches(['\r', '\n']).len();
-            self.advance(self.at + skipped);
+            while let Some(byte) = text.as_bytes().get(self.at).filter(|byte| is_line_end(**byte)) {
+                self.pass_line_end(*byte);
+            }
         }
         let start = self.at;
         let (end, is_last, unquoted) = self.read(start)?;
-        let consumed = text.get(start..end)?;
-        let raw = consumed.strip_suffix(if is_last { &['\r', '\n'][..] } else { &[','][..] }).unwrap_or(consumed);
-        let mut field = Field {
-            raw,
-            unquoted,
-            place: place(&self.data.file, (self.line, self.column), start, start + raw.len()),
-            is_last,
-            is_wrong: false,
-        };
-        self.advance(end);
+        let last = *text.as_bytes().get(end.checked_sub(1)?)?;
+        let is_closed = end > start && if is_last { is_line_end(last) } else { last == b',' };
+        let raw = text.get(start..end - usize::from(is_closed))?;
+        let place = place(&self.data.file, (self.line, self.column), start, start + raw.len());
+        let mut field = Field { raw, unquoted, place, is_last, is_wrong: false };
+        self.pass(&field);
+        if is_closed && is_last {
+            self.pass_line_end(last);
+        } else if is_closed {
+            self.at += 1;
+            self.column += 1;
+        }
         self.is_start = is_last;
         if let Some(diagnostic) = wrong_quotes(&field) {
             field.is_wrong = true;
@@ -209,17 +210,16 @@ impl<'t> FieldReader<'t> {
     }
 
     /// Lets the grammar find the end of the field that begins here, its comma or line end included.
-    fn read(&mut self, start: usize) -> Option<(usize, bool, Vec<u8>)> {
+    fn read(&mut self, start: usize) -> Option<(usize, bool, Option<Vec<u8>>)> {
         let bytes = self.data.text.as_bytes();
-        let mut chunk = [0; 256];
-        let (mut end, mut unquoted) = (start, Vec::new());
+        let mut end = start;
         // Only a field in quotes is not what stands in the file.
-        let is_quoted = bytes.get(start) == Some(&b'"');
+        let mut unquoted = bytes.get(start).filter(|byte| **byte == b'"').map(|_| Vec::new());
         loop {
-            let (result, read, written) = self.reader.read_field(bytes.get(end..)?, &mut chunk);
+            let (result, read, written) = self.reader.read_field(bytes.get(end..)?, &mut self.chunk);
             end += read;
-            if is_quoted {
-                unquoted.extend_from_slice(chunk.get(..written)?);
+            if let Some(unquoted) = &mut unquoted {
+                unquoted.extend_from_slice(self.chunk.get(..written)?);
             }
             match result {
                 ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => {}
@@ -229,21 +229,33 @@ impl<'t> FieldReader<'t> {
         }
     }
 
-    fn advance(&mut self, to: usize) {
-        let passed = self.data.text.get(self.at..to).unwrap_or_default();
-        match passed.rfind('\n') {
+    fn pass(&mut self, Field { raw, unquoted, .. }: &Field<'_>) {
+        self.at += raw.len();
+        // Only quotes let a field go on in the next line.
+        match unquoted.as_ref().and_then(|_| raw.rfind('\n')) {
             Some(last) => {
-                self.line += passed.bytes().filter(|byte| *byte == b'\n').count();
-                self.column = passed.get(last + 1..).unwrap_or_default().chars().count() + 1;
+                self.line += raw.matches('\n').count();
+                self.column = raw.get(last + 1..).unwrap_or_default().chars().count() + 1;
             }
-            None => self.column += passed.chars().count(),
+            None => self.column += raw.chars().count(),
         }
-        self.at = to;
+    }
+
+    fn pass_line_end(&mut self, byte: u8) {
+        self.at += 1;
+        self.column += 1;
+        if byte == b'\n' {
+            (self.line, self.column) = (self.line + 1, 1);
+        }
     }
 }
 
+fn is_line_end(byte: u8) -> bool {
+    byte == b'\n' || byte == b'\r'
+}
+
 fn wrong_quotes(field: &Field<'_>) -> Option<Diagnostic> {
-    if !field.raw.contains('"') {
+    if !field.raw.as_bytes().contains(&b'"') {
         return None;
     }
     let (detail, hint) = match field.raw.strip_prefix('"') {
@@ -257,4 +269,14 @@ fn wrong_quotes(field: &Field<'_>) -> Option<Diagnostic> {
         },
     };
     Some(Diagnostic::error(codes::DATA_FILE, detail).at(&field.place).hint(hint))
+}
+
+#[cfg(test)]
+pub(super) fn zz(data: &DataText<'_>, mistakes: &mut Mistakes<'_>) {
+    let mut fields = FieldReader::new(data);
+    let mut n = 0;
+    while let Some(field) = fields.next(mistakes) {
+        n += field.raw.len();
+    }
+    eprintln!("{n}");
 }

@@ -79,7 +79,8 @@ pub(super) fn read(
     let text = read_text(&path, &name, sources, out)?;
     let file = SourceFile { path: name.clone(), plan: plan.to_owned(), digest: Digest::of_bytes(text.as_bytes()) };
     let data = DataText { file: Arc::from(name), text: &text };
-    if let Some(at) = text.find('\0') {
+    if text.as_bytes().contains(&0) {
+        let at = text.find('\0').unwrap_or_default();
         let detail = format!("\"{}\" has a NUL character, which PostgreSQL cannot hold", data.file);
         out.push(Diagnostic::error(codes::DATA_FILE, detail).at(&data.place(at, at + 1)).hint("take it out"));
         return None;
@@ -108,9 +109,9 @@ fn find(written: &Spot<String>, folders: &Folders<'_>, out: &mut Diagnostics) ->
     };
     let (by_plan, by_project) = (join(folders.plan), join(folders.project));
     let Some(path) = [&by_plan, &by_project].into_iter().find(|path| path.exists()) else {
-        let tried = [by_plan.display().to_string(), by_project.display().to_string()];
-        let tried = if tried[0] == tried[1] { tried[0].clone() } else { tried.join("\" nor \"") };
-        let detail = format!("\"{}\" does not exist: neither \"{tried}\" is there", written.value);
+        let (first, second) = (by_plan.display(), by_project.display());
+        let also = if by_plan == by_project { String::new() } else { format!(" and for \"{second}\"") };
+        let detail = format!("\"{}\" does not exist; looked for \"{first}\"{also}", written.value);
         let hint = "the path is relative to the plan file, or to the project folder";
         out.push(Diagnostic::error(codes::UNREADABLE, detail).at(&written.place).hint(hint));
         return None;

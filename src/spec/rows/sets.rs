@@ -104,27 +104,24 @@ fn keyed(set: &RowSet) -> impl Iterator<Item = (u64, KeyedRow<'_>)> {
     set.rows.iter().map(move |row| {
         let mut hasher = DefaultHasher::new();
         let row = KeyedRow { set, row };
-        row.key().for_each(|cell| digest(&cell.value).hash(&mut hasher));
+        row.key().for_each(|cell| digest(&cell.value, &mut hasher));
         (hasher.finish(), row)
     })
 }
 
 /// The same for values that are the same in a key; the order of a reference's columns does not count.
-fn digest(value: &Written) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    match (value.scalar(), value.as_reference()) {
-        (Some(text), _) => text.hash(&mut hasher),
-        (None, Some((_, key))) => {
-            let of = |(column, value): &(String, Written)| {
-                let mut hasher = DefaultHasher::new();
-                (column, digest(value)).hash(&mut hasher);
-                hasher.finish()
-            };
-            key.iter().map(of).fold(1, u64::wrapping_add).hash(&mut hasher);
-        }
-        (None, None) => 0_u8.hash(&mut hasher),
+fn digest(value: &Written, hasher: &mut DefaultHasher) {
+    if let Some(text) = value.scalar() {
+        return text.hash(hasher);
     }
-    hasher.finish()
+    let of = |(column, value): &(String, Written)| {
+        let mut hasher = DefaultHasher::new();
+        column.hash(&mut hasher);
+        digest(value, &mut hasher);
+        hasher.finish()
+    };
+    let key = value.as_reference().map(|(_, key)| key.iter().map(of).fold(0, u64::wrapping_add));
+    key.hash(hasher);
 }
 
 fn report_alike(alike: &[(u64, KeyedRow<'_>)], out: &mut Diagnostics) {

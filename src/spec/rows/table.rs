@@ -113,48 +113,45 @@ fn from_mapping(of: &mut Declared<'_>, table: &Spot<String>, node: &Node, out: &
     let mode = optional(fields.get("mode"), |node| one_of(node, "mode", MODES, out));
     let key = optional(fields.get("key"), |node| key_columns(node, out));
     let computed = optional(fields.get("computed"), |node| texts(node, "computed", out));
-    of.mode = mode.flatten().unwrap_or(Mode::Upsert);
-    let within = optional(fields.entry("where").map(|entry| &entry.value), |node| conditions(node, out));
+    let within = optional(fields.get("where"), |node| conditions(node, out));
     let max_delete = optional(fields.get("max_delete"), |node| whole(node, "max_delete", 0, u64::from(u32::MAX), out));
+    of.mode = mode.flatten().unwrap_or(Mode::Upsert);
     if mode.is_some() {
         only_of_sync(of.mode, &fields, out);
     }
-    let key = key?;
-    of.computed = computed_columns(computed.clone().flatten().unwrap_or_default().into_iter());
-    of.key = key.as_ref().map(|columns| sorted(columns));
+    of.computed = computed_columns(computed.iter().flatten().flatten().cloned());
+    of.key = key.as_ref().and_then(|key| key.as_deref()).map(sorted);
     let (sets, file) = match (fields.entry("rows"), fields.entry("from")) {
-        (Some(rows), None) => (inline(of, rows, out)?, None),
-        (None, Some(from)) => (Vec::new(), Some(file(of, from, key.as_deref(), table, out)?)),
+        (Some(rows), None) => (inline(of, rows, out), None),
+        (None, Some(from)) => (Some(Vec::new()), Some(file(of, from, key.as_ref(), table, out))),
         (Some(_), Some(from)) => {
             let detail = format!("{what} stand either here or in a file");
             out.push(Diagnostic::error(codes::CONFLICT, detail).at(&from.key.place).hint("keep one of rows and from"));
-            return None;
+            (None, None)
         }
         (None, None) => {
             let detail = format!("{what} need the key \"rows\" or \"from\"");
             let hint = "add rows: [ … ], or from: FILE with key: [ … ]";
             out.push(Diagnostic::error(codes::MISSING_KEY, detail).at(&table.place).hint(hint));
-            return None;
+            (None, None)
         }
     };
-    let (mode, within, max_delete, _) = (mode?, within?, max_delete?, computed?);
-    let synced = match mode {
-        Some(Mode::Sync) => {
-            let wrote_rows = fields.get("rows").is_some_and(|rows| rows.kind != Kind::List(Vec::new()));
-            let key = match &of.key {
-                Some(key) => key.clone(),
-                None => key_of_rows(&sets, wrote_rows, table, out)?,
-            };
-            Some(SyncedTable {
-                table: of.table.clone()?,
-                key,
-                within: within.unwrap_or_default(),
-                max_delete: max_delete.unwrap_or(DEFAULT_MAX_DELETE),
-                place: table.place.clone(),
-            })
-        }
-        Some(Mode::Upsert | Mode::Insert) | None => None,
+    let (mode, key, within, max_delete, _) = (mode?, key?, within?, max_delete?, computed?);
+    let (sets, file) = (sets?, file.map_or(Some(None), |file| file.map(Some))?);
+    if mode != Some(Mode::Sync) {
+        return Some(TableRows { sets, synced: None, file });
+    }
+    let key = match key {
+        Some(key) => sorted(&key),
+        None => key_of_rows(&sets, fields.get("rows"), table, out)?,
     };
+    let synced = of.table.clone().map(|name| SyncedTable {
+        table: name,
+        key,
+        within: within.unwrap_or_default(),
+        max_delete: max_delete.unwrap_or(DEFAULT_MAX_DELETE),
+        place: table.place.clone(),
+    });
     Some(TableRows { sets, synced, file })
 }
 
@@ -165,16 +162,16 @@ fn inline(of: &Declared<'_>, rows: &Entry, out: &mut Diagnostics) -> Option<Vec<
     }
 }
 
-/// Rows of a data file name their key once, for all of them.
+/// Rows of a data file name their key once, for all of them. The outer `None` is a key that could not be read.
 fn file(
     of: &Declared<'_>,
     from: &Entry,
-    key: Option<&[Spot<String>]>,
+    key: Option<&Option<Vec<Spot<String>>>>,
     table: &Spot<String>,
     out: &mut Diagnostics,
 ) -> Option<FromFile> {
     let path = text(&from.value, "from", out);
-    let Some(key) = key else {
+    let Some(key) = key? else {
         let detail = format!("the rows of \"{}\" come from a file and need the key \"key\"", table.value);
         let hint = "add key: [ … ] with the columns that find a row";
         out.push(Diagnostic::error(codes::MISSING_KEY, detail).at(&table.place).hint(hint));
@@ -229,10 +226,15 @@ fn only_of_sync(mode: Mode, fields: &Fields<'_>, out: &mut Diagnostics) {
 }
 
 /// One key names the rows that go, so the declared rows have to agree on it.
-fn key_of_rows(sets: &[RowSet], wrote_rows: bool, table: &Spot<String>, out: &mut Diagnostics) -> Option<Vec<String>> {
+fn key_of_rows(
+    sets: &[RowSet],
+    rows: Option<&Node>,
+    table: &Spot<String>,
+    out: &mut Diagnostics,
+) -> Option<Vec<String>> {
     match sets {
         // What is wrong with the rows has been said.
-        [] if wrote_rows => return None,
+        [] if rows.is_some_and(|rows| rows.kind != Kind::List(Vec::new())) => return None,
         [first, rest @ ..] if rest.iter().all(|set| set.key == first.key) => return Some(first.key.clone()),
         _ => {}
     }
