@@ -270,13 +270,3 @@ fn wrong_quotes(field: &Field<'_>) -> Option<Diagnostic> {
     };
     Some(Diagnostic::error(codes::DATA_FILE, detail).at(&field.place).hint(hint))
 }
-
-#[cfg(test)]
-pub(super) fn zz(data: &DataText<'_>, mistakes: &mut Mistakes<'_>) {
-    let mut fields = FieldReader::new(data);
-    let mut n = 0;
-    while let Some(field) = fields.next(mistakes) {
-        n += field.raw.len();
-    }
-    eprintln!("{n}");
-}

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{DataText, Mistakes, place};
-use crate::model::{DeclaredRow, Diagnostic, Place, RowSet, Spot, Written};
+use crate::model::{DeclaredRow, Diagnostic, Place, RowSet, Spot, TableName, Written};
 use crate::spec::codes;
 use crate::spec::rows::{FromFile, push};
 
@@ -59,12 +59,13 @@ impl<'t> Line<'t> {
             complete = false;
             let detail = format!("line {} has no \"{column}\", which is in the key", self.number);
             let hint = "give it a value, or null";
-            mistakes.push(Diagnostic::error(codes::MISSING_KEY, detail).at(&self.whole()).hint(hint));
+            mistakes.push(Diagnostic::error(codes::DATA_FILE, detail).at(&self.whole()).hint(hint));
         }
         let mut cells = Vec::<(bool, String, Spot<Written>)>::with_capacity(pairs.len());
         for (name, raw) in pairs {
             let of_key = key.contains(&name);
-            let value = self.value(raw, 0, mistakes).filter(|value| !of_key || self.may_be_key(value, raw, mistakes));
+            let value =
+                self.value(raw, 0, mistakes).filter(|value| !of_key || self.may_be_key(&name, value, raw, mistakes));
             match value {
                 Some(value) => cells.push((!of_key, name, Spot { value, place: self.place(raw) })),
                 None => complete = false,
@@ -135,14 +136,11 @@ impl<'t> Line<'t> {
         }
     }
 
-    fn may_be_key(&self, value: &Written, raw: &RawValue, mistakes: &mut Mistakes<'_>) -> bool {
-        let may = match value {
-            Written::Null | Written::Plain(_) | Written::Text(_) => !value.is_apply_time(),
-            Written::Map(_) => value.is_reference(),
-            Written::Json(_) | Written::Spelled(_) | Written::List(_) | Written::ApplyTime => false,
-        };
+    fn may_be_key(&self, column: &str, value: &Written, raw: &RawValue, mistakes: &mut Mistakes<'_>) -> bool {
+        let may = is_key(value);
         if !may {
-            let detail = "a key column must be a text, a number, null or another row ({\"row\": …, \"key\": {…}})";
+            let wanted = "a text, a number, null or another row ({\"row\": …, \"key\": {…}})";
+            let detail = format!("the key column \"{column}\" must be {wanted}");
             mistakes.push(Diagnostic::error(codes::WRONG_TYPE, detail).at(&self.place(raw)));
         }
         may
@@ -165,6 +163,16 @@ impl<'t> Line<'t> {
     fn span(&self, start: usize, end: usize) -> Place {
         let column = self.text.get(..start - self.start).unwrap_or_default().chars().count() + 1;
         place(self.file, (self.number, column), start, end)
+    }
+}
+
+fn is_key(value: &Written) -> bool {
+    match value {
+        Written::Null | Written::Plain(_) | Written::Text(_) => !value.is_apply_time(),
+        Written::Map(_) => value
+            .as_reference()
+            .is_some_and(|(table, key)| TableName::parse(table).is_ok() && key.iter().all(|(_, value)| is_key(value))),
+        Written::Json(_) | Written::Spelled(_) | Written::List(_) | Written::ApplyTime => false,
     }
 }
 

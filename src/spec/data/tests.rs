@@ -133,7 +133,7 @@ fn a_line_that_is_no_object_with_the_key_is_said() {
         ("{\"id\": 01}", "E034 line 1: invalid number x:1:9\n"),
         (
             "{}\n{\"id\":1} x",
-            "E011 line 1 has no \"id\", which is in the key x:1:1\nE034 line 2: trailing characters x:2:10\n",
+            "E033 line 1 has no \"id\", which is in the key x:1:1\nE034 line 2: trailing characters x:2:10\n",
         ),
         (
             "{\"id\":1,\"a\":2,\"a\":{\"b\":1,\"b\":2}}",
@@ -141,7 +141,11 @@ fn a_line_that_is_no_object_with_the_key_is_said() {
         ),
         (
             "{\"id\":[1]}",
-            "E012 a key column must be a text, a number, null or another row ({\"row\": …, \"key\": {…}}) x:1:7\n",
+            "E012 the key column \"id\" must be a text, a number, null or another row ({\"row\": …, \"key\": {…}}) x:1:7\n",
+        ),
+        (
+            "{\"id\":{\"row\":\"t\",\"key\":{\"x\":1}}}",
+            "E012 the key column \"id\" must be a text, a number, null or another row ({\"row\": …, \"key\": {…}}) x:1:7\n",
         ),
         (&deep, "E007 line 1 is nested more than 64 levels deep x:1:77\n"),
     ] {
@@ -154,53 +158,4 @@ fn a_file_of_the_wrong_kind_does_not_give_a_mistake_for_each_line() {
     let text = format!("a,b\n{}", "1\n".repeat(1_000));
     assert_eq!(read_text(Format::Csv, &text, &["a"]).lines().count(), 1 + MAX_MISTAKES);
     assert_eq!(read_text(Format::JsonLines, &text, &["a"]).lines().count(), MAX_MISTAKES);
-}
-
-fn cpu() -> u64 {
-    std::fs::read_to_string("/proc/thread-self/schedstat").unwrap().split(' ').next().unwrap().parse().unwrap()
-}
-
-#[test]
-fn zz_timing() {
-    for (name, make) in [("sorted", 1u64), ("unsorted", 48271u64)] {
-        let dir = tempfile::tempdir().unwrap();
-        let mut text = String::from("code,name,area,region,note\n");
-        for i in 0..100_000u64 {
-            let n = i.wrapping_mul(make) % 1_000_003;
-            text.push_str(&format!("c{n:07},Name of {n},{}.50,eu,\"said \"\"{n}\"\"\"\n", n * 3));
-        }
-        std::fs::write(dir.path().join("a.csv"), &text).unwrap();
-        std::fs::write(dir.path().join("p.yaml"), "enact: v1\nplan: p\nrows:\n  a.t: { from: a.csv, key: [code] }\n")
-            .unwrap();
-        for _ in 0..3 {
-            let begin = cpu();
-            let loaded = crate::spec::load_plans(&[dir.path().join("p.yaml")]).unwrap();
-            eprintln!("{name} {} bytes: load {:?}", text.len(), (cpu() - begin) / 1000);
-            assert_eq!(loaded.0.rows[0].rows.len(), 100_000);
-            let begin = cpu();
-            let data = DataText { file: Arc::from("x"), text: &text };
-            let mut out = Diagnostics::default();
-            let mut mistakes = Mistakes { file: &data.file, left: MAX_MISTAKES, out: &mut out };
-            csv::zz(&data, &mut mistakes);
-            eprintln!("  fields only {}", (cpu() - begin) / 1000);
-            let begin = cpu();
-            let mut buf = [0u8; 256];
-            let mut r = csv_core::Reader::new();
-            let mut at = 0;
-            let mut n = 0;
-            while at < text.len() {
-                let (_, a, _) = r.read_field(&text.as_bytes()[at..], &mut buf);
-                at += a;
-                n += 1;
-            }
-            eprintln!("  csv core only {} {n}", (cpu() - begin) / 1000);
-            let begin = cpu();
-            let set = csv::read(&data, &from(&["code"]), &mut mistakes).unwrap();
-            eprintln!("  csv only {:?}", (cpu() - begin) / 1000);
-            let begin = cpu();
-            let sets = vec![set];
-            crate::spec::rows::report_twice(&sets, &mut out);
-            eprintln!("  twice {:?}", (cpu() - begin) / 1000);
-        }
-    }
 }

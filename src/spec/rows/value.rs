@@ -43,9 +43,9 @@ pub(super) fn key_value(node: &Node, what: &str, out: &mut Diagnostics) -> Optio
         return None;
     }
     match &found {
-        Written::Null | Written::Plain(_) | Written::Text(_) | Written::Json(_) => Some(found),
+        Written::Null | Written::Plain(_) | Written::Text(_) => Some(found),
         Written::Map(_) if found.is_reference() => reference(node, out).map(|()| found),
-        Written::Spelled(_) | Written::List(_) | Written::Map(_) | Written::ApplyTime => {
+        Written::Json(_) | Written::Spelled(_) | Written::List(_) | Written::Map(_) | Written::ApplyTime => {
             wrong_type(node, what, "a text, a number, null or another row ({ row: …, key: { … } })", out)
         }
     }

@@ -154,9 +154,11 @@ impl Printer {
         }
     }
 
-    /// A text as the library writes it, in a block where it has lines, unless it would be read as something else.
+    /// A text as the library writes it, in a block where it has lines, unless it would be read as something else or has
+    /// lines of blanks, which a layout may take for empty ones.
     fn text(&mut self, indent: usize, head: &str, text: &str) {
-        if !is_word(text) {
+        let is_blank = |line: &str| !line.is_empty() && line.trim().is_empty();
+        if !is_word(text) || (text.contains('\n') && text.lines().any(is_blank)) {
             return self.line(indent, &format!("{head} {}", double_quoted(text)));
         }
         let written = yaml(&json!({ "k": text }));
