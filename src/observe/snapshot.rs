@@ -83,6 +83,7 @@ pub async fn observe(
         binding: request.binding,
         addresses: request.addresses,
         project: &request.environment.project,
+        adopting: request.desired.promotions.values().any(|promotion| promotion.adopt),
         partial: request.desired.partial || request.addresses,
     };
     observed.rows = observe_rows(tx, &rows).await?;

@@ -25,18 +25,55 @@ impl RowsAsked {
         }
     }
 
+    /// The values of the key that is asked for, in the order of its columns; `None` where all rows are, or where the text is
+    /// not a key of these columns.
+    pub fn values(&self, key: &[String]) -> Option<Vec<String>> {
+        let asked = self.key.as_ref()?;
+        let unquoted = |word: &str| serde_json::from_str::<String>(word).unwrap_or_else(|_| word.to_owned());
+        let parts = words(asked, ',');
+        let pairs: Vec<(String, String)> = parts
+            .iter()
+            .filter_map(|part| match words(part, '=').as_slice() {
+                [column, value] => Some((unquoted(column), unquoted(value))),
+                _ => None,
+            })
+            .collect();
+        if let Some(values) =
+            key.iter().map(|name| Some(pairs.iter().find(|(column, _)| column == name)?.1.clone())).collect()
+        {
+            return Some(values);
+        }
+        (key.len() == 1).then(|| vec![unquoted(asked)])
+    }
+
     /// Whether a row is asked for: by its key as in an address, or by the value alone where the key is one column.
     fn wants(&self, key: &RowKey) -> bool {
-        let Some(asked) = &self.key else { return true };
-        let bare = |text: &String| {
-            *text == *asked || serde_json::from_str::<String>(asked).is_ok_and(|unquoted| unquoted == *text)
-        };
-        let alone = match key.0.as_slice() {
-            [KeyPart { value: Cell::Text(text), .. }] => bare(text),
-            _ => false,
-        };
-        alone || key.to_string() == *asked
+        let columns: Vec<String> = key.columns().cloned().collect();
+        match (&self.key, self.values(&columns)) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(_), Some(values)) => {
+                key.0.iter().zip(&values).all(|(part, value)| part.value == Cell::Text(value.clone()))
+            }
+        }
     }
+}
+
+/// Splits where no quotes are open.
+fn words(text: &str, at: char) -> Vec<String> {
+    let (mut out, mut quoted, mut escaped) = (vec![String::new()], false, false);
+    for c in text.chars() {
+        if c == at && !quoted {
+            out.push(String::new());
+            continue;
+        }
+        quoted ^= c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        if let Some(word) = out.last_mut() {
+            word.push(c);
+        }
+    }
+    out
 }
 
 /// Adds rows, and gives what was asked for and is not there.

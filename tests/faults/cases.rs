@@ -105,6 +105,7 @@ retention:
         "open_paired",
         "record_managed",
         "record_managed: forget",
+        "record_rows",
         "refresh",
         "set_gate",
         "shut_gate",

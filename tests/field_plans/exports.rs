@@ -158,7 +158,7 @@ fn one_row_of_a_large_table_is_exported_by_its_key(backend: Backend) {
     );
     let (_, refused) = world.exits(&["export", "row.public.many"], 3);
     assert!(refused.contains("has more than 10000 rows") && refused.contains("name single rows"), "{refused}");
-    let one = world.ok(&["export", "row.public.many[p,77]"]);
+    let one = world.ok(&["export", "row.public.many[part=p,number=77]"]);
     let rows = section(&one, "rows").join("\n");
     assert!(rows.contains("number: 77") && rows.contains("said: row 77"), "{one}");
     assert_eq!(rows.matches("- key:").count(), 1, "{one}");

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use self::matching::{Ask, Matched, attempt, cell, live_rows, lock_rows, match_batch};
 pub(crate) use self::record::{object, record_key};
 pub(crate) use self::sql::{Facts, declared, from, live, on, params};
-pub(crate) use self::whole::{read_references, whole_rows};
+pub(crate) use self::whole::{read_references, rows_with_keys, whole_rows};
 use super::error::ObserveError;
 use crate::diff::rows::identity::matching;
 use crate::diff::rows::shape::{Batch, Form};
@@ -49,6 +49,8 @@ pub(crate) struct RowsRequest<'a> {
     pub addresses: bool,
     /// Who owns what is written down.
     pub project: &'a str,
+    /// Whether rows are only looked for, to be taken over as they are.
+    pub adopting: bool,
     /// Whether only a part of what is declared was read, so that nothing can be said of what is missing.
     pub partial: bool,
 }
@@ -67,7 +69,9 @@ pub(crate) async fn observe_rows(tx: &mut dyn Tx, request: &RowsRequest<'_>) -> 
     let changed = changed::changed_rows(request, &comparing.facts, &comparing.met);
     changed::renew_references(&changed, &mut comparing.facts, &mut comparing.met);
     let changed = changed::changed_rows(request, &comparing.facts, &comparing.met);
-    constraints::judge(tx, request, &comparing.batches, &changed, &mut comparing.facts, &mut errors).await?;
+    if !request.adopting {
+        constraints::judge(tx, request, &comparing.batches, &changed, &mut comparing.facts, &mut errors).await?;
+    }
     if !errors.has_errors() {
         record::compare(tx, request, &comparing.batches, &mut comparing.facts).await?;
     }

@@ -18,14 +18,39 @@ pub(crate) async fn whole_rows(
     facts: &TableFacts,
     limit: Option<usize>,
 ) -> Result<Vec<LiveRow>, StoreError> {
-    let columns: Vec<&String> = sql::readable(facts).collect();
-    let sql = sql::from(sql::texts(Sql::new("SELECT "), "t", columns.iter().copied()).text(" FROM "), table, facts);
-    let mut query = Query::new(sql.text(" t"));
+    let mut query = Query::new(whole(table, facts));
     if let Some(limit) = limit {
         query.sql = query.sql.text(" LIMIT $1");
         query = query.bind(Param::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
     }
-    let records = tx.query(&query).await?;
+    read(tx, &query, facts).await
+}
+
+/// Reads the rows whole that have these values in these columns, as the database spells them.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn rows_with_keys(
+    tx: &mut dyn Tx,
+    table: &TableName,
+    facts: &TableFacts,
+    columns: &[String],
+    keys: &[Vec<String>],
+) -> Result<Vec<LiveRow>, StoreError> {
+    let sql = whole(table, facts).text(" WHERE pg_catalog.to_jsonb(ARRAY[");
+    let sql = sql.list(columns, |sql, column| sql.text("t.").ident(column).text("::text"));
+    let sql = sql.text("]::text[]) IN (SELECT e.v FROM pg_catalog.jsonb_array_elements($1) AS e(v))");
+    read(tx, &Query::new(sql).bind(Param::Json(serde_json::json!(keys))), facts).await
+}
+
+fn whole(table: &TableName, facts: &TableFacts) -> Sql {
+    let sql = sql::texts(Sql::new("SELECT "), "t", sql::readable(facts)).text(" FROM ");
+    sql::from(sql, table, facts).text(" t")
+}
+
+async fn read(tx: &mut dyn Tx, query: &Query, facts: &TableFacts) -> Result<Vec<LiveRow>, StoreError> {
+    let columns: Vec<&String> = sql::readable(facts).collect();
+    let records = tx.query(query).await?;
     let row = |record: &crate::store::Record| {
         let values = record.json(0).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let texts = values.iter().map(|value| value.as_str().map(str::to_owned));
