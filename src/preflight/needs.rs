@@ -172,13 +172,16 @@ impl Needs {
         let mut needs = Needs { gate_table: binding.gates.clone(), ..Needs::default() };
         needs.units(&None, binding, None);
         needs.locked.extend(binding.units.tables.iter().cloned());
-        let mut written: BTreeMap<&TableName, &Place> =
-            desired.rows.iter().map(|row| (&row.table.value, &row.table.place)).collect();
-        for promotion in desired.promotions.values() {
-            written.extend(binding.promotion.rows.iter().map(|row| (&row.table, &promotion.place)));
+        let mut written: Vec<(&TableName, &Place, Columns)> = Vec::new();
+        for set in &desired.rows {
+            let columns = Columns::named(set.key.iter().chain(&set.columns).map(String::as_str));
+            written.push((&set.table.value, &set.table.place, columns));
         }
-        for (table, place) in written {
-            needs.table(&None, table, Some(place)).select.add(Columns::All);
+        for promotion in desired.promotions.values() {
+            written.extend(binding.promotion.rows.iter().map(|row| (&row.table, &promotion.place, Columns::All)));
+        }
+        for (table, place, columns) in written {
+            needs.table(&None, table, Some(place)).select.add(columns);
             for key in tables.get(table).into_iter().flat_map(|facts| &facts.foreign_keys) {
                 let columns = Columns::named(key.to_columns.iter().map(String::as_str));
                 needs.table(&None, &key.to, Some(place)).select.add(columns);
@@ -394,7 +397,8 @@ impl Needs {
         self.units(&None, binding, None);
         self.locked.extend(binding.units.tables.iter().cloned());
         for row in &plan.baseline.rows {
-            self.table(&None, &row.table, None).select.add(Columns::All);
+            let columns = Columns::named(row.key.columns().map(String::as_str));
+            self.table(&None, &row.table, None).select.add(columns);
         }
         for target in &plan.baseline.references {
             let columns = Columns::named(target.columns.iter().map(String::as_str));

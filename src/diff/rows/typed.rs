@@ -305,6 +305,12 @@ fn scalar(column: &Column, value: &Written, in_key: bool, texts: &mut Texts) -> 
     {
         return bad("a text of PostgreSQL cannot hold the character U+0000", "leave the character out");
     }
+    if value.is_apply_time() && column.kind.is_json() && matches!(value, Written::Map(_)) {
+        return bad(
+            "{apply.time} has no place in JSON",
+            "give it a column of its own, or put it in quotes to make it a text",
+        );
+    }
     if value.is_apply_time() && !column.kind.is_json() {
         let literal = matches!(value, Written::Text(_) | Written::Plain(_)) && column.kind != ColumnKind::Time;
         if !literal {
@@ -347,6 +353,15 @@ fn scalar(column: &Column, value: &Written, in_key: bool, texts: &mut Texts) -> 
 
 /// Elements keep their spelling as texts, which the database reads in their own type; in JSON they are JSON.
 fn tree(column: &Column, value: &Written, texts: &mut Texts) -> Result<Form, Wrong> {
+    fn scalars<'w>(value: &'w Written, out: &mut Vec<&'w str>) {
+        match value {
+            Written::List(items) => items.iter().for_each(|item| scalars(item, out)),
+            other => out.extend(other.scalar()),
+        }
+    }
+    let mut words = Vec::new();
+    scalars(value, &mut words);
+    words.into_iter().try_for_each(|text| check_time(column, text))?;
     fn spelled(value: &Written) -> Written {
         match value {
             Written::Plain(text) => Written::Text(text.clone()),
@@ -371,7 +386,10 @@ fn tree(column: &Column, value: &Written, texts: &mut Texts) -> Result<Form, Wro
 const MOVING: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
 
 fn check_time(column: &Column, text: &str) -> Result<(), Wrong> {
-    if column.kind != ColumnKind::Time {
+    // Arrays and ranges of times read the same words.
+    let of_times = ["date", "timestamp", "tsrange", "tstzrange", "tsmultirange", "tstzmultirange"];
+    let made_of_times = of_times.iter().any(|name| column.base_type.starts_with(name));
+    if column.kind != ColumnKind::Time && !made_of_times {
         return Ok(());
     }
     let lower = text.to_ascii_lowercase();

@@ -70,7 +70,7 @@ pub(super) async fn judge(
                 let (from, to) = (row.address.clone(), planned[*other].address.clone());
                 facts.needs.push(RowNeed { from, to, kind, why: why.clone() });
             }
-            None => errors.push(missing(request, row, &target(), why, live.contains_key(&index))),
+            None => errors.push(missing(request, row, &target(), why, live.contains_key(&index), key)),
         }
     }
     Ok(())
@@ -82,6 +82,7 @@ fn missing(
     target: &ReferenceTarget,
     why: &str,
     lives_now: bool,
+    key: &ForeignKey,
 ) -> Diagnostic {
     let where_not = match lives_now {
         true => "which lives now and is deleted or changed by the plan",
@@ -94,10 +95,8 @@ fn missing(
         target.columns.join(", "),
         target.values.join(", ")
     );
-    let names: Vec<String> = row.after.iter().flat_map(BTreeMap::keys).cloned().collect();
-    let own = names.iter().filter(|name| why.ends_with(name.as_str())).cloned().collect::<Vec<_>>();
     Diagnostic::error(codes::MISSING_REFERENCE, detail)
-        .at(&value_place(request, row, &own))
+        .at(&value_place(request, row, &key.columns))
         .hint(format!("add the row of \"{}\" under rows, or correct the value", target.table))
 }
 

@@ -167,6 +167,15 @@ impl Judging<'_> {
             self.facts.findings.push((codes::CONSEQUENCE, Some(moving[0].by.clone()), message));
             return Ok(Vec::new());
         }
+        if self.tables[&key.from].row_security {
+            let message = format!(
+                "row security may hide rows of {} from this role: those that refer to rows which go or change would go or change \
+                 without being counted",
+                key.from
+            );
+            let known = self.facts.findings.iter().any(|(_, _, text)| *text == message);
+            self.facts.findings.extend((!known).then(|| (codes::ROW_SECURITY, Some(moving[0].by.clone()), message)));
+        }
         let found = self.referring(tx, key, &moving).await?;
         let mut stays: Vec<&Referring> = Vec::new();
         for one in &found {

@@ -170,35 +170,46 @@ async fn check_declared(
     for Within { name, column, texts } in within {
         let sql = Sql::new("SELECT (w.v::").trusted(&column.type_name).text(")::text FROM unnest($1::text[]) AS w(v)");
         let query = Query::new(sql).bind(Param::OptionalTexts(texts.clone()));
-        let records = match super::matching::guarded(tx, &query).await {
-            Ok(records) => records,
+        match super::matching::guarded(tx, &query).await {
+            Ok(_) => {}
             Err(error) if super::matching::is_value_error(&error) => {
                 let detail = format!("\"where\" of \"{}\", column \"{name}\": {}", synced.table.value, error.message);
                 errors.push(Diagnostic::error(codes::BAD_VALUE, detail).at(&synced.within[*name].place));
                 continue;
             }
             Err(error) => return Err(error.into()),
+        }
+        let of_block = |set: &crate::model::RowSet, row: usize| {
+            set.table.value == synced.table.value && is_present(set) && set.rows[row].place.file == synced.place.file
         };
-        let spelled: BTreeSet<Option<&str>> = records.iter().map(|record| record.text(0)).collect();
-        for (row, values) in &met.spelled {
-            let set = &request.resolved.rows[row.set];
-            let of_block = set.table.value == synced.table.value
-                && is_present(set)
-                && set.rows[row.row].place.file == synced.place.file;
-            let Some(value) = values.get(*name).filter(|_| of_block) else { continue };
-            if !spelled.contains(&value.as_deref()) {
-                let detail = format!(
-                    "this row of \"{}\" has {name} = {}, which is outside of \"where\"",
-                    synced.table.value,
-                    value.as_deref().unwrap_or("null")
-                );
-                let place = place_of(&request.resolved.rows, *row, name);
-                errors.push(
-                    Diagnostic::error(codes::OUTSIDE_WHERE, detail)
-                        .at(&place)
-                        .hint("widen where, or move the row elsewhere"),
-                );
+        let rows: Vec<(crate::model::RowRef, Option<String>)> = met
+            .spelled
+            .iter()
+            .filter(|(row, _)| of_block(&request.resolved.rows[row.set], row.row))
+            .filter_map(|(row, values)| Some((*row, values.get(*name)?.clone())))
+            .collect();
+        let sql = Sql::new(
+            "SELECT d.i FROM unnest($1::text[]) WITH ORDINALITY AS d(v, i) WHERE NOT EXISTS (SELECT FROM unnest($2::text[]) AS w(v) WHERE ",
+        );
+        let sql = match &column.equality {
+            Some(operator) => {
+                let sql = sql.text("d.v::").trusted(&column.type_name).text(" ").trusted(operator).text(" w.v::");
+                sql.trusted(&column.type_name)
             }
+            None => sql.text("d.v = w.v"),
+        };
+        let sql = sql.text(" OR (d.v IS NULL AND w.v IS NULL)) ORDER BY 1");
+        let query = Query::new(sql).bind(Param::OptionalTexts(rows.iter().map(|(_, text)| text.clone()).collect()));
+        for record in tx.query(&query.bind(Param::OptionalTexts(texts.clone()))).await? {
+            let (row, value) = &rows[super::constraints::index_of(&record, 0)];
+            let detail = format!(
+                "this row of \"{}\" has {name} = {}, which is outside of \"where\"",
+                synced.table.value,
+                value.as_deref().unwrap_or("null")
+            );
+            let place = place_of(&request.resolved.rows, *row, name);
+            let hint = "widen where, or move the row elsewhere";
+            errors.push(Diagnostic::error(codes::OUTSIDE_WHERE, detail).at(&place).hint(hint));
         }
     }
     Ok(())
