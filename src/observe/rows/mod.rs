@@ -268,7 +268,8 @@ impl Comparing<'_> {
             (RowState::Inserted, Some(_)) => false,
         };
         let refers = batch.value_forms().any(|(_, form)| matches!(form, Form::Reference(_)));
-        if !wanted && !(refers && set.state == RowState::Present && !recorded) {
+        let waits = refers && set.state == RowState::Present && !recorded;
+        if !wanted && !waits {
             return false;
         }
         let key = key_of(batch, &one);

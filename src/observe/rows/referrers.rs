@@ -316,7 +316,8 @@ impl Judging<'_> {
             let Some(row) = self.declared[&key.from].get(&one.at) else { continue };
             let set = &sets[row.set];
             let named = key.columns.iter().any(|name| set.columns.contains(name) || set.key.contains(name));
-            if !(action == OnChange::Cascade && goes) && !named {
+            let taken = action == OnChange::Cascade && goes;
+            if !taken && !named {
                 continue;
             }
             let gone = moving[one.gone];

@@ -158,11 +158,14 @@ fn json_differs(sql: Sql, name: &str) -> Sql {
 }
 
 fn expressions(matched: &Match) -> Vec<&String> {
-    let expression = |part| match part {
-        &Part::Expression(ref text) => Some(text),
-        Part::Column(_) | Part::Null(_) => None,
-    };
-    matched.parts.iter().filter_map(expression).collect()
+    let mut out = Vec::new();
+    for part in &matched.parts {
+        match part {
+            Part::Expression(text) => out.push(text),
+            Part::Column(_) | Part::Null(_) => {}
+        }
+    }
+    out
 }
 
 fn expression_name(number: usize) -> String {
