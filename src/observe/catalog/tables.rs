@@ -48,19 +48,19 @@ const COLUMNS: &str = "WITH RECURSIVE cols AS ( \
   (c.adbin IS NOT NULL AND c.attgenerated = '') OR c.attidentity <> '' OR b.filled, \
   pg_catalog.pg_get_expr(c.adbin, c.adrelid), \
   c.attgenerated <> '', c.attidentity = 'a', \
-  CASE WHEN c.relkind IN ('r', 'p') AND t.typname IN ('int2', 'int4', 'int8') \
-   THEN pg_catalog.pg_get_serial_sequence(pg_catalog.format('%I.%I', c.nspname, c.relname), c.attname) END, \
+  q.objid::regclass::text, \
   pg_catalog.has_column_privilege(c.rel, c.attnum, 'SELECT'), \
   pg_catalog.has_table_privilege(c.rel, 'SELECT') AND c.relkind IN ('r', 'p'), \
   pg_catalog.row_security_active(c.rel), pg_catalog.pg_relation_is_updatable(c.rel, true)::bigint, \
-  coalesce((SELECT (SELECT n.seqincrement > 0 FROM pg_catalog.pg_sequence n WHERE n.seqrelid = s.q::regclass) \
-   AND pg_catalog.has_sequence_privilege(s.q, 'USAGE') AND pg_catalog.has_sequence_privilege(s.q, 'UPDATE') \
-   FROM (SELECT CASE WHEN c.relkind IN ('r', 'p') AND t.typname IN ('int2', 'int4', 'int8') \
-    THEN pg_catalog.pg_get_serial_sequence(pg_catalog.format('%I.%I', c.nspname, c.relname), c.attname) END AS q) s), false), \
+  coalesce((SELECT n.seqincrement > 0 FROM pg_catalog.pg_sequence n WHERE n.seqrelid = q.objid), false) \
+  AND coalesce(pg_catalog.has_sequence_privilege(q.objid, 'USAGE') AND pg_catalog.has_sequence_privilege(q.objid, 'UPDATE'), false), \
   (SELECT pg_catalog.array_agg(f.attname::text) FROM pg_catalog.pg_attribute f \
    WHERE t.typtype = 'c' AND f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped) \
  FROM cols c JOIN base b ON b.start = c.atttypid JOIN pg_catalog.pg_type t ON t.oid = b.type \
  LEFT JOIN pg_catalog.pg_type et ON et.oid = t.typelem AND t.typcategory = 'A' \
+ LEFT JOIN LATERAL (SELECT d.objid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S' \
+  WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass \
+  AND d.refobjid = c.rel AND d.refobjsubid = c.attnum AND d.deptype IN ('a', 'i') ORDER BY d.objid LIMIT 1) q ON true \
  LEFT JOIN equality e ON e.type = b.type LEFT JOIN equality ee ON ee.type = t.typelem \
  LEFT JOIN pg_catalog.pg_collation co ON co.oid = c.attcollation LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace \
  ORDER BY c.rel, c.attnum";
