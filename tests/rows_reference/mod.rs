@@ -86,7 +86,7 @@ fn every_example_of_the_reference_of_rows_is_true() {
 fn every_case_of_rows_comes_out_as_it_says() {
     let cases = cases::all(&root().join("tests/cases/rows"));
     assert!(cases.len() > 20, "only {} cases were found", cases.len());
-    let found = play_all(&cases, |servers, number, case| cases::play(servers, number, case));
+    let found = play_all(&cases, cases::play);
     let scripts: Vec<Script> = cases.into_iter().map(cases::Case::into_script).collect();
     hold(&scripts, &found);
 }

@@ -116,11 +116,20 @@ pub(crate) fn on(sql: Sql, matched: &Match, facts: &TableFacts) -> Sql {
 
 /// Two columns are equal, by the type's own equality or as they are spelled.
 pub(crate) fn equal(sql: Sql, a: &'static str, name: &str, b: &'static str, other: &str, column: &Column) -> Sql {
+    // An operator of any enum, array or range is none of a domain over it.
+    let side = |sql: Sql, alias: &'static str, name: &str, to: Option<&str>| {
+        let sql = sql.text(alias).text(".").ident(name);
+        match to {
+            Some(type_name) => sql.text("::").trusted(type_name),
+            None => sql,
+        }
+    };
     match &column.equality {
         Some(operator) => {
-            sql.text(a).text(".").ident(name).text(" ").trusted(operator).text(" ").text(b).text(".").ident(other)
+            let to = Some(column.base_type.as_str()).filter(|_| column.domain);
+            side(side(sql, a, name, to).text(" ").trusted(operator).text(" "), b, other, to)
         }
-        None => sql.text(a).text(".").ident(name).text("::text = ").text(b).text(".").ident(other).text("::text"),
+        None => side(side(sql, a, name, Some("text")).text(" = "), b, other, Some("text")),
     }
 }
 

@@ -57,12 +57,21 @@ pub(super) async fn judge(
                     });
                 }
             }
-            Some(_) | None => errors.push(taken_error(request, row, index, found, &record)),
+            Some(_) | None => {
+                let taken = taken_error(request, row, index, found, &record);
+                match row.guesses(&names) {
+                    true => facts.findings.push((codes::GUESS, Some(row.address.clone()), taken.detail)),
+                    false => errors.push(taken),
+                }
+            }
         }
     }
     let twice = parts.grouped(&wanted);
     for record in tx.query(&bind(Query::new(twice), &rows, &names, known)).await? {
         let (first, second) = (rows[index_of(&record, 0)], rows[index_of(&record, 1)]);
+        if first.guesses(&names) || second.guesses(&names) {
+            continue;
+        }
         let detail = format!(
             "\"{}\" and \"{}\" (at {}) would have the same {} (index {})",
             second.address,
