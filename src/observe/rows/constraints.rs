@@ -127,7 +127,7 @@ async fn checks(
             .rows
             .iter()
             .filter(|row| row.table == *table && row.after.is_some() && row.changes(names))
-            .filter(|row| names.iter().all(|name| row.known(name).is_some()))
+            .filter(|row| names.iter().all(|name| row.known(name).is_some()) && !row.guesses(names))
             .collect();
         if rows.is_empty()
             || names.is_empty()
