@@ -200,6 +200,6 @@ fn the_embedded_stores_pass_and_an_older_schema_upgrades_itself() {
     project.ok(&["status"]);
     project.ok(&["history"]);
     project.ok(&["apply", "--auto-approve"]);
-    assert_eq!(project.value("SELECT version FROM enact.meta"), "4");
+    assert_eq!(project.value("SELECT version FROM enact.meta"), "5");
     assert_eq!(project.value("SELECT preflight->>'environment' FROM enact.run"), "local");
 }

@@ -41,7 +41,7 @@ impl SearchPath {
     }
 }
 
-/// Writes the rows of a step, and looks whether what should go is gone.
+/// Writes the rows of a step.
 ///
 /// # Errors
 /// What the database refuses, and what did not become as planned; those of the store.
@@ -73,8 +73,23 @@ pub(super) async fn write(tx: &mut dyn Tx, step: &Step, work: &RowsWork, tables:
             let why = format!("{count} of {} rows of \"{}\" were written", typed.rows.len(), batch.table);
             return Err(refused(step, why));
         }
-        if batch.action == RowAction::Delete {
-            read_back(tx, step, batch, typed, tables).await?;
+    }
+    Ok(())
+}
+
+/// Looks whether what a step deleted is gone. As the session's own role: that of the step may have no more than it needs.
+///
+/// # Errors
+/// A row that is still there; those of the store.
+pub(super) async fn check_gone(
+    tx: &mut dyn Tx,
+    step: &Step,
+    work: &RowsWork,
+    tables: &Facts,
+) -> Result<(), ApplyError> {
+    for batch in work.batches.iter().filter(|batch| batch.action == RowAction::Delete) {
+        for typed in batches(batch) {
+            read_back(tx, step, batch, &typed, tables).await?;
         }
     }
     Ok(())

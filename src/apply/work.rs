@@ -72,6 +72,9 @@ impl Steps<'_> {
         if step.run_as.is_some() {
             tx.query(&Query::new(Sql::new("SET LOCAL ROLE NONE"))).await?;
         }
+        if let Work::WriteRows(work) = &step.work {
+            rows::check_gone(tx, step, work, &self.tables).await?;
+        }
         (self.events)(Event::StepDone { step: step.id, title: step.title.clone() });
         Ok(())
     }
