@@ -20,7 +20,7 @@ mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use self::matching::{Ask, Matched, attempt, cell, live_rows, lock_rows, match_batch};
+pub(crate) use self::matching::{Ask, Guard, Matched, attempt, cell, live_rows, lock_rows, match_batch};
 pub(crate) use self::record::{object, record_key};
 pub(crate) use self::sql::{Facts, declared, from, live, on, params};
 pub(crate) use self::whole::{read_references, rows_with_keys, whole_rows};
