@@ -92,6 +92,7 @@ impl PrivateCluster {
         format!("host={} user={role} dbname={database}", self.temp.path().display())
     }
 
+    #[cfg(feature = "embedded")]
     pub fn create_database(&self, name: &str) -> Result<(), ClusterError> {
         let mut createdb = self.command("createdb");
         run("createdb", createdb.arg("-h").arg(self.temp.path()).args(["-U", SUPERUSER, "--", name]))
@@ -110,6 +111,7 @@ impl PrivateCluster {
     }
 
     /// Kills the postmaster (SIGKILL). Its sessions notice and die by themselves.
+    #[cfg(feature = "embedded")]
     pub fn kill(&mut self) {
         if let Some(mut postmaster) = self.postmaster.take() {
             let _ = postmaster.kill();
