@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::ApplyError;
 use crate::diff::rows::identity::{Match, Part, matching};
 use crate::diff::rows::shape::{Batch, batches_of_cells};
-use crate::model::{Address, Cell, KeyPart, LiveRow, RowKey, TableName, digest_of};
+use crate::model::{Address, Cell, Followers, KeyPart, LiveRow, RowKey, TableName, digest_of};
 use crate::observe::rows::{self, Facts, Matched};
 use crate::observe::{read_only_tables, read_references};
 use crate::plan::{RowAction, RowBatch, RowsWork, SavedPlan, Step, Work};
@@ -262,6 +262,7 @@ pub(super) async fn compare(
     tables: &Facts,
     moved: &mut Vec<String>,
 ) -> Result<(), ApplyError> {
+    let mut stands: BTreeMap<Address, String> = BTreeMap::new();
     let mut groups: BTreeMap<(&TableName, Vec<String>), Vec<usize>> = BTreeMap::new();
     for (index, row) in plan.baseline.rows.iter().enumerate() {
         groups.entry((&row.table, row.key.columns().cloned().collect())).or_default().push(index);
@@ -278,11 +279,12 @@ pub(super) async fn compare(
                 continue;
             }
             rows::lock_rows(tx, &batch, tables).await?;
-            let live: BTreeMap<usize, LiveRow> = rows::live_rows(tx, &batch, tables)
-                .await?
-                .into_iter()
-                .filter_map(|Matched { index, live, .. }| Some((batch.rows[index], live?.1)))
-                .collect();
+            let mut live: BTreeMap<usize, LiveRow> = BTreeMap::new();
+            for Matched { index, live: found, .. } in rows::live_rows(tx, &batch, tables).await? {
+                let (Some((at, row)), index) = (found, batch.rows[index]) else { continue };
+                stands.insert(Address::row(table, &plan.baseline.rows[index].key), at);
+                live.insert(index, row);
+            }
             for index in &batch.rows {
                 let row = &plan.baseline.rows[*index];
                 let now = live.get(index).map(digest_of);
@@ -296,6 +298,7 @@ pub(super) async fn compare(
             }
         }
     }
+    compare_followers(tx, plan, &stands, tables, moved).await?;
     let targets = plan.baseline.references.iter().cloned().collect();
     for (target, lives) in read_references(tx, &targets, tables).await? {
         if !lives {
@@ -303,6 +306,34 @@ pub(super) async fn compare(
             let parts = target.columns.iter().cloned().zip(values);
             let key = RowKey(parts.map(|(column, value)| KeyPart { column, value }).collect());
             moved.push(format!("row \"{}\" is gone", Address::row(&target.table, &key)));
+        }
+    }
+    Ok(())
+}
+
+/// Names foreign keys by which other rows would go or change than the plan says.
+async fn compare_followers(
+    tx: &mut dyn Tx,
+    plan: &SavedPlan,
+    stands: &BTreeMap<Address, String>,
+    tables: &Facts,
+    moved: &mut Vec<String>,
+) -> Result<(), ApplyError> {
+    let now = rows::followers_of(tx, &plan.changes, stands, tables).await?;
+    let keys: BTreeSet<_> =
+        plan.baseline.followers.iter().chain(&now).map(|one| (&one.table, &one.foreign_key)).collect();
+    for (table, foreign_key) in keys {
+        let of = |followers: &'_ [Followers]| -> Vec<Followers> {
+            followers.iter().filter(|one| (&one.table, &one.foreign_key) == (table, foreign_key)).cloned().collect()
+        };
+        let (before, now) = (of(&plan.baseline.followers), of(&now));
+        if before != now {
+            let count = |of: &[Followers]| of.iter().map(|one| one.rows).sum::<u64>();
+            moved.push(format!(
+                "rows of \"{table}\" that go or change by the way (foreign key {foreign_key}) are others: {} when planned, {} now",
+                count(&before),
+                count(&now)
+            ));
         }
     }
     Ok(())
@@ -345,9 +376,11 @@ pub(super) async fn advance_sequences(tx: &mut dyn Tx, plan: &SavedPlan, tables:
     Ok(())
 }
 
-/// Only upwards, and only where the role may; a plan says when it may not.
-const ADVANCE: &str = "SELECT pg_catalog.setval(s.seqrelid, m.v) FROM pg_catalog.pg_sequence s, \
- (SELECT pg_catalog.max(w.v::bigint) AS v FROM unnest($2::text[]) AS w(v)) m \
- WHERE s.seqrelid = $1::text::regclass AND s.seqincrement > 0 AND m.v BETWEEN s.seqmin AND s.seqmax \
+/// Only in the sequence's own direction, and only where the role may; a plan says when it may not.
+const ADVANCE: &str = "SELECT pg_catalog.setval(s.seqrelid, m.v) FROM pg_catalog.pg_sequence s CROSS JOIN LATERAL \
+ (SELECT CASE WHEN s.seqincrement > 0 THEN pg_catalog.max(w.v::bigint) ELSE pg_catalog.min(w.v::bigint) END AS v \
+  FROM unnest($2::text[]) AS w(v) WHERE w.v::bigint BETWEEN s.seqmin AND s.seqmax) m \
+ WHERE s.seqrelid = $1::text::regclass AND m.v IS NOT NULL \
  AND CASE WHEN pg_catalog.has_sequence_privilege(s.seqrelid, 'USAGE') AND pg_catalog.has_sequence_privilege(s.seqrelid, 'UPDATE') \
-  THEN m.v > coalesce(pg_catalog.pg_sequence_last_value(s.seqrelid), s.seqmin - 1) ELSE false END";
+  THEN pg_catalog.sign(m.v::numeric - coalesce(pg_catalog.pg_sequence_last_value(s.seqrelid)::numeric, s.seqstart - pg_catalog.sign(s.seqincrement)::numeric)) \
+   = pg_catalog.sign(s.seqincrement) ELSE false END";

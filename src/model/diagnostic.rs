@@ -21,7 +21,7 @@ pub enum Severity {
 }
 
 /// A span in a source file. Lines and columns count from 1 (columns in characters), offsets from 0 in bytes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The file, as the user would type it.
     pub file: Arc<str>,

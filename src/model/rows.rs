@@ -163,6 +163,8 @@ pub struct RowFacts {
     pub stands_on: Vec<ReferenceTarget>,
     /// What reviewers should know, by code.
     pub findings: Vec<(Code, Option<Address>, String)>,
+    /// Rows that the plan leaves alone and that go or change by the way.
+    pub followers: Vec<Followers>,
     /// Rows that were written down as declared and are declared no more.
     pub left: Vec<(TableName, RowKey)>,
     /// Digests of the keys that each table's rows are declared by, where they can be written down.
@@ -206,6 +208,21 @@ pub struct ExtraRow {
     pub at: String,
     /// The row.
     pub live: LiveRow,
+}
+
+/// Rows that go or change because of a foreign key to rows which the plan takes or changes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Followers {
+    /// Their table.
+    pub table: TableName,
+    /// The constraint.
+    pub foreign_key: String,
+    /// Whether the rows referred to go, or get another key.
+    pub goes: bool,
+    /// How many they are.
+    pub rows: u64,
+    /// Digest over their primary keys.
+    pub names: Digest,
 }
 
 /// One changed row needs another to be done before it.

@@ -188,6 +188,8 @@ pub struct ForeignKey {
     pub restricts: bool,
     /// What happens when the row referred to is deleted.
     pub on_delete: OnChange,
+    /// The columns that become NULL or their default then.
+    pub empties: Vec<String>,
     /// What happens when its columns change.
     pub on_update: OnChange,
     /// Whether all of its columns must be NULL where one is.

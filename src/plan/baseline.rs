@@ -88,6 +88,7 @@ pub(super) fn baseline(input: &BuildInput<'_>, selections: &[SelectionPin]) -> B
         units: relevant_units(selections, &input.resolved.overlay, &observed.units),
         rows: row_baselines(input),
         references: references(input),
+        followers: observed.rows.followers.clone(),
         gates: observed.gates.clone(),
         managed,
         collections,

@@ -16,8 +16,8 @@ use super::step::Step;
 use super::summary::Summary;
 use crate::diff::{Change, Drift, Finding};
 use crate::model::{
-    Address, ApprovalRule, Binding, ChunkPolicy, Digest, EmbedderIdentity, Guards, ReferenceTarget, RowKey, Selection,
-    SourceFile, TableName, canonical_json, digest_of,
+    Address, ApprovalRule, Binding, ChunkPolicy, Digest, EmbedderIdentity, Followers, Guards, ReferenceTarget, RowKey,
+    Selection, SourceFile, TableName, canonical_json, digest_of,
 };
 
 /// The major version of the format.
@@ -104,6 +104,8 @@ pub struct Baseline {
     pub rows: Vec<RowBaseline>,
     /// Rows that are referred to and have to live.
     pub references: Vec<ReferenceTarget>,
+    /// Rows that go or change by the way.
+    pub followers: Vec<Followers>,
     /// Gates that were read.
     pub gates: BTreeMap<String, Option<String>>,
     /// What earlier applies own, digested under each promotion and vector set.

@@ -32,7 +32,13 @@ const TABLES: &str = "SELECT w.r, w.s, w.t, c.oid IS NOT NULL, o.rolname::text, 
   AND pg_catalog.has_column_privilege(r.oid, c.oid, a.attnum, 'UPDATE')), \
  coalesce(pg_catalog.has_table_privilege(r.oid, c.oid, 'DELETE'), false), \
  c.relrowsecurity AND NOT (r.rolsuper OR r.rolbypassrls OR (c.relowner = r.oid AND NOT c.relforcerowsecurity)), \
- pg_catalog.has_table_privilege(r.oid, c.oid, 'SELECT') \
+ pg_catalog.has_table_privilege(r.oid, c.oid, 'SELECT'), \
+ (SELECT pg_catalog.jsonb_object_agg(a.attname, s.oid::regclass::text) FROM pg_catalog.pg_attrdef d \
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND NOT a.attisdropped AND a.attidentity = '' \
+  JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_attrdef'::regclass AND p.objid = d.oid \
+   AND p.refclassid = 'pg_catalog.pg_class'::regclass \
+  JOIN pg_catalog.pg_class s ON s.oid = p.refobjid AND s.relkind = 'S' \
+  WHERE d.adrelid = c.oid AND CASE WHEN s.relkind = 'S' THEN NOT pg_catalog.has_sequence_privilege(r.oid, s.oid, 'USAGE, UPDATE') END) \
  FROM unnest($1, $2, $3) AS w(r, s, t) \
  JOIN pg_catalog.pg_roles r ON r.rolname = coalesce(nullif(w.r, ''), current_user) \
  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = w.s \
@@ -93,6 +99,8 @@ pub(super) struct TableGrants {
     pub row_security: bool,
     /// SELECT on the table itself, which `count(*)` and whole rows need where columns are not enough.
     pub select_all: bool,
+    /// Sequences that number columns by their default and that the role may not use, by column.
+    pub locked_sequences: BTreeMap<String, String>,
 }
 
 /// What a role may do with one overload of a function.
@@ -188,6 +196,10 @@ pub(super) async fn tables(
             delete: record.is_true(10),
             row_security: record.is_true(11),
             select_all: record.is_true(12),
+            locked_sequences: record
+                .json(13)
+                .and_then(|found| serde_json::from_value(found.clone()).ok())
+                .unwrap_or_default(),
         };
         (key(record), grants)
     });

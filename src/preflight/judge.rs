@@ -95,6 +95,7 @@ pub(super) fn own_schema(
 fn own_need(table: &str) -> TableNeed {
     let all = || Columns::All;
     let need = |insert: bool, update: bool, delete: bool| TableNeed {
+        always_filled: None,
         select: all(),
         insert: if insert { all() } else { Columns::None },
         update: if update { all() } else { Columns::None },
@@ -154,6 +155,7 @@ pub(super) fn tables(needs: &Needs, facts: &SessionFacts, grants: &ByRole<TableG
             out.push(no_usage(Area::Tables, name, table.schema()).at(need.place.as_ref()));
         }
         out.push(judge_table(Area::Tables, codes::TABLE_PRIVILEGE, name, table, need, found));
+        out.extend(judge_sequences(name, table, need, found));
         if found.row_security {
             let what = format!("table {table}");
             let seen = "row security is on: rows that its policies hide are neither compared nor written";
@@ -226,6 +228,21 @@ fn judge_table(
         Found::ok(area, what, wanted.join(", "))
     };
     result.as_whom(role).at(need.place.as_ref())
+}
+
+/// Sequences behind the defaults of columns that new rows leave out.
+fn judge_sequences(role: &str, table: &TableName, need: &TableNeed, found: &TableGrants) -> Vec<Found> {
+    let Some(filled) = &need.always_filled else { return Vec::new() };
+    let used = found.locked_sequences.iter().filter(|(column, _)| !filled.contains(*column));
+    used.map(|(column, sequence)| {
+        let what = format!("sequence {sequence}");
+        let seen = format!("no USAGE, and new rows of {table} get their {column} from it");
+        Found::failed(Area::Tables, codes::TABLE_PRIVILEGE, what, seen)
+            .change(format!("GRANT USAGE ON SEQUENCE {sequence} TO {};", grants::ident(role)))
+            .as_whom(role)
+            .at(need.place.as_ref())
+    })
+    .collect()
 }
 
 fn missing_columns(

@@ -47,6 +47,8 @@ pub struct TableNeed {
     pub select: Columns,
     /// Columns that new rows fill.
     pub insert: Columns,
+    /// Columns that every new row fills; what is left out gets its default.
+    pub always_filled: Option<BTreeSet<String>>,
     /// Columns that are changed.
     pub update: Columns,
     /// Whether rows are deleted.
@@ -271,6 +273,11 @@ impl Needs {
             RowAction::Create => {
                 need.insert.add(names(&batch.key));
                 need.insert.add(names(&batch.columns));
+                let filled: BTreeSet<String> = batch.key.iter().chain(&batch.columns).cloned().collect();
+                need.always_filled = Some(match need.always_filled.take() {
+                    Some(before) => before.intersection(&filled).cloned().collect(),
+                    None => filled,
+                });
             }
             RowAction::Update => {
                 need.select.add(names(&batch.key));

@@ -75,6 +75,33 @@ impl<T> Batch<T> {
         self.columns.iter().zip(&self.shape.values)
     }
 
+    /// The same rows with one of the other columns alone.
+    pub fn only(&self, column: &str) -> Batch<T>
+    where
+        T: Clone,
+    {
+        let values = self.value_forms().filter(|(name, _)| *name == column);
+        let (columns, values) = values.map(|(name, form)| (name.clone(), form.clone())).unzip();
+        let shape = Shape { key: self.shape.key.clone(), values };
+        Batch { columns, shape, ..self.clone() }
+    }
+
+    /// The rows but for some.
+    pub fn without(&self, left_out: &std::collections::BTreeSet<usize>) -> Batch<T>
+    where
+        T: Clone,
+    {
+        let kept: Vec<usize> = (0..self.rows.len()).filter(|index| !left_out.contains(index)).collect();
+        Batch {
+            texts: self.texts.iter().map(|texts| kept.iter().map(|index| texts[*index].clone()).collect()).collect(),
+            rows: kept.iter().map(|index| self.rows[*index].clone()).collect(),
+            table: self.table.clone(),
+            key: self.key.clone(),
+            columns: self.columns.clone(),
+            shape: self.shape.clone(),
+        }
+    }
+
     /// A part of the rows.
     pub fn slice(&self, from: usize, to: usize) -> Batch<T>
     where

@@ -25,8 +25,10 @@ pub struct Catalog<'a> {
 pub struct Typed {
     /// The rows in batches.
     pub batches: Vec<Batch<RowRef>>,
-    /// What is wrong with the others.
+    /// What is wrong with values and tables.
     pub errors: Diagnostics,
+    /// Rows with a wrong value, which has been replaced by NULL: the database still says what it finds of the others.
+    pub wrong: BTreeSet<RowRef>,
     /// What reviewers should know.
     pub findings: Vec<(Code, Option<crate::model::Address>, String)>,
 }
@@ -62,6 +64,10 @@ fn set_facts<'a>(set: &RowSet, catalog: &Catalog<'a>, errors: &mut Diagnostics) 
         return None;
     };
     let before = errors.0.len();
+    if let Some(name) = facts.columns.keys().find(|name| name.starts_with("enact ")) {
+        let detail = format!("table \"{table}\" has a column \"{name}\"");
+        errors.push(Diagnostic::error(codes::OWN_NAME, detail).at(place).hint("give the column another name"));
+    }
     for (position, column) in set.key.iter().chain(&set.columns).enumerate() {
         let place = set.rows.first().and_then(|row| row.cells.get(position)).map_or(place, |cell| &cell.place);
         check_column(set, facts, column, position < set.key.len(), place, errors);
@@ -123,10 +129,16 @@ fn type_set(index: usize, set: &RowSet, facts: &TableFacts, catalog: &Catalog<'_
             (0..set.key.len()).map(|at| row.value(&set.key[at], &declared.cells[at], true)).collect();
         let values: Vec<Option<Form>> =
             kept.iter().map(|at| row.value(&set.columns[*at], &declared.cells[set.key.len() + at], false)).collect();
-        let (key, values) = (key.into_iter().collect(), values.into_iter().collect());
-        if let (Some(key), Some(values)) = (key, values) {
-            batches.add(Shape { key, values }, std::mem::take(&mut row.texts), RowRef { set: index, row: number });
-        }
+        let Some(key) = key.into_iter().collect() else { continue };
+        let of = RowRef { set: index, row: number };
+        let values = values.into_iter().map(|form| {
+            form.unwrap_or_else(|| {
+                row.out.wrong.insert(of);
+                row.texts.text(None)
+            })
+        });
+        let values = values.collect();
+        batches.add(Shape { key, values }, std::mem::take(&mut row.texts), of);
     }
     for batch in batches.finish() {
         match matching(facts, &batch.key, &batch.shape.key) {

@@ -15,7 +15,7 @@ use crate::store::{Query, Record, Sql, StoreError, Tx};
 /// one (`varchar`, `cidr`, `regclass`) have that one's, types made of others (arrays, enums, ranges) their kind's.
 const COLUMNS: &str = "WITH RECURSIVE cols AS ( \
   SELECT c.oid AS rel, n.nspname, c.relname, c.relkind, c.relhasrules, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attnotnull, \
-   a.attidentity, a.attgenerated, a.attcollation, d.adbin, d.adrelid \
+   a.attidentity, a.attgenerated, a.attcollation, d.adbin, d.adrelid, d.oid AS filler \
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
   JOIN unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
   JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
@@ -52,8 +52,7 @@ const COLUMNS: &str = "WITH RECURSIVE cols AS ( \
   pg_catalog.has_column_privilege(c.rel, c.attnum, 'SELECT'), \
   pg_catalog.has_table_privilege(c.rel, 'SELECT') AND c.relkind IN ('r', 'p'), \
   pg_catalog.row_security_active(c.rel), pg_catalog.pg_relation_is_updatable(c.rel, true)::bigint, \
-  coalesce((SELECT n.seqincrement > 0 FROM pg_catalog.pg_sequence n WHERE n.seqrelid = q.objid), false) \
-  AND coalesce(pg_catalog.has_sequence_privilege(q.objid, 'USAGE') AND pg_catalog.has_sequence_privilege(q.objid, 'UPDATE'), false), \
+  coalesce(pg_catalog.has_sequence_privilege(q.objid, 'USAGE') AND pg_catalog.has_sequence_privilege(q.objid, 'UPDATE'), false), \
   (SELECT pg_catalog.array_agg(f.attname::text) FROM pg_catalog.pg_attribute f \
    WHERE t.typtype = 'c' AND f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped), \
   c.atttypid <> b.type, c.relhasrules AND c.relkind IN ('r', 'p') \
@@ -61,7 +60,10 @@ const COLUMNS: &str = "WITH RECURSIVE cols AS ( \
  LEFT JOIN pg_catalog.pg_type et ON et.oid = t.typelem AND t.typcategory = 'A' \
  LEFT JOIN LATERAL (SELECT d.objid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S' \
   WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass \
-  AND d.refobjid = c.rel AND d.refobjsubid = c.attnum AND d.deptype IN ('a', 'i') ORDER BY d.objid LIMIT 1) q ON true \
+  AND d.refobjid = c.rel AND d.refobjsubid = c.attnum AND d.deptype IN ('a', 'i') \
+  UNION SELECT d.refobjid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.refobjid AND s.relkind = 'S' \
+  WHERE d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = c.filler AND d.refclassid = 'pg_catalog.pg_class'::regclass \
+  ORDER BY 1 LIMIT 1) q ON true \
  LEFT JOIN equality e ON e.type = b.type LEFT JOIN equality ee ON ee.type = t.typelem \
  LEFT JOIN pg_catalog.pg_collation co ON co.oid = c.attcollation LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace \
  ORDER BY c.rel, c.attnum";
@@ -84,7 +86,7 @@ const INDEXES: &str = "SELECT n.nspname::text, c.relname::text, ic.relname::text
  WHERE (i.indisunique OR i.indisexclusion) AND i.indisvalid ORDER BY 1, 2, i.indisprimary DESC, i.indexrelid";
 
 /// PostgreSQL keeps a copy of a constraint for each partition of either table: those of the referring one count there, those
-/// of the referred one do not.
+/// of the referred one do not. `confdelsetcols` came with PostgreSQL 15.
 const FOREIGN_KEYS: &str = "SELECT n.nspname::text, c.relname::text, k.conname::text, fn.nspname::text, fc.relname::text, \
  (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM unnest(k.conkey) WITH ORDINALITY o(n, i) \
   JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = o.n), \
@@ -93,7 +95,9 @@ const FOREIGN_KEYS: &str = "SELECT n.nspname::text, c.relname::text, k.conname::
  (SELECT pg_catalog.array_agg(pg_catalog.format('OPERATOR(%I.%s)', pn.nspname, p.oprname) ORDER BY o.i) \
   FROM unnest(k.conpfeqop) WITH ORDINALITY o(op, i) JOIN pg_catalog.pg_operator p ON p.oid = o.op \
   JOIN pg_catalog.pg_namespace pn ON pn.oid = p.oprnamespace), \
- k.confdeltype::text, k.confupdtype::text, k.confmatchtype = 'f', k.condeferrable, o.s IS NOT NULL, i.s IS NOT NULL \
+ k.confdeltype::text, k.confupdtype::text, k.confmatchtype = 'f', k.condeferrable, o.s IS NOT NULL, i.s IS NOT NULL, \
+ (SELECT pg_catalog.array_agg(a.attname::text) FROM pg_catalog.pg_attribute a WHERE a.attrelid = k.conrelid \
+  AND pg_catalog.to_jsonb(k)->'confdelsetcols' @> pg_catalog.to_jsonb(a.attnum)) \
  FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
  JOIN pg_catalog.pg_class fc ON fc.oid = k.confrelid JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace \
@@ -264,6 +268,7 @@ async fn read_foreign_keys(
             equal: record.texts(7).to_vec(),
             restricts: record.text(8) == Some("r") || record.text(9) == Some("r"),
             on_delete: on_change(record.text(8)),
+            empties: if record.texts(14).is_empty() { record.texts(5).to_vec() } else { record.texts(14).to_vec() },
             on_update: on_change(record.text(9)),
             match_full: record.is_true(10),
             deferrable: record.is_true(11),

@@ -185,7 +185,7 @@ fn guessed(facts: &TableFacts, seen: &RowSeen) -> BTreeSet<String> {
 
 /// Live values, overlaid with the declared ones that differ; of a new row the declared ones, and defaults that are literals.
 /// Other defaults and generated columns are the database's.
-fn after(facts: &TableFacts, seen: &RowSeen, met: &Met) -> BTreeMap<String, After> {
+pub(super) fn after(facts: &TableFacts, seen: &RowSeen, met: &Met) -> BTreeMap<String, After> {
     let mut out = BTreeMap::new();
     for (name, column) in &facts.columns {
         let left = match &seen.live {

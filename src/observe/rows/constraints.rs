@@ -43,6 +43,7 @@ pub(super) async fn judge(
                 equal: vec![column.equality.clone().unwrap_or_else(|| "OPERATOR(pg_catalog.=)".to_owned())],
                 restricts: false,
                 on_delete: crate::model::OnChange::Refuse,
+                empties: Vec::new(),
                 on_update: crate::model::OnChange::Refuse,
                 match_full: false,
                 deferrable: true,

@@ -1,5 +1,7 @@
 //! Which live row each declared one is, and whether they differ, as the database says.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::sql::{self, Facts};
@@ -75,12 +77,53 @@ pub(crate) async fn match_batch<T: Clone + Sync>(
         let part = part.as_ref().unwrap_or(batch);
         match attempt(tx, part, tables, ask, Guard::Savepoint).await {
             Ok(matched) => out.extend(matched.into_iter().map(|one| Matched { index: one.index + from, ..one })),
-            Err(error) if is_value_error(&error) => errors.extend(bad_values(tx, part, tables, &error, places).await?),
+            Err(error) if is_value_error(&error) => {
+                let (matched, wrong) = without_wrong(tx, part, tables, ask, error, places).await?;
+                out.extend(matched.into_iter().map(|one| Matched { index: one.index + from, ..one }));
+                errors.extend(wrong);
+            }
             Err(error) => return Err(error.into()),
         }
         from = to;
     }
     Ok((out, errors))
+}
+
+/// So many times a batch is asked again without the rows that were found wrong.
+const ROUNDS: usize = 100;
+
+/// Says what is wrong with the rows of a batch that was refused, and matches the others.
+async fn without_wrong<T: Clone + Sync>(
+    tx: &mut dyn Tx,
+    batch: &Batch<T>,
+    tables: &Facts,
+    ask: Ask,
+    refused: StoreError,
+    places: &(dyn Fn(&T, &str) -> crate::model::Place + Sync),
+) -> Result<(Vec<Matched>, Diagnostics), ObserveError> {
+    let mut errors = Diagnostics::default();
+    let mut left: Vec<usize> = (0..batch.rows.len()).collect();
+    let mut refused = refused;
+    let mut rest = batch.clone();
+    for _ in 0..ROUNDS {
+        let wrong = bad_values(tx, &rest, tables, &refused, places).await?;
+        let rows: BTreeSet<usize> = wrong.iter().map(|(index, _)| *index).collect();
+        wrong.into_iter().for_each(|(_, diagnostic)| errors.push(diagnostic));
+        rest = rest.without(&rows);
+        left = left.iter().enumerate().filter(|(at, _)| !rows.contains(at)).map(|(_, index)| *index).collect();
+        if left.is_empty() {
+            break;
+        }
+        match attempt(tx, &rest, tables, ask, Guard::Savepoint).await {
+            Ok(matched) => {
+                let matched = matched.into_iter().map(|one| Matched { index: left[one.index], ..one });
+                return Ok((matched.collect(), errors));
+            }
+            Err(error) if is_value_error(&error) => refused = error,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((Vec::new(), errors))
 }
 
 /// SQLSTATE class 22 (data exception), 23 (a domain's constraint), 21 (a reference that meets several rows), 42804 and

@@ -8,7 +8,9 @@
 
 mod changed;
 mod constraints;
+mod followers;
 mod matching;
+mod planned;
 mod record;
 mod references;
 mod referrers;
@@ -21,6 +23,7 @@ mod whole;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use self::matching::{Ask, Guard, Matched, attempt, cell, live_rows, lock_rows, match_batch};
+pub(crate) use self::planned::followers_of;
 pub(crate) use self::record::{object, record_key};
 pub(crate) use self::sql::{Facts, declared, from, live, on, params};
 pub(crate) use self::whole::{read_references, rows_with_keys, whole_rows};
@@ -61,15 +64,16 @@ pub(crate) struct RowsRequest<'a> {
 /// Everything that is wrong with the rows, all in one go; those of the store.
 pub(crate) async fn observe_rows(tx: &mut dyn Tx, request: &RowsRequest<'_>) -> Result<RowFacts, ObserveError> {
     let RowsRequest { resolved, tables, known, binding, .. } = request;
-    let Typed { batches, mut errors, findings } = type_rows(&resolved.rows, &Catalog { tables, known, binding });
-    let mut comparing = Comparing { request, tables, batches, facts: RowFacts::default(), met: Met::default() };
+    let Typed { batches, mut errors, wrong, findings } = type_rows(&resolved.rows, &Catalog { tables, known, binding });
+    let mut comparing = Comparing { request, tables, batches, wrong, facts: RowFacts::default(), met: Met::default() };
     comparing.facts.findings = findings;
     comparing.match_all(tx, &mut errors).await?;
     synced::extra_rows(tx, request, &comparing.met, &mut comparing.facts, &mut errors).await?;
     let changed = changed::changed_rows(request, &comparing.facts, &comparing.met);
     changed::renew_references(&changed, &mut comparing.facts, &mut comparing.met);
     let changed = changed::changed_rows(request, &comparing.facts, &comparing.met);
-    if !request.adopting {
+    // A row that is left out because it is wrong would be missing to those that refer to it.
+    if !request.adopting && !errors.has_errors() {
         constraints::judge(tx, request, &comparing.batches, &changed, &mut comparing.facts, &mut errors).await?;
     }
     if !errors.has_errors() {
@@ -96,6 +100,8 @@ struct Comparing<'a> {
     request: &'a RowsRequest<'a>,
     tables: &'a Facts,
     batches: Vec<Batch<RowRef>>,
+    /// Rows of which some value was left out, since it is wrong.
+    wrong: BTreeSet<RowRef>,
     facts: RowFacts,
     met: Met,
 }
@@ -168,7 +174,7 @@ impl Comparing<'_> {
                 errors.push(several_rows(self.set(row), &one, batch, row));
                 continue;
             }
-            if self.check_values(batch, &one, row, errors) {
+            if self.check_values(batch, &one, row, errors) || self.wrong.contains(&row) {
                 continue;
             }
             let twice = match &one.live {
@@ -202,7 +208,7 @@ impl Comparing<'_> {
         let before = errors.0.len();
         let forms = batch.key_forms().chain(batch.value_forms());
         for ((name, form), _) in forms.zip(&one.cut).filter(|(_, cut)| **cut) {
-            let Form::Text(place) = form else { continue };
+            let (Form::Text(place) | Form::Tree(place)) = form else { continue };
             let declared = batch.texts[*place][one.index].as_deref().unwrap_or("null");
             let kept = one.key.iter().chain(&one.values).zip(batch.key.iter().chain(&batch.columns));
             let kept = kept.into_iter().find(|(_, column)| *column == name).and_then(|(text, _)| text.as_deref());

@@ -7,7 +7,9 @@ use super::constraints::{bind, index_of, paired, typed, value_place};
 use super::sql;
 use super::{RowsRequest, place_of};
 use crate::diff::codes;
-use crate::diff::rows::identity::Match;
+use crate::diff::rows::identity::{Match, matching};
+use crate::diff::rows::is_canonical;
+use crate::diff::rows::shape::Form;
 use crate::model::{
     Cell, Column, Diagnostic, Diagnostics, ForeignKey, KeyPart, ReferenceTarget, RowFacts, RowNeed, RowNeedKind,
     RowReference, TableFacts, TableName,
@@ -196,6 +198,10 @@ pub(super) async fn pending(
                         errors.push(Diagnostic::error(codes::CYCLE, detail).at(&place).hint(hint));
                         continue;
                     }
+                    if let Some(key) = mismatched(request, row, other, name) {
+                        errors.push(mismatch(request, row, other, key));
+                        continue;
+                    }
                     facts.needs.push(RowNeed {
                         from: row.address.clone(),
                         to: other.address.clone(),
@@ -208,6 +214,38 @@ pub(super) async fn pending(
         }
     }
     Ok(())
+}
+
+/// A foreign key of several columns of which one is the other row's, and another one is surely not.
+fn mismatched<'r>(request: &RowsRequest<'r>, row: &Changed, other: &Changed, name: &String) -> Option<&'r ForeignKey> {
+    let (from, to) = (&request.tables[&row.table], request.tables.get(&other.table)?);
+    let keys = from.foreign_keys.iter().filter(|key| key.to == other.table && key.columns.contains(name));
+    let differs = |(column, to_column): (&String, &String)| {
+        let (Some(Some(one)), Some(Some(two))) = (row.known(column), other.known(to_column)) else { return false };
+        let (column, to_column) = (&from.columns[column], &to.columns[to_column]);
+        let comparable = column.type_name == to_column.type_name;
+        comparable && is_canonical(column, one) && is_canonical(to_column, two) && one != two
+    };
+    keys.into_iter().find(|key| key.columns.iter().zip(&key.to_columns).any(differs))
+}
+
+fn mismatch(request: &RowsRequest<'_>, row: &Changed, other: &Changed, key: &ForeignKey) -> Diagnostic {
+    let value = |of: &Changed, name: &String| of.known(name).cloned().flatten();
+    let pairs = |of: &Changed, names: &[String]| {
+        let known = names.iter().filter_map(|name| Some(format!("{name} = {}", value(of, name)?)));
+        known.collect::<Vec<_>>().join(", ")
+    };
+    let detail = format!(
+        "\"{}\" refers by foreign key {} to \"{}\", which has {}, and has {} itself",
+        row.address,
+        key.name,
+        other.address,
+        pairs(other, &key.to_columns),
+        pairs(row, &key.columns)
+    );
+    Diagnostic::error(codes::MISSING_REFERENCE, detail)
+        .at(&value_place(request, row, &key.columns))
+        .hint("all columns of the foreign key have to name one row")
 }
 
 /// The values of some columns of a row to be, where all of them are known, as words.
@@ -269,15 +307,15 @@ async fn equal_makers<'c>(
         return Ok(BTreeMap::new());
     }
     let typed_columns: Vec<(&String, &Column)> = columns.iter().map(|name| (*name, &facts.columns[*name])).collect();
-    let sql = Sql::new("SELECT d.\"enact i\", t.\"enact i\" FROM ").sql(&typed(&typed_columns, 0)).text(" d JOIN ");
-    let sql = sql.sql(&typed(&typed_columns, columns.len())).text(" t ON true");
-    let sql = typed_columns
-        .iter()
-        .fold(sql, |sql, (name, column)| sql::equal(sql.text(" AND "), "t", name, "d", name, column));
+    let names: Vec<String> = columns.iter().map(|name| (*name).clone()).collect();
+    let forms: Vec<Form> = (0..columns.len()).map(Form::Text).collect();
+    let Some(matched) = matching(facts, &names, &forms) else { return Ok(BTreeMap::new()) };
+    let side = |offset| sql::with_expressions(typed(&typed_columns, offset), &matched);
+    let sql = Sql::new("SELECT d.\"enact i\", t.\"enact i\" FROM ").sql(&side(0)).text(" d JOIN ");
+    let sql = sql::on(sql.sql(&side(columns.len())).text(" t ON "), &matched, facts);
     let query = (0..columns.len()).fold(Query::new(sql), |query, place| {
         query.bind(Param::Texts(open.iter().map(|(_, texts)| texts[place].clone()).collect()))
     });
-    let names: Vec<String> = columns.iter().map(|name| (*name).clone()).collect();
     let query = bind(query, &known, &names, |row, name| row.known(name).cloned().flatten());
     let records = tx.query(&query).await?;
     Ok(records.iter().map(|record| (open[index_of(record, 0)].0, known[index_of(record, 1)])).collect())

@@ -42,6 +42,11 @@ pub(crate) fn declared<T>(batch: &Batch<T>, matched: &Match, tables: &Facts, off
         .list(1..=places, |sql, place| sql.param(offset + place).text("::text[]"));
     let sql = sql.text(") WITH ORDINALITY AS d0(").list(0..places, |sql, place| sql.ident(&place_name(place)));
     let sql = sql.text(", \"enact i\") OFFSET 0)");
+    with_expressions(sql, matched)
+}
+
+/// A subquery with the expressions of the match as columns.
+pub(super) fn with_expressions(sql: Sql, matched: &Match) -> Sql {
     let expressions = expressions(matched);
     if expressions.is_empty() {
         return sql;
@@ -215,7 +220,17 @@ fn cast(sql: Sql, column: &Column, text: impl FnOnce(Sql) -> Sql) -> Sql {
 
 /// Whether the column keeps another value than the declared one: rounded, cut, padded.
 fn cut(sql: Sql, form: &Form, column: &Column) -> Sql {
-    let Form::Text(place) = form else { return sql.text("false") };
+    let place = match form {
+        Form::Text(place) => place,
+        Form::Tree(place) => return tree_cut(sql, *place, column),
+        Form::Null | Form::ApplyTime | Form::Reference(_) => return sql.text("false"),
+    };
+    if let ("real" | "double precision", true) = (column.base_type.as_str(), column.type_name == column.base_type) {
+        // As many digits as the type has; a text that is a number in words is none.
+        let sql = place_text(sql.text("CASE WHEN "), *place).text(" ~ '^[-+0-9.eE]+$' THEN ");
+        let sql = place_text(sql, *place).text("::numeric IS DISTINCT FROM ");
+        return cast(sql, column, |sql| place_text(sql, *place)).text("::text::numeric ELSE false END");
+    }
     if column.kind == ColumnKind::Cut {
         let sql = place_text(sql, *place).text(" IS DISTINCT FROM ");
         return cast(sql, column, |sql| place_text(sql, *place)).text("::text");
@@ -224,7 +239,11 @@ fn cut(sql: Sql, form: &Form, column: &Column) -> Sql {
         return sql.text("false");
     }
     let whole = |sql: Sql| place_text(sql.text("("), *place).text(")::").trusted(&column.base_type);
-    let kept = |sql: Sql| cast(sql, column, |sql| place_text(sql, *place));
+    // An operator of any enum, array or range is none of a domain over it.
+    let kept = |sql: Sql| {
+        let sql = cast(sql, column, |sql| place_text(sql, *place));
+        if column.domain { sql.text("::").trusted(&column.base_type) } else { sql }
+    };
     let collate = |sql: Sql| match &column.collation {
         Some(collation) => sql.text(" COLLATE ").trusted(collation),
         None => sql,
@@ -236,6 +255,22 @@ fn cut(sql: Sql, form: &Form, column: &Column) -> Sql {
         }
         None => kept(whole(sql.text("(")).text(")::text IS DISTINCT FROM (")).text(")::text"),
     }
+}
+
+/// The same for the elements of an array.
+fn tree_cut(sql: Sql, place: usize, column: &Column) -> Sql {
+    let Some(operator) =
+        column.equality.as_ref().filter(|_| column.kind == ColumnKind::Array && column.type_name != column.base_type)
+    else {
+        return sql.text("false");
+    };
+    let read = |sql: Sql, type_name: &str| {
+        let sql = sql.text("(SELECT j.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('v', ");
+        let sql = place_text(sql, place).text("::jsonb)) AS j(v ").trusted(type_name).text("))");
+        if type_name == column.base_type { sql } else { sql.text("::").trusted(&column.base_type) }
+    };
+    let sql = read(sql.text("coalesce(NOT ("), &column.base_type).text(" ").trusted(operator).text(" ");
+    read(sql, &column.type_name).text("), false)")
 }
 
 /// The value of a column of another row, found as the key of a declared row finds it.

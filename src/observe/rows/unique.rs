@@ -1,9 +1,9 @@
 //! Unique values and exclusions: what a row is to have must be free, or given up by a row that changes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::RowsRequest;
-use super::changed::{Changed, ChangedRows};
+use super::changed::{After, Changed, ChangedRows};
 use super::constraints::{bind, index_of, live_name, typed, value_place};
 use super::sql;
 use crate::diff::codes;
@@ -26,6 +26,7 @@ pub(super) async fn judge(
 ) -> Result<(), ObserveError> {
     let found = &request.tables[table];
     let names = index_columns(index, found);
+    awaited_twice(request, changed, table, index, errors);
     let rows: Vec<&Changed> = changed
         .rows
         .iter()
@@ -74,6 +75,38 @@ pub(super) async fn judge(
         }
     }
     Ok(())
+}
+
+/// Rows that would have the same values, of which some are another row's that is not there yet.
+fn awaited_twice(
+    request: &RowsRequest<'_>,
+    changed: &ChangedRows,
+    table: &TableName,
+    index: &UniqueIndex,
+    errors: &mut Diagnostics,
+) {
+    if index.predicate.is_some() || !index.exclusion.is_empty() {
+        return;
+    }
+    let Some(names) = index.parts.iter().map(|(column, _)| column.clone()).collect::<Option<Vec<String>>>() else {
+        return;
+    };
+    let mut first: BTreeMap<Vec<String>, &Changed> = BTreeMap::new();
+    for row in changed.rows.iter().filter(|row| row.table == *table && !row.guesses(&names)) {
+        let Some(after) = &row.after else { continue };
+        if !names.iter().any(|name| matches!(after.get(name), Some(After::Pending(_)))) {
+            continue;
+        }
+        let word = |name: &String| match after.get(name)? {
+            After::Known(text) => text.as_ref().map(|text| format!("={text}")),
+            After::Pending(reference) => Some(format!("{}[{}]", reference.table, reference.key)),
+            After::Made => None,
+        };
+        let Some(words) = names.iter().map(word).collect::<Option<Vec<String>>>() else { continue };
+        if let Some(other) = first.insert(words, row) {
+            errors.push(twice_error(request, other, row, index, &names));
+        }
+    }
 }
 
 fn twice_error(

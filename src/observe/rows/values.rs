@@ -4,7 +4,7 @@ use super::matching::{Ask, Guard, attempt, guarded, is_value_error};
 use super::sql::Facts;
 use crate::diff::codes;
 use crate::diff::rows::shape::{Batch, Form};
-use crate::model::{Column, Diagnostic, Diagnostics, Place};
+use crate::model::{Column, Diagnostic, Place};
 use crate::observe::catalog::server_major;
 use crate::observe::error::ObserveError;
 use crate::store::{Param, Query, Sql, StoreError, Tx};
@@ -14,7 +14,7 @@ const TELLS: i64 = 16;
 /// So many wrong values of one column are looked for one by one where the server does not tell.
 const SEARCHED: usize = 200;
 
-/// Finds what is wrong after a batch was refused.
+/// Finds what is wrong after a batch was refused: mistakes with the rows that they are in.
 ///
 /// # Errors
 /// Those of the store that are no value's fault.
@@ -24,8 +24,8 @@ pub(super) async fn bad_values<T: Clone>(
     tables: &Facts,
     refused: &StoreError,
     places: &(dyn Fn(&T, &str) -> Place + Sync),
-) -> Result<Diagnostics, ObserveError> {
-    let mut out = Diagnostics::default();
+) -> Result<Vec<(usize, Diagnostic)>, ObserveError> {
+    let mut out = Vec::new();
     let tells = server_major(tx).await? >= TELLS;
     let facts = &tables[&batch.table];
     for (name, form) in batch.key_forms().chain(batch.value_forms()) {
@@ -36,16 +36,26 @@ pub(super) async fn bad_values<T: Clone>(
         if !tells {
             search(tx, column, texts, &mut found).await?;
         }
-        for (index, why) in found {
-            let detail = format!("column \"{name}\" of \"{}\": {why}", batch.table);
-            let hint = format!("write it as PostgreSQL reads the type {}", column.type_name);
-            out.push(Diagnostic::error(codes::BAD_VALUE, detail).at(&places(&batch.rows[index], name)).hint(hint));
-        }
+        let wrong = |(index, why): (usize, String)| (index, bad_value(batch, column, name, index, &why, places));
+        out.extend(found.into_iter().map(wrong));
     }
-    if out.0.is_empty() {
-        out.push(one_bad_row(tx, batch, tables, refused, places).await?);
+    if out.is_empty() {
+        out.extend(one_bad_row(tx, batch, tables, refused, places).await?);
     }
     Ok(out)
+}
+
+fn bad_value<T>(
+    batch: &Batch<T>,
+    column: &Column,
+    name: &str,
+    index: usize,
+    why: &str,
+    places: &(dyn Fn(&T, &str) -> Place + Sync),
+) -> Diagnostic {
+    let detail = format!("column \"{name}\" of \"{}\": {why}", batch.table);
+    let hint = format!("write it as PostgreSQL reads the type {}", column.type_name);
+    Diagnostic::error(codes::BAD_VALUE, detail).at(&places(&batch.rows[index], name)).hint(hint)
 }
 
 async fn told(
@@ -106,47 +116,75 @@ async fn search(
     Ok(())
 }
 
-/// No single value is wrong: a reference meets several rows, an array or a composite value does not fit, or a check is not
-/// the same each time.
+/// No text is wrong by itself: a reference meets several rows, an array or a composite value does not fit, or a check is not
+/// the same each time. The first such row.
 async fn one_bad_row<T: Clone>(
     tx: &mut dyn Tx,
     batch: &Batch<T>,
     tables: &Facts,
     refused: &StoreError,
     places: &(dyn Fn(&T, &str) -> Place + Sync),
-) -> Result<Diagnostic, ObserveError> {
+) -> Result<Vec<(usize, Diagnostic)>, ObserveError> {
     let (mut from, mut to) = (0, batch.rows.len());
-    let mut why = refused.message.clone();
-    let mut stable = true;
     while to - from > 1 {
         let middle = usize::midpoint(from, to);
         match attempt(tx, &batch.slice(from, middle), tables, Ask::All, Guard::Savepoint).await {
-            Err(error) if is_value_error(&error) => {
-                to = middle;
-                why = error.message;
-            }
+            Err(error) if is_value_error(&error) => to = middle,
             Err(error) => return Err(error.into()),
             Ok(_) => from = middle,
         }
     }
-    match attempt(tx, &batch.slice(from, to), tables, Ask::All, Guard::Savepoint).await {
-        Err(error) if is_value_error(&error) => why = error.message,
+    let row = batch.slice(from, to);
+    let refused = match attempt(tx, &row, tables, Ask::All, Guard::Savepoint).await {
+        Err(error) if is_value_error(&error) => error,
         Err(error) => return Err(error.into()),
-        Ok(_) => stable = false,
-    }
-    if refused.code.as_deref().is_some_and(|code| code.starts_with("21")) {
-        "its reference by key meets more than one row".clone_into(&mut why);
-    }
-    let first = batch.columns.first().or(batch.key.first()).map_or("", String::as_str);
-    let place = places(&batch.rows[from], first);
-    let diagnostic = match stable {
-        true => Diagnostic::error(codes::BAD_VALUE, format!("a row of \"{}\": {why}", batch.table))
-            .hint("a reference has to meet one row, and a value has to fit its column's type"),
-        false => Diagnostic::error(
-            codes::BAD_VALUE,
-            format!("\"{}\" refused values and accepted the same ones a moment later: {why}", batch.table),
-        )
-        .hint("a check of the table or of a domain does not give the same answer each time; mend it first"),
+        Ok(_) => {
+            let why = &refused.message;
+            let detail = format!("\"{}\" refused values and accepted the same ones a moment later: {why}", batch.table);
+            let hint = "a check of the table or of a domain does not give the same answer each time; mend it first";
+            let place = places(&row.rows[0], "");
+            return Ok(vec![(from, Diagnostic::error(codes::BAD_VALUE, detail).at(&place).hint(hint))]);
+        }
     };
-    Ok(diagnostic.at(&place))
+    let mut out = Vec::new();
+    for (name, form) in row.value_forms().filter(|(_, form)| matches!(form, Form::Tree(_) | Form::Reference(_))) {
+        let alone = row.only(name);
+        match attempt(tx, &alone, tables, Ask::All, Guard::Savepoint).await {
+            Ok(_) => {}
+            Err(error) if is_value_error(&error) => {
+                let column = &tables[&batch.table].columns[name];
+                let diagnostic = match (form, meets_several(&error)) {
+                    (Form::Reference(_), true) => several(&row, name, places),
+                    _ => bad_value(&row, column, name, 0, &error.message, places),
+                };
+                out.push((from, diagnostic));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if out.is_empty() {
+        let first = batch.key.first().map_or("", String::as_str);
+        let diagnostic = match meets_several(&refused) {
+            true => several(&row, first, places),
+            false => {
+                let detail = format!("a row of \"{}\": {}", batch.table, refused.message);
+                let hint = "each value has to fit its column's type";
+                Diagnostic::error(codes::BAD_VALUE, detail).at(&places(&row.rows[0], first)).hint(hint)
+            }
+        };
+        out.push((from, diagnostic));
+    }
+    Ok(out)
+}
+
+/// SQLSTATE class 21: a subquery gave more than one row.
+fn meets_several(error: &StoreError) -> bool {
+    error.code.as_deref().is_some_and(|code| code.starts_with("21"))
+}
+
+fn several<T>(row: &Batch<T>, name: &str, places: &(dyn Fn(&T, &str) -> Place + Sync)) -> Diagnostic {
+    let detail = format!("column \"{name}\" of \"{}\": its reference by key meets more than one row", row.table);
+    Diagnostic::error(codes::BAD_VALUE, detail)
+        .at(&places(&row.rows[0], name))
+        .hint("name the row by a key that a unique index covers, and that only one row has")
 }
