@@ -281,8 +281,8 @@ impl RelationalPart<'_> {
         }
         steps.path.set(tx, true).await?;
         tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL IMMEDIATE"))).await?;
-        steps.path.set(tx, false).await?;
         rows::verify(tx, plan, tables).await?;
+        steps.path.set(tx, false).await?;
         recheck_unlocked(tx, plan, &rechecked).await?;
         guards::hold(tx, vectors, plan, run, events).await?;
         Ok(rechecked)

@@ -33,8 +33,7 @@ impl SearchPath {
     /// Those of the store.
     pub async fn set(&mut self, tx: &mut dyn Tx, of_users: bool) -> Result<(), StoreError> {
         if self.of_users != of_users {
-            let sql = if of_users { "SET LOCAL search_path TO DEFAULT" } else { "SET LOCAL search_path = pg_catalog" };
-            tx.query(&Query::new(Sql::new(sql))).await?;
+            rows::search_path(tx, of_users).await?;
             self.of_users = of_users;
         }
         Ok(())
@@ -55,7 +54,7 @@ pub(super) async fn write(tx: &mut dyn Tx, step: &Step, work: &RowsWork, tables:
     }
     let mut query = Query::new(Sql::new(""));
     for (number, (batch, typed)) in parts.iter().enumerate() {
-        let statement = statement(batch.action, typed, tables, query.params.len());
+        let statement = statement(batch.action, typed, &batch.cleared, tables, query.params.len());
         let Some(statement) = statement else {
             return Err(refused(step, format!("no unique index covers the key of \"{}\" any more", batch.table)));
         };
@@ -166,17 +165,27 @@ fn key_of(batch: &RowBatch, values: &[Cell]) -> RowKey {
 }
 
 /// The statement of a part; `None` where no unique index covers its key any more.
-fn statement(action: RowAction, typed: &Batch<usize>, tables: &Facts, offset: usize) -> Option<Sql> {
+fn statement(
+    action: RowAction,
+    typed: &Batch<usize>,
+    cleared: &[String],
+    tables: &Facts,
+    offset: usize,
+) -> Option<Sql> {
     let facts = &tables[&typed.table];
     if action == RowAction::Create {
-        return Some(insert(typed, tables, offset));
+        return Some(insert(typed, cleared, tables, offset));
     }
     let matched = matching(facts, &typed.key, &typed.shape.key)?;
     let plain = matched.predicates.is_empty() && matched.parts.iter().all(|part| !matches!(part, Part::Expression(_)));
     let sql = match action {
         RowAction::Update => {
             let sql = rows::from(Sql::new("UPDATE "), &typed.table, facts).text(" t SET ");
-            sql.list(&typed.columns, |sql, name| sql.ident(name).text(" = d.").ident(name)).text(" FROM ")
+            sql.list(typed.columns.iter().chain(cleared), |sql, name| {
+                let sql = sql.ident(name).text(" = ");
+                if cleared.contains(name) { sql.text("NULL") } else { sql.text("d.").ident(name) }
+            })
+            .text(" FROM ")
         }
         RowAction::Create | RowAction::Delete => {
             rows::from(Sql::new("DELETE FROM "), &typed.table, facts).text(" t USING ")
@@ -196,15 +205,19 @@ fn statement(action: RowAction, typed: &Batch<usize>, tables: &Facts, offset: us
 }
 
 /// A value for `GENERATED ALWAYS AS IDENTITY` needs a word for it.
-fn insert(typed: &Batch<usize>, tables: &Facts, offset: usize) -> Sql {
+fn insert(typed: &Batch<usize>, cleared: &[String], tables: &Facts, offset: usize) -> Sql {
     let facts = &tables[&typed.table];
-    let columns: Vec<&String> = typed.key.iter().chain(&typed.columns).collect();
+    let columns: Vec<&String> = typed.key.iter().chain(&typed.columns).chain(cleared).collect();
     let sql =
         Sql::new("INSERT INTO ").table(&typed.table).text(" (").list(&columns, |sql, name| sql.ident(name)).text(")");
     let always = columns.iter().any(|name| facts.columns.get(*name).is_some_and(|column| column.identity_always));
     let sql = if always { sql.text(" OVERRIDING SYSTEM VALUE SELECT ") } else { sql.text(" SELECT ") };
     let whole = Match { parts: Vec::new(), predicates: Vec::new(), may_be_several: false };
-    let sql = sql.list(&columns, |sql, name| sql.text("d.").ident(name)).text(" FROM ");
+    let sql = sql.list(&columns, |sql, name| match facts.columns.get(*name).filter(|_| cleared.contains(name)) {
+        Some(column) => sql.text("NULL::").trusted(&column.type_name),
+        None => sql.text("d.").ident(name),
+    });
+    let sql = sql.text(" FROM ");
     sql.sql(&rows::declared(typed, &whole, tables, offset)).text(" d ORDER BY d.\"enact i\" RETURNING 1")
 }
 
@@ -267,11 +280,13 @@ pub(super) async fn compare(
     for (index, row) in plan.baseline.rows.iter().enumerate() {
         groups.entry((&row.table, row.key.columns().cloned().collect())).or_default().push(index);
     }
+    let mut path = SearchPath::default();
     for ((table, key), members) in groups {
         let Some(facts) = tables.get(table) else {
             moved.push(format!("table \"{table}\" is gone"));
             continue;
         };
+        path.set(tx, facts.runs_functions()).await?;
         let rows = members.iter().map(|index| (&plan.baseline.rows[*index].key, Vec::new(), *index));
         for batch in batches_of_cells(table, &key, &[], rows) {
             if matching(facts, &batch.key, &batch.shape.key).is_none() {
@@ -298,6 +313,7 @@ pub(super) async fn compare(
             }
         }
     }
+    path.set(tx, false).await?;
     compare_followers(tx, plan, &stands, tables, moved).await?;
     let targets = plan.baseline.references.iter().cloned().collect();
     for (target, lives) in read_references(tx, &targets, tables).await? {

@@ -87,6 +87,9 @@ pub const CONSEQUENCE: Code = Code { id: "W066", summary: "other rows go or chan
 /// A new row would take a unique value of a row that stays, unless a trigger of the table makes another one of it. The plan
 /// cannot see through the trigger: the database decides when it is applied.
 pub const GUESS: Code = Code { id: "W071", summary: "a unique value may be taken" };
+/// New rows need a column that is not declared, has no default and cannot be NULL, and the table has a trigger that may
+/// fill it. List the column under `computed` if it does.
+pub const LEFT_TO_TRIGGER: Code = Code { id: "W072", summary: "a required column is left to a trigger" };
 /// Rows of other tables change with keys of the plan's rows, because their foreign keys say `ON UPDATE CASCADE`. They are
 /// counted and named; a revert changes them back the same way.
 pub const FOLLOWS: Code = Code { id: "W070", summary: "other rows follow a key that changes" };

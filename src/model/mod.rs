@@ -45,7 +45,7 @@ pub use guard::{
     Answer, Check, CheckResource, Expected, FilterValue, GateResource, GuardFacts, Guarded, Guards, ItemsSeal,
     PointsSeal, Protected, Protection, ProtectionPin, Retention, RetentionFacts, Seal, UnitSeal,
 };
-pub use name::{Address, NameError, TableName};
+pub use name::{Address, NameError, TableName, is_hidden};
 pub use observed::{
     DECLARED_KEY, FunctionFacts, KnownNames, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget,
     UnitFacts,

@@ -17,6 +17,8 @@ use super::table::TableFacts;
 pub struct Observed {
     /// The random uuid stamped into the database by `init`.
     pub epoch: Option<String>,
+    /// The run that was applied last.
+    pub last_run: Option<String>,
     /// The role of the session.
     pub session_role: Option<String>,
     /// Catalog facts of every table a plan names.

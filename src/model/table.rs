@@ -27,6 +27,8 @@ pub struct TableFacts {
     pub fills_rows: bool,
     /// Whether rules rewrite what is written into it.
     pub has_rules: bool,
+    /// Whether it is a partition of another table.
+    pub partition: bool,
     /// Whether policies may hide rows from this role.
     pub row_security: bool,
     /// Whether this role may read every column, so that rows can be told apart by where they stand.
@@ -88,6 +90,8 @@ pub struct Column {
     pub may_set_sequence: bool,
     /// Whether this role may read it.
     pub readable: bool,
+    /// Whether it is a column of a view, and none of the table behind it: it cannot be written.
+    pub derived: bool,
 }
 
 /// How values of a column are read and compared.
@@ -199,6 +203,12 @@ pub struct ForeignKey {
 }
 
 impl TableFacts {
+    /// Whether comparing rows may run functions of users, which may rely on the search path that their role has.
+    pub fn runs_functions(&self) -> bool {
+        let expression = |index: &UniqueIndex| index.parts.iter().any(|(column, _)| column.is_none());
+        self.columns.values().any(|column| column.domain) || self.unique.iter().any(expression)
+    }
+
     /// The column lists that the database holds unique for every row, the primary key first.
     pub fn keys(&self) -> impl Iterator<Item = &Vec<String>> {
         std::iter::once(&self.primary_key).chain(&self.unique_keys).filter(|columns| !columns.is_empty())

@@ -19,6 +19,12 @@ pub async fn read_epoch(tx: &mut dyn Tx) -> Result<String, ObserveError> {
     records.first().and_then(|record| record.text(0)).map(str::to_owned).ok_or(ObserveError::NotInitialised)
 }
 
+/// The run that was applied last.
+pub(super) async fn read_last_run(tx: &mut dyn Tx) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT run_id FROM enact.run WHERE outcome = 'applied' ORDER BY opened_at DESC, run_id DESC LIMIT 1";
+    Ok(tx.query(&Query::new(Sql::new(sql))).await?.first().and_then(|record| record.text(0)).map(str::to_owned))
+}
+
 /// The role that statements run as.
 pub(super) async fn read_session_role(tx: &mut dyn Tx) -> Result<Option<String>, StoreError> {
     let records = tx.query(&Query::new(Sql::new("SELECT current_user::text"))).await?;

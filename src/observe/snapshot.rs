@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::ObserveError;
 use super::expressions::check_expressions;
 use super::guards::{guard_gates, guard_tables, guard_units, observe_guards};
-use super::managed::{read_epoch, read_gates, read_managed, read_session_role};
+use super::managed::{read_epoch, read_gates, read_last_run, read_managed, read_session_role};
 use super::rows::{RowsRequest, observe_rows};
 use super::{UnitFilter, UnitTexts, read_catalog, read_known, read_ledger, read_units, read_vectors};
 use crate::diff::{
@@ -56,6 +56,7 @@ pub async fn observe(
     request: &Request<'_>,
 ) -> Result<Observation, ObserveError> {
     let mut observed = Observed { epoch: Some(read_epoch(tx).await?), ..Observed::default() };
+    observed.last_run = read_last_run(tx).await?;
     observed.session_role = read_session_role(tx).await?;
     let (tables, functions) = names(request);
     (observed.tables, observed.functions) = read_catalog(tx, &tables, &functions).await?;

@@ -85,6 +85,7 @@ pub(super) fn baseline(input: &BuildInput<'_>, selections: &[SelectionPin]) -> B
     }
     Baseline {
         epoch: observed.epoch.clone(),
+        after_run: observed.last_run.clone(),
         units: relevant_units(selections, &input.resolved.overlay, &observed.units),
         rows: row_baselines(input),
         references: references(input),

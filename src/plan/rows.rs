@@ -44,6 +44,8 @@ struct Node<'a> {
     key: &'a RowKey,
     action: RowAction,
     values: BTreeMap<&'a String, &'a Cell>,
+    /// Columns that are NULL until they are written last.
+    cleared: BTreeSet<&'a String>,
 }
 
 /// Rows of one group that are written alike.
@@ -52,11 +54,12 @@ type Part<'a> = (RowAction, Group<'a>, Vec<usize>);
 /// Parts that are one statement: whether it comes last and its level, the circles in it.
 type Joined<'a> = ((bool, u32), BTreeSet<usize>, Vec<Part<'a>>);
 
-type Group<'a> = (&'a TableName, RowAction, Vec<&'a String>, Vec<&'a String>);
+type Group<'a> = (&'a TableName, RowAction, [Vec<&'a String>; 3]);
 
 impl<'a> Node<'a> {
     fn group(&self) -> Group<'a> {
-        (self.table, self.action, self.key.columns().collect(), self.values.keys().copied().collect())
+        let columns = self.values.keys().copied().collect();
+        (self.table, self.action, [self.key.columns().collect(), columns, self.cleared.iter().copied().collect()])
     }
 }
 
@@ -87,7 +90,7 @@ fn node(change: &Change) -> Option<Node<'_>> {
         }
         RowChange::Delete { .. } => (RowAction::Delete, BTreeMap::new()),
     };
-    Some(Node { address: &change.address, table, key, action, values })
+    Some(Node { address: &change.address, table, key, action, values, cleared: BTreeSet::new() })
 }
 
 /// Whether the needed row has to be there one statement earlier.
@@ -123,10 +126,12 @@ fn write_later<'a>(nodes: &mut Vec<Node<'a>>, edges: &mut Vec<(usize, usize, &'a
     for (from, to, need) in later {
         let RowNeedKind::Value { column, .. } = &need.kind else { continue };
         let Some(cell) = nodes[from].values.remove(column) else { continue };
+        nodes[from].cleared.insert(column);
         let key = nodes[from].key;
         let (address, table) = (nodes[from].address, nodes[from].table);
         let at = nodes.len();
-        nodes.push(Node { address, table, key, action: RowAction::Update, values: BTreeMap::from([(column, cell)]) });
+        let (values, cleared) = (BTreeMap::from([(column, cell)]), BTreeSet::new());
+        nodes.push(Node { address, table, key, action: RowAction::Update, values, cleared });
         edges.push((at, from, need));
         edges.push((at, to, need));
     }
@@ -225,7 +230,12 @@ fn late(nodes: &[Node<'_>], edges: &[(usize, usize, &RowNeed)]) -> BTreeSet<usiz
     (0..nodes.len()).filter(|at| !early.contains(at)).collect()
 }
 
-fn batch(action: RowAction, (table, _, key, columns): Group<'_>, rows: &[usize], nodes: &[Node<'_>]) -> RowBatch {
+fn batch(
+    action: RowAction,
+    (table, _, [key, columns, cleared]): Group<'_>,
+    rows: &[usize],
+    nodes: &[Node<'_>],
+) -> RowBatch {
     let write = |at: &usize| {
         let node = &nodes[*at];
         RowWrite {
@@ -238,6 +248,7 @@ fn batch(action: RowAction, (table, _, key, columns): Group<'_>, rows: &[usize],
         action,
         key: key.into_iter().cloned().collect(),
         columns: columns.into_iter().cloned().collect(),
+        cleared: cleared.into_iter().cloned().collect(),
         rows: rows.iter().map(write).collect(),
     }
 }

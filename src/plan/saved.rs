@@ -98,6 +98,9 @@ pub struct EnvironmentPin {
 pub struct Baseline {
     /// The database's epoch.
     pub epoch: Option<String>,
+    /// The run that was applied last: a difference that comes back after it is another plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_run: Option<String>,
     /// Units by address: every unit that a selection of this plan chose before or chooses after.
     pub units: BTreeMap<String, Digest>,
     /// Rows that will be written.

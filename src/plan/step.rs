@@ -178,6 +178,9 @@ pub struct RowBatch {
     pub key: Vec<String>,
     /// The other columns that are written.
     pub columns: Vec<String>,
+    /// Columns that are NULL until a later step writes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cleared: Vec<String>,
     /// The rows.
     pub rows: Vec<RowWrite>,
 }

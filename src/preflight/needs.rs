@@ -273,6 +273,7 @@ impl Needs {
             RowAction::Create => {
                 need.insert.add(names(&batch.key));
                 need.insert.add(names(&batch.columns));
+                need.insert.add(names(&batch.cleared));
                 let filled: BTreeSet<String> = batch.key.iter().chain(&batch.columns).cloned().collect();
                 need.always_filled = Some(match need.always_filled.take() {
                     Some(before) => before.intersection(&filled).cloned().collect(),
@@ -282,6 +283,7 @@ impl Needs {
             RowAction::Update => {
                 need.select.add(names(&batch.key));
                 need.update.add(names(&batch.columns));
+                need.update.add(names(&batch.cleared));
             }
             RowAction::Delete => {
                 need.select.add(names(&batch.key));

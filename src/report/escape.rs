@@ -7,6 +7,8 @@
 
 use std::fmt::Write;
 
+pub use crate::model::is_hidden;
+
 /// Escapes what a terminal would obey or what a reader could not see: control characters (C0, C1, DEL), bidi marks,
 /// line separators and characters without a shape. Everything else, Vietnamese and wide characters too, stays as it
 /// is.
@@ -133,16 +135,6 @@ fn push_code(out: &mut String, c: char) {
 
 fn push_entity(out: &mut String, c: char) {
     let Ok(()) = write!(out, "#{};", u32::from(c)) else { panic!("BUG: a string refuses text") };
-}
-
-/// Whether a character is obeyed by a terminal or shows nothing. The zero-width joiner and non-joiner stay: scripts
-/// need them.
-pub fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -16,33 +16,22 @@ pub fn row_address(table: &TableName, key: &RowKey) -> Address {
     Address::row(table, key)
 }
 
-/// Columns that a new row needs and does not get.
-pub fn check_created(
-    set: &RowSet,
-    row: RowRef,
-    values: &BTreeMap<String, Cell>,
-    facts: &TableFacts,
-) -> Option<Diagnostic> {
-    if facts.fills_rows {
-        return None;
-    }
+/// Columns that a new row needs and does not get from the declaration or from the database. A trigger may fill them.
+pub fn left_empty<'f>(set: &RowSet, values: &BTreeMap<String, Cell>, facts: &'f TableFacts) -> Vec<&'f str> {
     let computed = |name: &String| set.computed.iter().any(|computed| computed.value == *name);
-    let missing: Vec<&str> = facts
-        .columns
-        .iter()
-        .filter(|(name, column)| {
-            let absent = matches!(values.get(*name), None | Some(Cell::Null));
-            let needed = column.not_null && !column.generated && !computed(name);
-            needed && absent && (!column.has_default || values.contains_key(*name))
-        })
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if missing.is_empty() {
-        return None;
-    }
+    let empty = |(name, column): &(&String, &crate::model::Column)| {
+        let absent = matches!(values.get(*name), None | Some(Cell::Null));
+        let needed = column.not_null && !column.generated && !computed(name);
+        needed && absent && (!column.has_default || values.contains_key(*name))
+    };
+    facts.columns.iter().filter(empty).map(|(name, _)| name.as_str()).collect()
+}
+
+/// A new row does not get what it needs.
+pub fn required(set: &RowSet, row: RowRef, missing: &[&str]) -> Diagnostic {
     let detail = format!("a new row of \"{}\" needs {}", set.table.value, missing.join(", "));
     let hint = "give it a value, or list it under computed when the database makes it";
-    Some(Diagnostic::error(codes::REQUIRED_COLUMN, detail).at(&set.rows[row.row].place).hint(hint))
+    Diagnostic::error(codes::REQUIRED_COLUMN, detail).at(&set.rows[row.row].place).hint(hint)
 }
 
 /// The changes of rows, with what is said about them.

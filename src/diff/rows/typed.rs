@@ -29,6 +29,8 @@ pub struct Typed {
     pub errors: Diagnostics,
     /// Rows with a wrong value, which has been replaced by NULL: the database still says what it finds of the others.
     pub wrong: BTreeSet<RowRef>,
+    /// Tables of which some declared row is not among the batches, or not as it is declared.
+    pub incomplete: BTreeSet<TableName>,
     /// What reviewers should know.
     pub findings: Vec<(Code, Option<crate::model::Address>, String)>,
 }
@@ -45,11 +47,18 @@ pub fn type_rows(sets: &[RowSet], catalog: &Catalog<'_>) -> Typed {
             RowOrigin::Promotion { name, kind, .. } => errors.has_errors() && !seen.insert((name, kind)),
             RowOrigin::Files => false,
         };
+        if errors.has_errors() {
+            out.incomplete.insert(set.table.value.clone());
+        }
         if !repeated {
             out.errors.extend(errors);
         }
         if let Some(facts) = facts {
+            let before = out.errors.0.len();
             type_set(index, set, facts, catalog, &mut out);
+            if out.errors.0.len() > before {
+                out.incomplete.insert(set.table.value.clone());
+            }
         }
     }
     out
@@ -98,9 +107,15 @@ fn check_column(set: &RowSet, facts: &TableFacts, column: &str, in_key: bool, pl
     let Some(found) = facts.columns.get(column) else {
         return errors.push(unknown_column(table, column, facts, place));
     };
-    if found.generated && !is_computed(set, column) {
+    if found.generated && !in_key && !is_computed(set, column) {
         let detail = format!("column \"{column}\" of \"{table}\" is generated and cannot be written");
         errors.push(Diagnostic::error(codes::UNKNOWN_COLUMN, detail).at(place).hint("leave it out"));
+    }
+    if found.derived && !in_key && set.state != RowState::Absent && !is_computed(set, column) {
+        let detail = format!("column \"{column}\" of the view \"{table}\" is no column of the table behind it");
+        errors.push(
+            Diagnostic::error(codes::UNKNOWN_COLUMN, detail).at(place).hint("leave it out, or list it as computed"),
+        );
     }
     if !found.readable {
         let detail = format!("this role may not read column \"{column}\" of \"{table}\"");

@@ -14,7 +14,7 @@ use crate::store::{Query, Record, Sql, StoreError, Tx};
 /// the operator class that sorts or hashes it by default, whose equality is its own. Types that are stored like another
 /// one (`varchar`, `cidr`, `regclass`) have that one's, types made of others (arrays, enums, ranges) their kind's.
 const COLUMNS: &str = "WITH RECURSIVE cols AS ( \
-  SELECT c.oid AS rel, n.nspname, c.relname, c.relkind, c.relhasrules, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attnotnull, \
+  SELECT c.oid AS rel, n.nspname, c.relname, c.relkind, c.relhasrules, c.relispartition, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attnotnull, \
    a.attidentity, a.attgenerated, a.attcollation, d.adbin, d.adrelid, d.oid AS filler \
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
   JOIN unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
@@ -42,7 +42,7 @@ const COLUMNS: &str = "WITH RECURSIVE cols AS ( \
  SELECT c.nspname::text, c.relname::text, c.relkind::text, c.attname::text, pg_catalog.format_type(c.atttypid, c.atttypmod), \
   pg_catalog.format_type(b.type, -1), t.typname::text, t.typtype::text, t.typcategory::text, et.typname::text, \
   CASE WHEN t.typtype = 'c' OR (t.typcategory = 'A' AND ee.op IS NULL) THEN NULL ELSE e.op END, \
-  t.typname = 'citext' OR coalesce(NOT co.collisdeterministic, false), \
+  t.typname IN ('citext', 'interval') OR coalesce(et.typname IN ('citext', 'interval'), false) OR coalesce(NOT co.collisdeterministic, false), \
   CASE WHEN c.attcollation <> 0 AND c.attcollation <> t.typcollation THEN pg_catalog.format('%I.%I', cn.nspname, co.collname) END, \
   c.attnotnull OR b.not_null, \
   (c.adbin IS NOT NULL AND c.attgenerated = '') OR c.attidentity <> '' OR b.filled, \
@@ -55,7 +55,8 @@ const COLUMNS: &str = "WITH RECURSIVE cols AS ( \
   coalesce(pg_catalog.has_sequence_privilege(q.objid, 'USAGE') AND pg_catalog.has_sequence_privilege(q.objid, 'UPDATE'), false), \
   (SELECT pg_catalog.array_agg(f.attname::text) FROM pg_catalog.pg_attribute f \
    WHERE t.typtype = 'c' AND f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped), \
-  c.atttypid <> b.type, c.relhasrules AND c.relkind IN ('r', 'p') \
+  c.atttypid <> b.type, c.relhasrules AND c.relkind IN ('r', 'p'), c.relispartition, \
+  c.relkind = 'v' AND NOT pg_catalog.pg_column_is_updatable(c.rel, c.attnum, true) \
  FROM cols c JOIN base b ON b.start = c.atttypid JOIN pg_catalog.pg_type t ON t.oid = b.type \
  LEFT JOIN pg_catalog.pg_type et ON et.oid = t.typelem AND t.typcategory = 'A' \
  LEFT JOIN LATERAL (SELECT d.objid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S' \
@@ -155,6 +156,7 @@ pub(super) async fn read_tables(
         facts.located = record.is_true(20);
         facts.row_security = record.is_true(21);
         facts.has_rules = record.is_true(26);
+        facts.partition = record.is_true(27);
         let bits = record.int(22).unwrap_or(0);
         facts.allows = COMMANDS.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| (*name).to_owned()).collect();
         facts.columns.insert(text(&record, 3), column(&record));
@@ -199,6 +201,7 @@ fn column(record: &Record) -> Column {
         sequence: optional(18),
         may_set_sequence: record.is_true(23),
         readable: record.is_true(19),
+        derived: record.is_true(28),
     }
 }
 

@@ -73,6 +73,10 @@ pub(super) struct ChangedRows {
     pub at: BTreeMap<(TableName, String), usize>,
     /// The tables that are written.
     pub tables: BTreeSet<TableName>,
+    /// Tables of which some declared row is wrong and not among these.
+    pub incomplete: BTreeSet<TableName>,
+    /// Other live rows that go with these, and with which.
+    pub gone: BTreeMap<(TableName, String), Address>,
 }
 
 pub(super) fn changed_rows(request: &RowsRequest<'_>, facts: &RowFacts, met: &Met) -> ChangedRows {
@@ -94,7 +98,7 @@ pub(super) fn changed_rows(request: &RowsRequest<'_>, facts: &RowFacts, met: &Me
     let at = rows.iter().enumerate();
     let at = at.filter_map(|(index, row)| Some(((row.table.clone(), row.at()?.clone()), index))).collect();
     let tables = rows.iter().map(|row| row.table.clone()).collect();
-    ChangedRows { rows, at, tables }
+    ChangedRows { rows, at, tables, gone: BTreeMap::new(), incomplete: met.incomplete.clone() }
 }
 
 fn changed(request: &RowsRequest<'_>, seen: &RowSeen, met: &Met) -> Changed {

@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::changed::{After, Changed, ChangedRows};
+use super::followers::follow;
 use super::{Batch, RowRef, RowsRequest, place_of, references, referrers, unique};
 use crate::diff::codes;
 use crate::model::{Column, Diagnostic, Diagnostics, ForeignKey, RowFacts, TableFacts, TableName};
@@ -20,10 +21,12 @@ pub(super) async fn judge(
     tx: &mut dyn Tx,
     request: &RowsRequest<'_>,
     batches: &[Batch<RowRef>],
-    changed: &ChangedRows,
+    changed: ChangedRows,
     facts: &mut RowFacts,
     errors: &mut Diagnostics,
 ) -> Result<(), ObserveError> {
+    let following = follow(tx, request.tables, &changed).await?;
+    let changed = &ChangedRows { gone: following.gone(), ..changed };
     for table in &changed.tables {
         let found = &request.tables[table];
         for index in found.unique.iter().filter(|_| found.located) {
@@ -58,7 +61,7 @@ pub(super) async fn judge(
         checks(tx, request, changed, table, errors).await?;
     }
     sequences(request, changed, facts);
-    referrers::judge(tx, request, batches, changed, facts, errors).await
+    referrers::judge(tx, request, batches, following, &changed.incomplete, facts, errors).await
 }
 
 /// Chosen values in columns that a sequence numbers, where this role may not move it.

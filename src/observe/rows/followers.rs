@@ -114,6 +114,13 @@ pub(super) struct Following {
 }
 
 impl Following {
+    /// Live rows that go by the way, with the row of the plan behind each.
+    pub fn gone(&self) -> BTreeMap<(TableName, String), Address> {
+        let cascades = |one: &&Followed| one.goes && one.action() == OnChange::Cascade;
+        let rows = self.followed.iter().filter(cascades).flat_map(|one| one.rows.iter().map(move |row| (one, row)));
+        rows.map(|(one, row)| ((one.key.from.clone(), row.at.clone()), row.by.clone())).collect()
+    }
+
     /// What is followed, as a plan writes it down.
     pub fn facts(&self) -> Vec<Followers> {
         let mut facts: Vec<Followers> = self.followed.iter().map(Followed::fact).collect();

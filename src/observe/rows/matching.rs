@@ -69,6 +69,10 @@ pub(crate) async fn match_batch<T: Clone + Sync>(
 ) -> Result<(Vec<Matched>, Diagnostics), ObserveError> {
     let mut out = Vec::new();
     let mut errors = Diagnostics::default();
+    let of_users = tables[&batch.table].runs_functions();
+    if of_users {
+        search_path(tx, true).await?;
+    }
     let mut from = 0;
     while from < batch.rows.len() {
         let to = (from + ROWS).min(batch.rows.len());
@@ -85,6 +89,9 @@ pub(crate) async fn match_batch<T: Clone + Sync>(
             Err(error) => return Err(error.into()),
         }
         from = to;
+    }
+    if of_users {
+        search_path(tx, false).await?;
     }
     Ok((out, errors))
 }
@@ -124,6 +131,15 @@ async fn without_wrong<T: Clone + Sync>(
         }
     }
     Ok((Vec::new(), errors))
+}
+
+/// Sets the search path that the role has of itself, or Enact's own.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn search_path(tx: &mut dyn Tx, of_users: bool) -> Result<(), StoreError> {
+    let sql = if of_users { "SET LOCAL search_path TO DEFAULT" } else { "SET LOCAL search_path = pg_catalog" };
+    tx.query(&Query::new(Sql::new(sql))).await.map(|_| ())
 }
 
 /// SQLSTATE class 22 (data exception), 23 (a domain's constraint), 21 (a reference that meets several rows), 42804 and

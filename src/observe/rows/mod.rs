@@ -22,7 +22,7 @@ mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use self::matching::{Ask, Guard, Matched, attempt, cell, live_rows, lock_rows, match_batch};
+pub(crate) use self::matching::{Ask, Guard, Matched, attempt, cell, live_rows, lock_rows, match_batch, search_path};
 pub(crate) use self::planned::followers_of;
 pub(crate) use self::record::{object, record_key};
 pub(crate) use self::sql::{Facts, declared, from, live, on, params};
@@ -30,11 +30,11 @@ pub(crate) use self::whole::{read_references, rows_with_keys, whole_rows};
 use super::error::ObserveError;
 use crate::diff::rows::identity::matching;
 use crate::diff::rows::shape::{Batch, Form};
-use crate::diff::rows::{Catalog, Typed, check_created, is_canonical, row_address, type_rows};
+use crate::diff::rows::{Catalog, Typed, is_canonical, left_empty, required, row_address, type_rows};
 use crate::diff::{Resolved, codes};
 use crate::model::{
     Binding, Cell, Diagnostic, Diagnostics, KeyPart, KnownNames, LiveRow, Place, RowFacts, RowKey, RowOrigin, RowRef,
-    RowSeen, RowSet, RowState,
+    RowSeen, RowSet, RowState, TableFacts, TableKind,
 };
 use crate::store::Tx;
 
@@ -64,17 +64,18 @@ pub(crate) struct RowsRequest<'a> {
 /// Everything that is wrong with the rows, all in one go; those of the store.
 pub(crate) async fn observe_rows(tx: &mut dyn Tx, request: &RowsRequest<'_>) -> Result<RowFacts, ObserveError> {
     let RowsRequest { resolved, tables, known, binding, .. } = request;
-    let Typed { batches, mut errors, wrong, findings } = type_rows(&resolved.rows, &Catalog { tables, known, binding });
-    let mut comparing = Comparing { request, tables, batches, wrong, facts: RowFacts::default(), met: Met::default() };
+    let Typed { batches, mut errors, wrong, incomplete, findings } =
+        type_rows(&resolved.rows, &Catalog { tables, known, binding });
+    let met = Met { incomplete, ..Met::default() };
+    let mut comparing = Comparing { request, tables, batches, wrong, facts: RowFacts::default(), met };
     comparing.facts.findings = findings;
     comparing.match_all(tx, &mut errors).await?;
     synced::extra_rows(tx, request, &comparing.met, &mut comparing.facts, &mut errors).await?;
     let changed = changed::changed_rows(request, &comparing.facts, &comparing.met);
     changed::renew_references(&changed, &mut comparing.facts, &mut comparing.met);
     let changed = changed::changed_rows(request, &comparing.facts, &comparing.met);
-    // A row that is left out because it is wrong would be missing to those that refer to it.
-    if !request.adopting && !errors.has_errors() {
-        constraints::judge(tx, request, &comparing.batches, &changed, &mut comparing.facts, &mut errors).await?;
+    if !request.adopting {
+        constraints::judge(tx, request, &comparing.batches, changed, &mut comparing.facts, &mut errors).await?;
     }
     if !errors.has_errors() {
         record::compare(tx, request, &comparing.batches, &mut comparing.facts).await?;
@@ -88,10 +89,14 @@ pub(crate) async fn observe_rows(tx: &mut dyn Tx, request: &RowsRequest<'_>) -> 
 struct Met {
     /// Where live rows of declared ones stand, by table, as far as it was asked for.
     at: BTreeMap<crate::model::TableName, BTreeMap<String, RowRef>>,
+    /// The same whatever the table, since a row of a partition is one of the whole table too.
+    anywhere: BTreeMap<String, RowRef>,
     /// Values of references as the database resolved them, by row and column.
     resolved: BTreeMap<(RowRef, String), Option<String>>,
     /// Rows that are as declared and refer to others by key.
     referring: BTreeMap<RowRef, RowSeen>,
+    /// Tables of which some declared row is wrong: nothing can be said of what is missing there.
+    incomplete: BTreeSet<crate::model::TableName>,
     /// Keys and values of rows of synced tables, as the database spells them.
     spelled: BTreeMap<RowRef, BTreeMap<String, Option<String>>>,
 }
@@ -119,9 +124,12 @@ impl Comparing<'_> {
             let sets = &self.request.resolved.rows;
             let places = |row: &RowRef, column: &str| place_of(sets, *row, column);
             let (matched, wrong) = match_batch(tx, batch, self.tables, ask, &places).await?;
-            let refused = wrong.0.len();
+            let (refused, before) = (wrong.0.len(), errors.0.len());
             errors.extend(wrong);
             self.interpret(batch, ask, matched, refused, errors);
+            if errors.0.len() > before {
+                self.met.incomplete.insert(batch.table.clone());
+            }
         }
         self.batches = batches;
         Ok(())
@@ -147,7 +155,13 @@ impl Comparing<'_> {
                 || matched.parts.iter().any(|part| matches!(part, crate::diff::rows::identity::Part::Expression(_)))
         });
         let refers = batch.shape.values.iter().any(|form| matches!(form, Form::Reference(_)));
-        if self.request.addresses || refers || synced || keys.len() > 1 || !canonical || several {
+        let related = |other: &Batch<RowRef>| {
+            let found = &self.tables[&other.table];
+            let whole = |facts: &TableFacts| facts.kind == TableKind::Partitioned;
+            other.table != batch.table && (found.partition && whole(facts) || facts.partition && whole(found))
+        };
+        let related = all.iter().any(related);
+        if self.request.addresses || refers || synced || related || keys.len() > 1 || !canonical || several {
             return Ask::All;
         }
         match (&set.origin, set.state) {
@@ -182,7 +196,9 @@ impl Comparing<'_> {
                 None if one.key.iter().all(Option::is_some) => unmet.insert(one.key.clone(), row),
                 None => None,
             };
-            if let Some(first) = twice.filter(|first| *first != row) {
+            let located = one.live.as_ref().filter(|_| self.tables[&batch.table].located);
+            let elsewhere = located.and_then(|(at, _)| self.met.anywhere.insert(at.clone(), row));
+            if let Some(first) = twice.or(elsewhere).filter(|first| *first != row) {
                 errors.push(self.row_twice(batch, &one, first, row));
                 continue;
             }
@@ -292,7 +308,28 @@ impl Comparing<'_> {
             }
         }
         if one.live.is_none() && set.state != RowState::Absent {
-            errors.0.extend(check_created(set, row, &values, facts));
+            let missing = left_empty(set, &values, facts);
+            if !missing.is_empty() && !facts.fills_rows {
+                errors.push(required(set, row, &missing));
+            } else if !missing.is_empty() {
+                let message = format!(
+                    "new rows of {} need {}, which is not declared: a trigger of the table has to fill it",
+                    batch.table,
+                    missing.join(", ")
+                );
+                let known = self.facts.findings.iter().any(|(_, _, text)| *text == message);
+                self.facts.findings.extend((!known).then_some((codes::LEFT_TO_TRIGGER, None, message)));
+            }
+            let generated = key.columns().find(|name| facts.columns.get(*name).is_some_and(|column| column.generated));
+            if let Some(name) = generated {
+                let detail = format!(
+                    "column \"{name}\" of \"{}\" is generated and cannot be written, and there is no row that has this value",
+                    batch.table
+                );
+                let place = place_of(&self.request.resolved.rows, row, name);
+                let hint = "name a new row by a key that can be written";
+                errors.push(Diagnostic::error(codes::UNKNOWN_COLUMN, detail).at(&place).hint(hint));
+            }
         }
         let seen = RowSeen { of: row, key, values, live: one.live, differs };
         match wanted {

@@ -27,7 +27,7 @@ pub(crate) async fn followers_of(
     }
     let at = rows.iter().enumerate();
     let at = at.filter_map(|(index, row)| Some(((row.table.clone(), row.at()?.clone()), index))).collect();
-    let changed = ChangedRows { at, tables: BTreeSet::new(), rows };
+    let changed = ChangedRows { at, tables: BTreeSet::new(), gone: BTreeMap::new(), incomplete: BTreeSet::new(), rows };
     Ok(follow(tx, tables, &changed).await?.facts())
 }
 

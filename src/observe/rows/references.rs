@@ -66,8 +66,10 @@ pub(super) async fn judge(
     let provided = planned_referred(tx, &rows, &planned, key, from, to).await?;
     for (index, row) in rows.iter().enumerate() {
         let stays = live.get(&index).into_iter().flatten().find(|at| {
-            let other = changed.at.get(&(key.to.clone(), (*at).clone())).map(|other| &changed.rows[*other]);
-            other.is_none_or(|other| other.after.is_some() && !other.changes(&key.to_columns))
+            let place = (key.to.clone(), (*at).clone());
+            let other = changed.at.get(&place).map(|other| &changed.rows[*other]);
+            !changed.gone.contains_key(&place)
+                && other.is_none_or(|other| other.after.is_some() && !other.changes(&key.to_columns))
         });
         let target = || ReferenceTarget {
             table: key.to.clone(),
@@ -84,7 +86,7 @@ pub(super) async fn judge(
                 let (from, to) = (row.address.clone(), planned[*other].address.clone());
                 facts.needs.push(RowNeed { from, to, kind, why: why.clone() });
             }
-            None if row.guesses(&key.columns) => {}
+            None if row.guesses(&key.columns) || changed.incomplete.contains(&key.to) => {}
             None => errors.push(missing(request, row, &target(), why, live.contains_key(&index), key)),
         }
     }
@@ -209,6 +211,7 @@ pub(super) async fn pending(
                         why: format!("value of {name}"),
                     });
                 }
+                None if changed.incomplete.contains(to) => {}
                 None => errors.push(nobody(row, name, reference, &request.resolved.rows)),
             }
         }

@@ -11,8 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::changed::ChangedRows;
-use super::followers::{Followed, follow};
+use super::followers::{Followed, Following};
 use super::matching::{Ask, match_batch};
 use super::sql::Facts;
 use super::{Batch, RowRef, RowsRequest, place_of};
@@ -30,15 +29,15 @@ pub(super) async fn judge(
     tx: &mut dyn Tx,
     request: &RowsRequest<'_>,
     batches: &[Batch<RowRef>],
-    changed: &ChangedRows,
+    mut following: Following,
+    incomplete: &BTreeSet<TableName>,
     facts: &mut RowFacts,
     errors: &mut Diagnostics,
 ) -> Result<(), ObserveError> {
-    let mut following = follow(tx, request.tables, changed).await?;
     facts.needs.append(&mut following.needs);
     facts.findings.append(&mut following.findings);
     facts.followers = following.facts();
-    let mut judging = Judging { request, batches, declared: BTreeMap::new(), facts, errors };
+    let mut judging = Judging { request, batches, incomplete, declared: BTreeMap::new(), facts, errors };
     for followed in &following.followed {
         judging.judge(tx, followed, &following.tables).await?;
     }
@@ -48,6 +47,8 @@ pub(super) async fn judge(
 struct Judging<'a> {
     request: &'a RowsRequest<'a>,
     batches: &'a [Batch<RowRef>],
+    /// Tables of which some declared row is wrong.
+    incomplete: &'a BTreeSet<TableName>,
     /// Where declared rows stand, by table.
     declared: BTreeMap<TableName, BTreeMap<String, RowRef>>,
     facts: &'a mut RowFacts,
@@ -68,6 +69,9 @@ impl Judging<'_> {
         let count = crate::diff::counted(rows.len() as u64, "row");
         let stuck = followed.stuck(tables);
         if action == OnChange::Refuse || stuck.is_some() {
+            if self.incomplete.contains(&key.from) {
+                return Ok(());
+            }
             let what = if *goes { "deleted" } else { "given another key" };
             let why = match stuck {
                 Some(column) => format!("which would set their {column} to NULL, and it cannot be NULL"),

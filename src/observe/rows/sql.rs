@@ -121,21 +121,19 @@ pub(crate) fn on(sql: Sql, matched: &Match, facts: &TableFacts) -> Sql {
 
 /// Two columns are equal, by the type's own equality or as they are spelled.
 pub(crate) fn equal(sql: Sql, a: &'static str, name: &str, b: &'static str, other: &str, column: &Column) -> Sql {
-    // An operator of any enum, array or range is none of a domain over it.
-    let side = |sql: Sql, alias: &'static str, name: &str, to: Option<&str>| {
-        let sql = sql.text(alias).text(".").ident(name);
-        match to {
-            Some(type_name) => sql.text("::").trusted(type_name),
-            None => sql,
-        }
-    };
+    let side = |sql: Sql, alias: &'static str, name: &str| sql.text(alias).text(".").ident(name);
     match &column.equality {
         Some(operator) => {
-            let to = Some(column.base_type.as_str()).filter(|_| column.domain);
-            side(side(sql, a, name, to).text(" ").trusted(operator).text(" "), b, other, to)
+            let sql = comparable(side(sql, a, name), column).text(" ").trusted(operator).text(" ");
+            comparable(side(sql, b, other), column)
         }
-        None => side(side(sql, a, name, Some("text")).text(" = "), b, other, Some("text")),
+        None => side(side(sql, a, name).text("::text = "), b, other).text("::text"),
     }
+}
+
+/// After a value that the type's own equality compares: an operator of any enum, array or range is none of a domain over it.
+pub(crate) fn comparable(sql: Sql, column: &Column) -> Sql {
+    if column.domain && column.equality.is_some() { sql.text("::").trusted(&column.base_type) } else { sql }
 }
 
 /// Whether a live value is another one than the declared. A time that is not known yet is the same as whatever is there; a
@@ -239,11 +237,7 @@ fn cut(sql: Sql, form: &Form, column: &Column) -> Sql {
         return sql.text("false");
     }
     let whole = |sql: Sql| place_text(sql.text("("), *place).text(")::").trusted(&column.base_type);
-    // An operator of any enum, array or range is none of a domain over it.
-    let kept = |sql: Sql| {
-        let sql = cast(sql, column, |sql| place_text(sql, *place));
-        if column.domain { sql.text("::").trusted(&column.base_type) } else { sql }
-    };
+    let kept = |sql: Sql| comparable(cast(sql, column, |sql| place_text(sql, *place)), column);
     let collate = |sql: Sql| match &column.collation {
         Some(collation) => sql.text(" COLLATE ").trusted(collation),
         None => sql,
@@ -292,7 +286,8 @@ fn referred(sql: Sql, reference: &ReferenceForm, tables: &Facts) -> Sql {
                 let column = &facts.columns[name];
                 match &column.equality {
                     Some(operator) => {
-                        value(sql.ident(name).text(" ").trusted(operator).text(" "), form(name), column, tables)
+                        let sql = comparable(sql.ident(name), column).text(" ").trusted(operator).text(" ");
+                        comparable(value(sql, form(name), column, tables), column)
                     }
                     None => value(sql.ident(name).text("::text = ("), form(name), column, tables).text(")::text"),
                 }

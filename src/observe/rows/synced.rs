@@ -30,9 +30,15 @@ pub(super) async fn extra_rows(
             continue;
         };
         let Some(within) = within(synced, found, errors) else { continue };
+        for name in synced.key.iter().filter(|name| !found.columns.contains_key(*name)) {
+            errors.push(unknown_column(table, name, found, &synced.place));
+        }
         let key = named_by(synced, found);
         check_declared(tx, request, synced, &within, met, errors).await?;
         let declared: BTreeSet<&String> = met.at.get(table).into_iter().flat_map(|rows| rows.keys()).collect();
+        if met.incomplete.contains(table) {
+            continue;
+        }
         let places = where_they_stand(tx, synced, found, &within).await?;
         let extra: Vec<String> = places.into_iter().filter(|at| !declared.contains(at)).collect();
         if extra.len() as u64 > synced.max_delete {
@@ -102,7 +108,10 @@ fn condition(sql: Sql, within: &[Within<'_>]) -> Sql {
         let sql =
             sql.text("EXISTS (SELECT FROM unnest(").param(place + 1).text("::text[]) AS w(v) WHERE t.").ident(name);
         let sql = match &column.equality {
-            Some(operator) => sql.text(" ").trusted(operator).text(" w.v::").trusted(&column.type_name).text(")"),
+            Some(operator) => {
+                let sql = sql::comparable(sql, column).text(" ").trusted(operator).text(" w.v::");
+                sql::comparable(sql.trusted(&column.type_name), column).text(")")
+            }
             None => sql.text("::text = w.v)"),
         };
         let sql =
@@ -193,8 +202,9 @@ async fn check_declared(
         );
         let sql = match &column.equality {
             Some(operator) => {
-                let sql = sql.text("d.v::").trusted(&column.type_name).text(" ").trusted(operator).text(" w.v::");
-                sql.trusted(&column.type_name)
+                let sql = sql::comparable(sql.text("d.v::").trusted(&column.type_name), column).text(" ");
+                let sql = sql.trusted(operator).text(" w.v::").trusted(&column.type_name);
+                sql::comparable(sql, column)
             }
             None => sql.text("d.v = w.v"),
         };

@@ -10,7 +10,7 @@ use crate::diff::codes;
 use crate::diff::rows::identity::columns_of;
 use crate::diff::rows::index_text;
 use crate::model::{
-    Column, Diagnostic, Diagnostics, RowFacts, RowNeed, RowNeedKind, TableFacts, TableName, UniqueIndex,
+    Address, Column, Diagnostic, Diagnostics, RowFacts, RowNeed, RowNeedKind, TableFacts, TableName, UniqueIndex,
 };
 use crate::observe::error::ObserveError;
 use crate::store::{Query, Record, Sql, Tx};
@@ -47,18 +47,22 @@ pub(super) async fn judge(
         if row.at() == Some(&at) {
             continue;
         }
-        match changed.at.get(&(table.clone(), at)).map(|other| &changed.rows[*other]) {
-            Some(other) if other.after.is_none() || other.changes(&names) => {
-                if !index.deferrable {
-                    facts.needs.push(RowNeed {
-                        from: row.address.clone(),
-                        to: other.address.clone(),
-                        kind: RowNeedKind::Unique,
-                        why: format!("unique index {}", index.name),
-                    });
-                }
+        let place = (table.clone(), at);
+        let mut waits_for = |other: &Address| {
+            if !index.deferrable {
+                facts.needs.push(RowNeed {
+                    from: row.address.clone(),
+                    to: other.clone(),
+                    kind: RowNeedKind::Unique,
+                    why: format!("unique index {}", index.name),
+                });
             }
-            Some(_) | None => {
+        };
+        match (changed.at.get(&place).map(|other| &changed.rows[*other]), changed.gone.get(&place)) {
+            (Some(other), _) if other.after.is_none() || other.changes(&names) => waits_for(&other.address),
+            (None, Some(by)) => waits_for(by),
+            (Some(_), _) | (None, None) if changed.incomplete.contains(table) => {}
+            (Some(_), _) | (None, None) => {
                 let taken = taken_error(request, row, index, found, &record);
                 match row.guesses(&names) {
                     true => facts.findings.push((codes::GUESS, Some(row.address.clone()), taken.detail)),
@@ -186,8 +190,10 @@ impl Parts<'_> {
     fn equal(&self, sql: Sql) -> Sql {
         (0..self.index.parts.len()).fold(sql, |sql, number| {
             let name = part_name(number);
-            let sql = sql.text(if number > 0 { " AND (" } else { "(" }).text("t.").ident(&name).text(" ");
-            let sql = sql.trusted(self.operator(number)).text(" a.").ident(&name);
+            let column = self.index.parts[number].0.as_ref().and_then(|name| self.facts.columns.get(name));
+            let comparable = |sql: Sql| column.map_or(sql.clone(), |column| sql::comparable(sql, column));
+            let sql = comparable(sql.text(if number > 0 { " AND (" } else { "(" }).text("t.").ident(&name)).text(" ");
+            let sql = comparable(sql.trusted(self.operator(number)).text(" a.").ident(&name));
             if !self.index.nulls_equal {
                 return sql.text(")");
             }

@@ -87,11 +87,14 @@ pub(crate) async fn read_references(
             let Some(column) = facts.columns.get(name) else { return sql };
             let sql = sql.text(" AND t.").ident(name);
             let sql = match &column.equality {
-                Some(operator) => sql.text(" ").trusted(operator).text(" "),
+                Some(operator) => sql::comparable(sql, column).text(" ").trusted(operator).text(" "),
                 None => sql.text("::text = "),
             };
             let sql = sql.text("d.").ident(&format!("c{place}"));
-            if column.equality.is_some() { sql.text("::").trusted(&column.type_name) } else { sql }
+            match column.equality {
+                Some(_) => sql::comparable(sql.text("::").trusted(&column.type_name), column),
+                None => sql,
+            }
         });
         let query = (0..columns.len()).fold(Query::new(sql.text(")")), |query, place| {
             query.bind(Param::Texts(targets.iter().map(|target| target.values[place].clone()).collect()))
