@@ -3,6 +3,7 @@
 //! - PostgreSQL refuses to run as root; there it runs as the user `postgres`, else `nobody`, and owns the directory.
 //! - Authentication is `trust`, the superuser `enact_admin`. Stopped and removed when dropped.
 //! - What is missing is an error that says so; nothing is skipped.
+//! - Any version that is installed, or each major version that `.ci/postgres-versions` has installed (`installed_majors`).
 
 #![allow(dead_code, reason = "each test file that includes this uses a part of it")]
 
@@ -18,7 +19,10 @@ use tempfile::TempDir;
 
 const SUPERUSER: &str = "enact_admin";
 const START_LIMIT: Duration = Duration::from_secs(60);
-const PROGRAMS: [&str; 4] = ["initdb", "postgres", "pg_ctl", "createdb"];
+const PROGRAMS: [&str; 3] = ["initdb", "postgres", "pg_ctl"];
+
+/// The major versions that Enact is shown to work on, oldest first.
+pub const MAJORS: [u32; 6] = [13, 14, 15, 16, 17, 18];
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
@@ -26,6 +30,8 @@ pub enum ClusterError {
         "no PostgreSQL found: no directory of /usr/lib/postgresql/*/bin, /usr/pgsql-*/bin or PATH holds all of {PROGRAMS:?}"
     )]
     NoPostgres,
+    #[error("PostgreSQL {major} is not installed; .ci/postgres-versions installs it")]
+    NoMajor { major: u32 },
     #[error("running as root, and neither the user \"postgres\" nor \"nobody\" exists to run PostgreSQL as")]
     NoUser,
     #[error("the temporary directory \"{}\" cannot be prepared", .path.display())]
@@ -69,7 +75,15 @@ impl PrivateCluster {
     }
 
     pub fn start_with(durability: Durability) -> Result<Self, ClusterError> {
-        let bin = find_programs()?;
+        Self::start_in(find_programs()?, durability)
+    }
+
+    /// The same of a major version, such as 13.
+    pub fn start_major(major: u32) -> Result<Self, ClusterError> {
+        Self::start_in(find_major(major).ok_or(ClusterError::NoMajor { major })?, Durability::Fast)
+    }
+
+    fn start_in(bin: PathBuf, durability: Durability) -> Result<Self, ClusterError> {
         let user = unprivileged_user()?;
         let temp = temp_dir(user)?;
         let mut cluster = Self { bin, user, durability, postmaster: None, temp };
@@ -97,9 +111,21 @@ impl PrivateCluster {
         format!("host={} user={role} dbname={database}", self.temp.path().display())
     }
 
+    /// By a session of its own: some packages of the server have no `createdb`.
     pub fn create_database(&self, name: &str) -> Result<(), ClusterError> {
-        let mut createdb = self.command("createdb");
-        run("createdb", createdb.arg("-h").arg(self.temp.path()).args(["-U", SUPERUSER, "--", name]))
+        let conninfo = self.conninfo("postgres");
+        let statement = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
+        // The caller may be in a runtime, which another one may not be started in.
+        let session = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let (client, connection) = tokio_postgres::connect(&conninfo, tokio_postgres::NoTls).await?;
+                tokio::spawn(connection);
+                client.batch_execute(&statement).await
+            })
+        });
+        let made = session.join().expect("the thread that makes a database ends");
+        made.map_err(|error| ClusterError::Failed { program: "CREATE DATABASE", output: format!("{error:?}") })
     }
 
     /// Ends the server at once and in order (`pg_ctl stop -m immediate`); the files stay until the drop.
@@ -214,8 +240,26 @@ fn find_programs() -> Result<PathBuf, ClusterError> {
     // The newest version first.
     places.sort_by_key(|path| std::cmp::Reverse(version(path)));
     places.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    let complete = |path: &PathBuf| PROGRAMS.iter().all(|program| path.join(program).is_file());
-    places.into_iter().find(complete).ok_or(ClusterError::NoPostgres)
+    places.into_iter().find(|path| is_complete(path)).ok_or(ClusterError::NoPostgres)
+}
+
+fn is_complete(bin: &Path) -> bool {
+    PROGRAMS.iter().all(|program| bin.join(program).is_file())
+}
+
+/// Which of [`MAJORS`] can be started, oldest first.
+pub fn installed_majors() -> Vec<u32> {
+    MAJORS.into_iter().filter(|major| find_major(*major).is_some()).collect()
+}
+
+/// The places of `.ci/postgres-versions`, then those of distributions.
+fn find_major(major: u32) -> Option<PathBuf> {
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/enact-postgres"));
+    let own = std::env::var_os("ENACT_POSTGRES_DIR").map(PathBuf::from);
+    let places = own.into_iter().chain([PathBuf::from("/var/cache/enact-postgres")]).chain(home);
+    let unpacked = places.map(|place| place.join(major.to_string()).join("bin"));
+    let packaged = ["/usr/lib/postgresql/", "/usr/pgsql-"].map(|start| PathBuf::from(format!("{start}{major}/bin")));
+    unpacked.chain(packaged).find(|bin| is_complete(bin))
 }
 
 fn version(path: &Path) -> u32 {
