@@ -88,15 +88,7 @@ impl PrivateCluster {
         let temp = temp_dir(user)?;
         let mut cluster = Self { bin, user, durability, postmaster: None, temp };
         let mut initdb = cluster.command("initdb");
-        initdb.args([
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--no-locale",
-            "--no-sync",
-            "--no-instructions",
-            "-U",
-            SUPERUSER,
-        ]);
+        initdb.args(["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "-U", SUPERUSER]);
         run("initdb", initdb.arg("-D").arg(cluster.data()))?;
         cluster.restart()?;
         Ok(cluster)

@@ -1,0 +1,89 @@
+//! A server of one major version, and databases of it by the hundred.
+//!
+//! Each case has a database of its own, copied from one that has what every project has, so that nothing of another case is in it.
+
+use super::engine::initialise;
+use super::postgres::{ClusterError, PrivateCluster};
+use enact::local::schema;
+use tokio_postgres::Client;
+
+/// What every database of this server starts as.
+const MODEL: &str = "model";
+
+/// A server.
+pub struct Server {
+    cluster: PrivateCluster,
+    admin: Client,
+    made: u32,
+}
+
+/// Which version of PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// Whatever is installed, the newest first.
+    Any,
+    Major(u32),
+}
+
+/// A session of a superuser. Values are read as they are spelled everywhere.
+pub async fn client(conninfo: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(conninfo, tokio_postgres::NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client.batch_execute("SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'").await.expect("settings");
+    client
+}
+
+impl Server {
+    /// Starts a server. `None`, and a line that says so, where this version is not installed.
+    pub async fn start(version: Version) -> Option<Server> {
+        let started = match version {
+            Version::Any => PrivateCluster::start(),
+            Version::Major(major) => PrivateCluster::start_major(major),
+        };
+        let cluster = match started {
+            Ok(cluster) => cluster,
+            Err(error @ (ClusterError::NoPostgres | ClusterError::NoMajor { .. })) => return not_run(&error),
+            Err(error) => panic!("{error}"),
+        };
+        cluster.create_database(MODEL).expect("a database");
+        let model = cluster.conninfo(MODEL);
+        let in_model = client(&model).await;
+        in_model.batch_execute(schema::documents_sql().1).await.expect("the binding's table");
+        drop(in_model);
+        initialise(&model).await;
+        let admin = client(&cluster.conninfo("postgres")).await;
+        Some(Server { cluster, admin, made: 0 })
+    }
+
+    /// Makes a database and gives its name.
+    pub async fn database(&mut self) -> String {
+        self.made += 1;
+        let name = format!("case_{}", self.made);
+        self.copy(MODEL, &name).await;
+        name
+    }
+
+    /// Copies a database that nobody is connected to.
+    pub async fn copy(&self, from: &str, to: &str) {
+        let statement = format!("CREATE DATABASE {to} TEMPLATE {from}");
+        // A session that has just ended may still be on its way out; the server itself waits five seconds for it.
+        self.admin.batch_execute(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+
+    /// Removes a database, whoever is connected to it.
+    pub async fn drop(&self, name: &str) {
+        let statement = format!("DROP DATABASE {name} WITH (FORCE)");
+        self.admin.batch_execute(&statement).await.expect("a database goes");
+    }
+
+    pub fn conninfo(&self, database: &str) -> String {
+        self.cluster.conninfo(database)
+    }
+}
+
+/// The one place where a version that is not there is let pass.
+fn not_run<T>(error: &ClusterError) -> Option<T> {
+    assert!(std::env::var_os("ENACT_REQUIRE_POSTGRES").is_none(), "{error}, and ENACT_REQUIRE_POSTGRES asks for it");
+    eprintln!("not run: {error}");
+    None
+}
