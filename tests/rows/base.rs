@@ -59,15 +59,9 @@ impl Server {
     pub async fn database(&mut self) -> String {
         self.made += 1;
         let name = format!("case_{}", self.made);
-        self.copy(MODEL, &name).await;
-        name
-    }
-
-    /// Copies a database that nobody is connected to.
-    pub async fn copy(&self, from: &str, to: &str) {
-        let statement = format!("CREATE DATABASE {to} TEMPLATE {from}");
-        // A session that has just ended may still be on its way out; the server itself waits five seconds for it.
+        let statement = format!("CREATE DATABASE {name} TEMPLATE {MODEL}");
         self.admin.batch_execute(&statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+        name
     }
 
     /// Removes a database, whoever is connected to it.

@@ -17,6 +17,24 @@ mod types;
 
 use base::Version;
 
+/// How much of the grammar plans are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grammar {
+    /// Lists of rows.
+    Lists,
+    /// Modes, files, references by natural key, keys of any unique index, and JSON's own null too.
+    Whole,
+}
+
+/// What the engine knows, unless `ENACT_ROWS_GRAMMAR=whole` asks for more.
+pub fn grammar() -> Grammar {
+    match std::env::var("ENACT_ROWS_GRAMMAR").as_deref() {
+        Ok("whole") => Grammar::Whole,
+        Ok(other) => panic!("ENACT_ROWS_GRAMMAR={other}"),
+        Err(_) => Grammar::Lists,
+    }
+}
+
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }

@@ -3,13 +3,17 @@
 use super::schema::{
     Case, Checked, Column, Cover, FILLED, GENERATED, GONE, Key, Made, OnDelete, Reference, Row, TOUCHED, Table, Trigger,
 };
-use super::values::PREPARATION;
 
 /// What a column that a trigger touches holds before.
 pub const UNTOUCHED: &str = "2000-01-01 00:00:00+00";
 
 /// The first value that the database makes for an identity; below are those of the seeds, and from 1000 on hand-picked ones.
 pub const MADE_FROM: u32 = 100;
+
+/// The table that audit triggers write to, by its last part alone.
+pub fn audit_log() -> &'static str {
+    "public.audit_log"
+}
 
 pub fn ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -180,20 +184,29 @@ impl Table {
         out
     }
 
+    /// The name of a trigger's function, and of the trigger.
+    pub fn function(&self, trigger: Trigger) -> String {
+        let name = match trigger {
+            Trigger::Fill { .. } => "fill",
+            Trigger::Touch => "touch",
+            Trigger::Rewrite(_) => "rewrite",
+            Trigger::Audit => "audit",
+        };
+        format!("{name} {}", self.name)
+    }
+
     fn add_trigger(&self, trigger: Trigger) -> String {
         let key = &self.keys[usize::from(self.keys[0].made != Made::ByHand)].columns[0].0;
-        let (when, name, body) = match trigger {
+        let (when, body) = match trigger {
             Trigger::Fill { always: false } => {
                 let body = format!("IF NEW.{FILLED} IS NULL THEN NEW.{FILLED} := 'trigger'; END IF; RETURN NEW");
-                ("BEFORE INSERT", "fill", body)
+                ("BEFORE INSERT", body)
             }
-            Trigger::Fill { always: true } => {
-                ("BEFORE INSERT", "fill", format!("NEW.{FILLED} := 'trigger'; RETURN NEW"))
-            }
-            Trigger::Touch => ("BEFORE UPDATE", "touch", format!("NEW.{TOUCHED} := clock_timestamp(); RETURN NEW")),
+            Trigger::Fill { always: true } => ("BEFORE INSERT", format!("NEW.{FILLED} := 'trigger'; RETURN NEW")),
+            Trigger::Touch => ("BEFORE UPDATE", format!("NEW.{TOUCHED} := clock_timestamp(); RETURN NEW")),
             Trigger::Rewrite(column) => {
                 let column = ident(self.values[column].name);
-                ("BEFORE INSERT OR UPDATE", "rewrite", format!("NEW.{column} := upper(NEW.{column}); RETURN NEW"))
+                ("BEFORE INSERT OR UPDATE", format!("NEW.{column} := upper(NEW.{column}); RETURN NEW"))
             }
             Trigger::Audit => {
                 let what = |row: &str| format!("TG_OP || ' {} ' || {row}.{}::text", self.name, ident(key));
@@ -203,13 +216,14 @@ impl Table {
                     what("OLD"),
                     what("NEW")
                 );
-                ("AFTER INSERT OR UPDATE OR DELETE", "audit", body)
+                ("AFTER INSERT OR UPDATE OR DELETE", body)
             }
         };
-        let function = format!("public.{}", ident(&format!("{name} of {}", self.name)));
+        let function = format!("public.{}", ident(&self.function(trigger)));
         format!(
             "CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; END $$;\n\
-             CREATE TRIGGER {name} {when} ON {} FOR EACH ROW EXECUTE FUNCTION {function}();\n",
+             CREATE TRIGGER {} {when} ON {} FOR EACH ROW EXECUTE FUNCTION {function}();\n",
+            ident(&self.function(trigger)),
             self.path()
         )
     }
@@ -259,12 +273,9 @@ pub fn insert(path: &str, values: &[(String, String)]) -> String {
 }
 
 impl Case {
-    /// The statements that make the database of the case.
+    /// The statements that make the tables of the case.
     pub fn ddl(&self) -> String {
-        let mut out = format!("{PREPARATION}CREATE SCHEMA app;\nCREATE SCHEMA \"v1.2\";\n");
-        out.push_str(
-            "CREATE TABLE public.audit_log (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text);\n",
-        );
+        let mut out = format!("CREATE TABLE {} (id bigint GENERATED ALWAYS AS IDENTITY, what text);\n", audit_log());
         for table in &self.tables {
             out.push_str(&table.create(&self.tables));
         }

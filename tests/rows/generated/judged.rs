@@ -2,12 +2,12 @@
 
 use tokio_postgres::Client;
 
-use super::super::base::{Server, client};
 use super::super::engine::{Action, Applied, Engine, Stopped, findings, is_empty, lines};
 use super::ddl::ident;
 use super::oracle::{Verdict, broken, judge};
 use super::photo::{Photo, rows};
 use super::schema::{Case, Made};
+use super::stage::Stage;
 use super::work::Work;
 
 /// What became of a case, as it should.
@@ -32,6 +32,15 @@ pub struct Problem {
     pub what: String,
 }
 
+impl Problem {
+    /// Whether this is the other one, of a smaller case perhaps: of refusals the first code says what they are about.
+    pub fn is_like(&self, other: &Problem) -> bool {
+        let code =
+            |problem: &Problem| problem.what.split(' ').next().filter(|word| word.starts_with('E')).map(str::to_owned);
+        self.kind == other.kind && code(self) == code(other)
+    }
+}
+
 fn problem<T>(kind: &'static str, what: impl Into<String>) -> Result<T, Problem> {
     Err(Problem { kind, what: what.into() })
 }
@@ -39,35 +48,44 @@ fn problem<T>(kind: &'static str, what: impl Into<String>) -> Result<T, Problem>
 /// The kind of a case that is none: its database cannot be made.
 pub const NO_CASE: &str = "no case";
 
+/// A case that was played.
+pub struct Played {
+    /// What PostgreSQL says of it.
+    pub verdict: &'static str,
+    pub done: Result<Outcome, Problem>,
+}
+
 /// Does everything with a case.
-pub async fn check(server: &mut Server, case: &Case) -> Result<Outcome, Problem> {
-    let name = server.database().await;
-    let sql = client(&server.conninfo(&name)).await;
-    if let Err(error) = sql.batch_execute(&case.ddl()).await {
-        return problem(NO_CASE, format!("{error:?}"));
+pub async fn check(stage: &Stage, case: &Case) -> Played {
+    if case.plan.iter().all(|of| of.rows.is_empty()) {
+        return Played { verdict: NO_CASE, done: problem(NO_CASE, "a plan without rows") };
     }
-    let engine = Engine::open(&server.conninfo(&name)).await;
-    let before = Photo::take(&sql, case).await;
-    let work = Work::of_plan(&sql, case).await;
+    if let Err(why) = stage.set(case).await {
+        return Played { verdict: NO_CASE, done: problem(NO_CASE, why) };
+    }
+    let engine = Engine::open(&stage.conninfo).await;
+    let sql = &stage.sql;
+    let before = Photo::take(sql, case).await;
+    let work = Work::of_plan(sql, case).await;
+    let verdict = judge(sql, case, &work).await;
+    let name = verdict.name();
     let mut bench = Bench { case, engine, sql, before, work };
-    let done = bench.forth().await;
+    let done = bench.forth(verdict).await;
     bench.engine.close().await;
-    drop(bench.sql);
-    server.drop(&name).await;
-    done
+    stage.clear(case).await;
+    Played { verdict: name, done }
 }
 
 struct Bench<'a> {
     case: &'a Case,
     engine: Engine,
-    sql: Client,
+    sql: &'a Client,
     before: Photo,
     work: Work,
 }
 
 impl Bench<'_> {
-    async fn forth(&mut self) -> Result<Outcome, Problem> {
-        let verdict = judge(&self.sql, self.case, &self.work).await;
+    async fn forth(&mut self, verdict: Verdict) -> Result<Outcome, Problem> {
         let planned = self.engine.plan(&self.case.files()).await;
         let plan = match (planned, &verdict) {
             (Ok(plan), _) => plan,
@@ -103,7 +121,7 @@ impl Bench<'_> {
     }
 
     async fn is_unchanged(&self) -> Result<(), Problem> {
-        let now = Photo::take(&self.sql, self.case).await;
+        let now = Photo::take(self.sql, self.case).await;
         let differ = now.difference(&self.before, self.case);
         if differ.is_empty() { Ok(()) } else { problem("changed although it was not applied", differ.join("\n")) }
     }
@@ -121,7 +139,7 @@ impl Bench<'_> {
                 return problem("failed what works", format!("{stopped:?}"));
             }
         };
-        let now = Photo::take(&self.sql, self.case).await;
+        let now = Photo::take(self.sql, self.case).await;
         let (mut one, mut two) = (now.plain(self.case), end.plain(self.case));
         if !is_strict {
             (one, two) = (one.untouched(self.case), two.untouched(self.case));
@@ -130,7 +148,7 @@ impl Bench<'_> {
         if !differ.is_empty() {
             return problem("another end", differ.join("\n"));
         }
-        let lost = broken(&self.sql, self.case, &self.work).await;
+        let lost = broken(self.sql, self.case, &self.work).await;
         if !lost.is_empty() {
             return problem("not as declared", lost.join("\n"));
         }
@@ -168,7 +186,7 @@ impl Bench<'_> {
                 ident(id),
                 table.path()
             );
-            let answer = rows(&self.sql, &query).await.expect("the numbers");
+            let answer = rows(self.sql, &query).await.expect("the numbers");
             if answer[0][0].as_deref() == Some("t") {
                 return problem("the next number is taken", table.written());
             }
@@ -178,7 +196,7 @@ impl Bench<'_> {
 
     async fn back(&mut self, applied: Applied, after: &Photo) -> Result<(), Problem> {
         let work = self.work.back(self.case, &self.before, after);
-        let verdict = judge(&self.sql, self.case, &work).await;
+        let verdict = judge(self.sql, self.case, &work).await;
         let plan = match (self.engine.plan_back(&applied).await, &verdict) {
             (Ok(plan), _) => plan,
             (Err(Stopped::Refused(found)), Verdict::Works(_) | Verdict::WorksInParts(_)) => {
@@ -191,7 +209,7 @@ impl Bench<'_> {
         };
         let told = findings(&plan);
         let is_done = self.engine.apply(plan).await;
-        let now = Photo::take(&self.sql, self.case).await;
+        let now = Photo::take(self.sql, self.case).await;
         let end = match (&is_done, verdict) {
             (Ok(_), Verdict::Works(end) | Verdict::WorksInParts(end) | Verdict::MayWork(end)) => end,
             (Ok(_), Verdict::DoesNotStick(why) | Verdict::Illegal(why)) => {

@@ -19,6 +19,7 @@
 //! | `ENACT_ROWS_CASES=500` | so many cases: the long form |
 //! | `ENACT_ROWS_SEED=…` | the cases of an earlier run |
 //! | `ENACT_ROWS_CASE=17` | this one alone, printed whole |
+//! | `ENACT_ROWS_GRAMMAR=whole` | modes, files and references by natural key too |
 
 mod ddl;
 mod draw;
@@ -29,6 +30,7 @@ mod plans;
 mod run;
 mod schema;
 mod smaller;
+mod stage;
 mod tables;
 mod values;
 mod work;

@@ -35,6 +35,19 @@ pub enum Verdict {
     Illegal(String),
 }
 
+impl Verdict {
+    /// In a few words.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verdict::Works(_) => "work",
+            Verdict::WorksInParts(_) => "work in parts",
+            Verdict::MayWork(_) => "may work",
+            Verdict::DoesNotStick(_) => "do not stick",
+            Verdict::Illegal(_) => "are illegal",
+        }
+    }
+}
+
 /// Why a try did not come through.
 enum Stuck {
     /// PostgreSQL refuses it.

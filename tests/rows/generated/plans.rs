@@ -1,8 +1,9 @@
 //! Plans out of choices, over tables that are there: mostly what somebody would want, and at times what cannot be.
 
+use super::super::Grammar;
 use super::draw::Draw;
 use super::schema::{
-    Case, Column, Cover, Declared, Grammar, Made, Mode, Named, OnDelete, Place, Reference, Rows, State, Table, Target,
+    Case, Column, Cover, Declared, Made, Mode, Named, OnDelete, Place, Reference, Rows, State, Table, Target,
 };
 use super::tables::seed_tag;
 use super::values::BROKEN;

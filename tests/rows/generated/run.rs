@@ -10,14 +10,14 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tokio::runtime::Runtime;
 
 use super::super::base::{Server, Version};
-use super::judged::{self, NO_CASE, Outcome, Problem};
+use super::super::{Grammar, grammar};
+use super::judged::{self, Outcome, Played, Problem};
 use super::plans::plan;
-use super::schema::{Case, Grammar};
+use super::schema::Case;
 use super::smaller::smaller;
+use super::stage::Stage;
 use super::tables::tables;
-
-/// What plans are written in: as much as the engine knows.
-const GRAMMAR: Grammar = Grammar::Lists;
+use super::values::PREPARATION;
 
 /// Cases of the short form.
 const SHORT: u64 = 40;
@@ -45,7 +45,8 @@ fn case(seed: u64, number: u64) -> Case {
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let (wild, of_tables) = choices().new_tree(&mut runner).expect("choices").current();
     let (schemas, rows): (Vec<_>, Vec<_>) = of_tables.into_iter().unzip();
-    plan(tables(&schemas, GRAMMAR == Grammar::Whole), &rows, wild > 170, GRAMMAR)
+    let grammar = grammar();
+    plan(tables(&schemas, grammar == Grammar::Whole), &rows, wild > 170, grammar)
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -60,27 +61,31 @@ struct Counts {
     refused: u64,
     not_tried: u64,
     went_back: u64,
-    problems: BTreeMap<&'static str, Vec<(u64, String)>>,
+    /// What PostgreSQL says of them.
+    verdicts: BTreeMap<&'static str, u64>,
+    problems: BTreeMap<&'static str, Vec<(u64, Problem)>>,
 }
 
 impl Counts {
-    fn add(&mut self, number: u64, done: Result<Outcome, Problem>) {
-        match done {
+    fn add(&mut self, number: u64, played: Played) {
+        *self.verdicts.entry(played.verdict).or_default() += 1;
+        match played.done {
             Ok(Outcome::Applied) => self.applied += 1,
             Ok(Outcome::Nothing) => self.nothing += 1,
             Ok(Outcome::Refused) => self.refused += 1,
             Ok(Outcome::NotTried) => self.not_tried += 1,
             Ok(Outcome::WentBack) => self.went_back += 1,
-            Err(Problem { kind, what }) => self.problems.entry(kind).or_default().push((number, what)),
+            Err(problem) => self.problems.entry(problem.kind).or_default().push((number, problem)),
         }
     }
 
     fn line(&self) -> String {
-        let Counts { applied, nothing, refused, not_tried, went_back, problems } = self;
+        let Counts { applied, nothing, refused, not_tried, went_back, verdicts, problems } = self;
+        let verdicts = verdicts.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ");
         let wrong: usize = problems.values().map(Vec::len).sum();
         format!(
             "{applied} applied and reverted, {nothing} without a change, {refused} refused, {not_tried} not tried, \
-             {went_back} went back, {wrong} wrong"
+             {went_back} went back, {wrong} wrong (for PostgreSQL {verdicts})"
         )
     }
 
@@ -88,8 +93,8 @@ impl Counts {
         let mut out = String::new();
         for (kind, found) in &self.problems {
             out.push_str(&format!("  {} × {kind}\n", found.len()));
-            for (number, what) in found.iter().take(6) {
-                let what: String = what.replace('\n', "\n        ").chars().take(700).collect();
+            for (number, problem) in found.iter().take(6) {
+                let what: String = problem.what.replace('\n', "\n        ").chars().take(700).collect();
                 out.push_str(&format!("    case {number}: {what}\n"));
             }
         }
@@ -103,18 +108,19 @@ pub fn check(runtime: &Runtime, name: &str, version: Version) {
         let clock = std::time::SystemTime::UNIX_EPOCH.elapsed();
         clock.map_or(1, |since| since.as_secs())
     });
-    let Some(mut server) = runtime.block_on(Server::start(version)) else { return };
+    let Some(server) = runtime.block_on(Server::start(version)) else { return };
+    let mut player = Player { runtime, server, stage: None };
     if let Some(only) = number("ENACT_ROWS_CASE") {
         let case = case(seed, only);
-        let done = one(runtime, &mut server, &case);
-        eprintln!("{}\n{done:?}", shown(&case));
+        let Played { verdict, done } = player.play(&case);
+        eprintln!("{}\nfor PostgreSQL such {verdict}; {done:?}", shown(&case));
         assert!(done.is_ok(), "case {only} of ENACT_ROWS_SEED={seed}");
         return;
     }
     let cases = number("ENACT_ROWS_CASES").unwrap_or(SHORT);
     let (began, mut counts) = (Instant::now(), Counts::default());
     for number in 0..cases {
-        counts.add(number, one(runtime, &mut server, &case(seed, number)));
+        counts.add(number, player.play(&case(seed, number)));
     }
     let took = began.elapsed();
     let each = took.as_millis() / u128::from(cases.max(1));
@@ -127,8 +133,9 @@ pub fn check(runtime: &Runtime, name: &str, version: Version) {
     if !counts.problems.is_empty() {
         let mut story = format!("{line}\n{}", counts.story());
         for (kind, found) in counts.problems.iter().take(SHOWN) {
-            let (small, what) = shrink(runtime, &mut server, kind, case(seed, found[0].0));
-            story.push_str(&format!("\n=== {kind}, the smallest of case {}: {what}\n{}", found[0].0, shown(&small)));
+            let (number, problem) = &found[0];
+            let (small, what) = player.shrink(problem, case(seed, *number));
+            story.push_str(&format!("\n=== {kind}, the smallest of case {number}: {what}\n{}", shown(&small)));
         }
         panic!("{story}");
     }
@@ -137,38 +144,55 @@ pub fn check(runtime: &Runtime, name: &str, version: Version) {
     assert!(counts.refused * 100 >= cases * 5, "too few are refused: {line}");
 }
 
-fn one(runtime: &Runtime, server: &mut Server, case: &Case) -> Result<Outcome, Problem> {
-    let done = catch_unwind(AssertUnwindSafe(|| runtime.block_on(judged::check(server, case))));
-    done.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Err(Problem { kind: "panicked", what: text.unwrap_or_default() })
-    })
+/// Plays cases on one server.
+struct Player<'a> {
+    runtime: &'a Runtime,
+    server: Server,
+    stage: Option<Stage>,
 }
 
-/// Takes away what is not needed for the same kind of problem.
-fn shrink(runtime: &Runtime, server: &mut Server, kind: &str, mut case: Case) -> (Case, String) {
-    let began = Instant::now();
-    let mut what = String::new();
-    'again: loop {
-        for candidate in smaller(&case) {
-            if began.elapsed() > SHRINKING {
-                return (case, what);
+impl Player<'_> {
+    fn play(&mut self, case: &Case) -> Played {
+        let stage = self.stage.take().unwrap_or_else(|| self.runtime.block_on(Stage::open(&mut self.server)));
+        let done = catch_unwind(AssertUnwindSafe(|| self.runtime.block_on(judged::check(&stage, case))));
+        match done {
+            Ok(done) => {
+                self.stage = Some(stage);
+                done
             }
-            if let Err(problem) = one(runtime, server, &candidate)
-                && problem.kind == kind
-                && problem.kind != NO_CASE
-            {
-                (case, what) = (candidate, problem.what);
-                continue 'again;
+            // The stage is as it was left: another one.
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                let problem = Problem { kind: "panicked", what: text.unwrap_or_default() };
+                Played { verdict: "panic", done: Err(problem) }
             }
         }
-        return (case, what);
+    }
+
+    /// Takes away what is not needed for the same kind of problem.
+    fn shrink(&mut self, problem: &Problem, mut case: Case) -> (Case, String) {
+        let began = Instant::now();
+        let mut what = problem.what.clone();
+        'again: loop {
+            for candidate in smaller(&case) {
+                if began.elapsed() > SHRINKING {
+                    return (case, what);
+                }
+                if let Err(found) = self.play(&candidate).done
+                    && found.is_like(problem)
+                {
+                    (case, what) = (candidate, found.what);
+                    continue 'again;
+                }
+            }
+            return (case, what);
+        }
     }
 }
 
 /// Everything to do it again by hand.
 fn shown(case: &Case) -> String {
     let files = case.files().into_iter().map(|(name, text)| format!("--- {name}\n{text}"));
-    format!("{}{}", case.ddl(), files.collect::<String>())
+    format!("{PREPARATION}{}{}", case.ddl(), files.collect::<String>())
 }

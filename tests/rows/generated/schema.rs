@@ -196,15 +196,6 @@ pub struct Case {
     pub plan: Vec<Rows>,
 }
 
-/// How much of the grammar plans are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grammar {
-    /// Lists of rows.
-    Lists,
-    /// Modes, files and references by natural key too.
-    Whole,
-}
-
 /// The name of the column that a soft delete sets.
 pub const GONE: &str = "gone at";
 /// The name of the column that a trigger fills.

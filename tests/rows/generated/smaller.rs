@@ -10,19 +10,27 @@ pub fn smaller(case: &Case) -> Vec<Case> {
     }
     for (index, of) in case.plan.iter().enumerate() {
         for row in 0..of.rows.len() {
-            out.push(change(case, |case| { case.plan[index].rows.remove(row); }));
+            out.push(change(case, |case| {
+                case.plan[index].rows.remove(row);
+            }));
         }
     }
     for (index, table) in case.tables.iter().enumerate() {
-        out.extend(
-            (0..table.triggers.len()).map(|place| change(case, |case| { case.tables[index].triggers.remove(place); })),
-        );
+        out.extend((0..table.triggers.len()).map(|place| {
+            change(case, |case| {
+                case.tables[index].triggers.remove(place);
+            })
+        }));
         out.extend((0..table.references.len()).map(|place| without_reference(case, index, place)));
         out.extend((0..table.values.len()).filter_map(|place| without_value(case, index, place)));
         if table.generated.is_some() {
             out.push(change(case, |case| case.tables[index].generated = None));
         }
-        out.extend((0..table.seeds.len()).map(|row| change(case, |case| { case.tables[index].seeds.remove(row); })));
+        out.extend((0..table.seeds.len()).map(|row| {
+            change(case, |case| {
+                case.tables[index].seeds.remove(row);
+            })
+        }));
     }
     for (index, of) in case.plan.iter().enumerate() {
         for (row, declared) in of.rows.iter().enumerate() {
@@ -63,7 +71,9 @@ fn without_table(case: &Case, index: usize) -> Option<Case> {
 fn without_reference(case: &Case, index: usize, place: usize) -> Case {
     change(case, |case| {
         case.tables[index].references.remove(place);
-        case.tables[index].seeds.iter_mut().for_each(|row| { row.references.remove(place); });
+        case.tables[index].seeds.iter_mut().for_each(|row| {
+            row.references.remove(place);
+        });
         for row in case.plan.iter_mut().filter(|of| of.table == index).flat_map(|of| &mut of.rows) {
             if let State::Present { references, .. } = &mut row.state {
                 references.remove(place);
@@ -81,7 +91,9 @@ fn without_value(case: &Case, index: usize, place: usize) -> Option<Case> {
     (!is_used).then(|| {
         change(case, |case| {
             case.tables[index].values.remove(place);
-            case.tables[index].seeds.iter_mut().for_each(|row| { row.values.remove(place); });
+            case.tables[index].seeds.iter_mut().for_each(|row| {
+                row.values.remove(place);
+            });
             for row in case.plan.iter_mut().filter(|of| of.table == index).flat_map(|of| &mut of.rows) {
                 if let State::Present { values, .. } = &mut row.state {
                     values.remove(place);

@@ -31,8 +31,10 @@ pub struct Written {
     pub json: Value,
 }
 
-/// Types that the kinds need.
+/// What all cases have: schemas, and the types of the kinds.
 pub const PREPARATION: &str = "CREATE EXTENSION citext;
+CREATE SCHEMA app;
+CREATE SCHEMA \"v1.2\";
 CREATE TYPE public.mood AS ENUM ('sad', 'so so', 'happy');
 CREATE DOMAIN public.code AS text NOT NULL CHECK (VALUE ~ '^[0-9]+$');
 CREATE DOMAIN public.level AS int DEFAULT 7 CHECK (VALUE <= 1000);

@@ -1,5 +1,7 @@
 //! The types: how a column of one is declared, what an author may write, and how the database spells it.
 
+use super::super::{Grammar, grammar};
+
 /// A type of column, and values of it as an author writes them in YAML.
 #[derive(Debug, Clone, Copy)]
 pub struct Type {
@@ -33,7 +35,8 @@ pub const PREPARATION: &str = "
 
 /// All of them.
 pub fn types() -> Vec<Type> {
-    [NUMBERS, TEXTS, TIMES, BINARY, DOCUMENTS, NETWORK, SHAPES, RANGES, SEARCH, COMPOUND, SYSTEM].concat()
+    let whole = if grammar() == Grammar::Whole { WHOLE } else { &[] };
+    [NUMBERS, TEXTS, TIMES, BINARY, DOCUMENTS, NETWORK, SHAPES, RANGES, SEARCH, COMPOUND, SYSTEM, whole].concat()
 }
 
 const fn of(column: &'static str, same: &'static [&'static str], stored: &'static str, other: &'static str) -> Type {
@@ -276,3 +279,6 @@ const SYSTEM: &[Type] = &[
     of("pg_lsn", &["16/B374D848", r#""16/b374d848""#], "16/B374D848", "0/0"),
     of("xid8", &["42", r#""42""#], "42", "43"),
 ];
+
+/// What only the whole grammar can say.
+const WHOLE: &[Type] = &[of("jsonb", &["!json null"], "null", "[null]").named("jsonb of nothing")];
