@@ -64,15 +64,24 @@ impl Server {
         name
     }
 
-    /// Removes a database, whoever is connected to it.
-    pub async fn drop(&self, name: &str) {
-        let statement = format!("DROP DATABASE {name} WITH (FORCE)");
-        self.admin.batch_execute(&statement).await.expect("a database goes");
-    }
-
     pub fn conninfo(&self, database: &str) -> String {
         self.cluster.conninfo(database)
     }
+}
+
+/// Statements that empty what Enact writes down in this database, which has not been used yet.
+pub async fn forget(sql: &Client) -> String {
+    let query = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'enact'";
+    // Triggers keep some of them as they are.
+    let mut out = "SET session_replication_role = replica; ".to_owned();
+    for row in sql.query(query, &[]).await.expect("the tables of Enact") {
+        let table: String = row.get(0);
+        let is_empty = sql.query_opt(&format!("SELECT FROM {table} LIMIT 1"), &[]).await.expect("a look").is_none();
+        if is_empty {
+            out.push_str(&format!("DELETE FROM {table}; "));
+        }
+    }
+    out + "RESET session_replication_role"
 }
 
 /// The one place where a version that is not there is let pass.

@@ -163,7 +163,7 @@ impl Table {
         }
         for (reference, tag) in self.references.iter().zip(&row.references) {
             match tag {
-                Some(tag) => values.extend(reference.values(*tag, tables)),
+                Some(tag) => values.extend(reference.values(*tag, false, tables)),
                 None => values.extend(reference.columns.iter().map(|name| null(name))),
             }
         }
@@ -231,8 +231,8 @@ impl Table {
 
 impl Reference {
     /// Its columns with the values of a tag of the key that it refers to, as SQL.
-    pub fn values(&self, tag: u8, tables: &[Table]) -> Vec<(String, String)> {
-        let values = tables[self.to].keys[self.to_key].values(tag, false);
+    pub fn values(&self, tag: u8, odd: bool, tables: &[Table]) -> Vec<(String, String)> {
+        let values = tables[self.to].keys[self.to_key].values(tag, odd);
         self.columns.iter().zip(values).map(|(name, (_, value))| (name.clone(), value)).collect()
     }
 

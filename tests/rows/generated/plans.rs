@@ -22,7 +22,7 @@ struct Outline {
 pub fn plan(tables: Vec<Table>, choices: &[Vec<u8>], is_wild: bool, grammar: Grammar) -> Case {
     let mut draws: Vec<Draw> = choices.iter().map(|bytes| Draw::new(bytes)).collect();
     let modes: Vec<(Mode, Place)> =
-        tables.iter().zip(&mut draws).map(|(table, draw)| mode(table, draw, grammar)).collect();
+        draws.iter_mut().enumerate().map(|(index, draw)| mode(index, draw, &tables, grammar)).collect();
     let mut outlines: Vec<Vec<Outline>> = Vec::new();
     for (index, draw) in draws.iter_mut().enumerate() {
         outlines.push(outline(index, draw, &tables, &modes[index], grammar));
@@ -30,14 +30,16 @@ pub fn plan(tables: Vec<Table>, choices: &[Vec<u8>], is_wild: bool, grammar: Gra
     let mut plan = Vec::new();
     for (index, draw) in draws.iter_mut().enumerate() {
         let (mode, place) = modes[index].clone();
-        let mut writer = Writer { tables: &tables, outlines: &outlines, table: index, is_wild, grammar, draw };
+        let rotates = draw.chance(30);
+        let mut writer = Writer { tables: &tables, outlines: &outlines, table: index, is_wild, rotates, grammar, draw };
         let rows = outlines[index].iter().map(|outline| writer.row(*outline, &mode, place)).collect();
         plan.push(Rows { table: index, mode, place, rows });
     }
     Case { tables, plan }
 }
 
-fn mode(table: &Table, draw: &mut Draw, grammar: Grammar) -> (Mode, Place) {
+fn mode(index: usize, draw: &mut Draw, tables: &[Table], grammar: Grammar) -> (Mode, Place) {
+    let table = &tables[index];
     if grammar == Grammar::Lists {
         return (Mode::List, Place::Plan);
     }
@@ -46,6 +48,8 @@ fn mode(table: &Table, draw: &mut Draw, grammar: Grammar) -> (Mode, Place) {
         0..=2 if place == Place::Plan => Mode::List,
         0..=3 => Mode::Upsert,
         4 | 5 => Mode::Insert,
+        // Where rows are held by others, a whole table is mostly no plan.
+        _ if (0..4).any(|seed| is_held(index, seed, tables)) && !draw.chance(25) => Mode::Upsert,
         _ => {
             let within = draw.chance(50).then(|| (draw.below(table.values.len()), draw.tag(4)));
             Mode::Sync { within, max_delete: if draw.chance(20) { 0 } else { 10 } }
@@ -114,6 +118,8 @@ struct Writer<'a, 'b> {
     outlines: &'a [Vec<Outline>],
     table: usize,
     is_wild: bool,
+    /// Whether rows that are there give their second keys to each other.
+    rotates: bool,
     grammar: Grammar,
     draw: &'a mut Draw<'b>,
 }
@@ -166,12 +172,23 @@ impl Writer<'_, '_> {
                 }
             }
             Some(seed) => {
+                if let Some(next) = self.next_in_turn(outline).filter(|_| !names_all) {
+                    return Named::Tag(seed_tag(key, next));
+                }
                 let moves = !names_all && self.draw.chance(12);
                 let other = self.freed(key).unwrap_or(seed);
                 let tag = if moves { other } else { seed_tag(key, seed) };
                 if moves || names_all || self.draw.chance(20) { Named::Tag(tag) } else { Named::No }
             }
         }
+    }
+
+    /// The row whose second key this one takes, where they go round.
+    fn next_in_turn(&self, outline: Outline) -> Option<u8> {
+        let turns = |row: &&Outline| row.seed.is_some() && !row.is_absent && row.by == 0;
+        let rows: Vec<u8> = self.outlines[self.table].iter().filter(turns).filter_map(|row| row.seed).collect();
+        let place = rows.iter().position(|seed| Some(*seed) == outline.seed)?;
+        (self.rotates && rows.len() > 1).then(|| rows[(place + 1) % rows.len()])
     }
 
     /// A value of this key that a row of the plan gives up.
@@ -211,7 +228,10 @@ impl Writer<'_, '_> {
             self.grammar == Grammar::Whole && !is_data && reference.columns.len() == 1 && reference.to_key == 0;
         let is_known = |row: &&Outline| !is_made || row.by == 0 || natural || reference.to_key == 1;
         found.extend(new.filter(is_known).map(|row| (row.tag, row.tag)));
-        let Some((first, second)) = found.get(self.draw.below(found.len())).copied() else { return Target::Tag(0) };
+        let old = found.iter().filter(|(first, _)| *first < seeds).count();
+        let from = if found.len() > old && self.draw.chance(60) { old } else { 0 };
+        let place = from + self.draw.below(found.len() - from);
+        let Some((first, second)) = found.get(place).copied() else { return Target::Tag(0) };
         let has_other = to.keys.get(1).is_some_and(|key| matches!(key.cover, Cover::Unique | Cover::Deferrable));
         let is_new = first == second && first >= seeds;
         if natural && has_other && ((is_made && is_new) || self.draw.chance(40)) {

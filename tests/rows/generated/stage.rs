@@ -2,9 +2,8 @@
 
 use tokio_postgres::Client;
 
-use super::super::base::{Server, client};
+use super::super::base::{Server, client, forget};
 use super::ddl::{audit_log, ident};
-use super::photo::rows;
 use super::schema::Case;
 use super::values::PREPARATION;
 
@@ -23,16 +22,7 @@ impl Stage {
         let conninfo = server.conninfo(&name);
         let sql = client(&conninfo).await;
         sql.batch_execute(PREPARATION).await.expect("what all cases have");
-        let query = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'enact'";
-        // Triggers keep some of them as they are.
-        let mut forget = "SET session_replication_role = replica; ".to_owned();
-        for table in rows(&sql, query).await.expect("the tables of Enact").into_iter().flatten().flatten() {
-            let is_empty = rows(&sql, &format!("SELECT FROM {table} LIMIT 1")).await.expect("a look").is_empty();
-            if is_empty {
-                forget.push_str(&format!("DELETE FROM {table}; "));
-            }
-        }
-        forget.push_str("RESET session_replication_role");
+        let forget = forget(&sql).await;
         Stage { conninfo, sql, forget }
     }
 

@@ -33,7 +33,7 @@ pub fn tables(choices: &[Vec<u8>], has_odd_names: bool) -> Vec<Table> {
     }
     let counts: Vec<u8> = draws.iter_mut().map(|draw| 1 + draw.tag(4)).collect();
     for (index, draw) in draws.iter_mut().enumerate() {
-        out[index].seeds = (0..counts[index]).map(|row| seed(row, draw, &out[index], index, &counts)).collect();
+        out[index].seeds = (0..counts[index]).map(|row| seed(row, draw, &out[index], &counts)).collect();
     }
     out
 }
@@ -92,11 +92,11 @@ fn triggers(draw: &mut Draw, texts: Option<usize>) -> Vec<Trigger> {
     let mut out = Vec::new();
     for percent in [45, 15] {
         if draw.chance(percent) {
-            let trigger = match (draw.below(8), texts) {
+            let trigger = match (draw.below(9), texts) {
                 (0 | 1, _) => Trigger::Fill { always: false },
                 (2, _) => Trigger::Fill { always: true },
                 (3 | 4, _) => Trigger::Touch,
-                (5, Some(column)) => Trigger::Rewrite(column),
+                (5..=7, Some(column)) => Trigger::Rewrite(column),
                 _ => Trigger::Audit,
             };
             let is_other = |one: &Trigger| std::mem::discriminant(one) != std::mem::discriminant(&trigger);
@@ -143,7 +143,7 @@ fn references(index: usize, draw: &mut Draw, tables: &[Table]) -> Vec<Reference>
 }
 
 /// Both keys of a row have numbers of their own, so that one taken for the other finds another row.
-fn seed(row: u8, draw: &mut Draw, table: &Table, _index: usize, counts: &[u8]) -> Row {
+fn seed(row: u8, draw: &mut Draw, table: &Table, counts: &[u8]) -> Row {
     let keys = (0..table.keys.len()).map(|key| Some(seed_tag(key, row))).collect();
     let mut null = |is_nullable: bool, percent| is_nullable && draw.chance(percent);
     let nulls: Vec<bool> = table.references.iter().map(|reference| null(reference.nullable, 30)).collect();

@@ -133,7 +133,7 @@ impl Kind {
                 Written { yaml, sql: format!("'{plain}'::timestamptz"), json: json!(plain) }
             }
             Kind::Bool => {
-                let is = tag % 2 == 0;
+                let is = tag.is_multiple_of(2);
                 let yaml = if odd { format!("\"{}\"", if is { "yes" } else { "off" }) } else { is.to_string() };
                 Written { yaml, sql: is.to_string(), json: json!(is) }
             }

@@ -243,7 +243,7 @@ fn named(case: &Case, table: &Table, row: &Declared) -> Option<Vec<(String, Stri
         match target {
             Target::No => {}
             Target::Null => out.extend(reference.columns.iter().map(|name| (name.clone(), "NULL".to_owned()))),
-            Target::Tag(tag) => out.extend(reference.values(*tag, &case.tables)),
+            Target::Tag(tag) => out.extend(reference.values(*tag, row.odd, &case.tables)),
             Target::Natural { key, tag } => {
                 let to = &case.tables[reference.to];
                 let wanted = ident(to.keys[reference.to_key].columns[0].0);

@@ -28,7 +28,7 @@ impl Case {
                 }
                 Place::Csv | Place::JsonLines => {
                     let end = if rows.place == Place::Csv { "csv" } else { "jsonl" };
-                    let file = format!("{}.{end}", table.name);
+                    let file = format!("table{}.{end}", rows.table);
                     let columns = table.keys[by(rows)].columns.iter().map(|(name, _)| Value::from(*name).to_string());
                     let key = columns.collect::<Vec<_>>().join(", ");
                     let settings = settings(rows, table);

@@ -18,7 +18,7 @@ mod table;
 
 use tokio_postgres::Client;
 
-use super::base::{Server, Version, client};
+use super::base::{Server, Version, client, forget};
 use super::engine::{Action, Engine, Line, Stopped, is_empty, lines};
 
 use table::{EXTENSIONS, PREPARATION, Type, types};
@@ -26,53 +26,54 @@ use table::{EXTENSIONS, PREPARATION, Type, types};
 /// Checks all types that a version has.
 pub async fn check(major: u32) {
     let Some(mut server) = Server::start(Version::Major(major)).await else { return };
-    let all: Vec<Type> = types().into_iter().filter(|of| of.since <= major).collect();
+    let all: Vec<(usize, Type)> = types().into_iter().filter(|of| of.since <= major).enumerate().collect();
     assert!(all.len() > 70, "{} types", all.len());
-    if run(&mut server, &all).await.is_ok() {
-        return;
-    }
+    let mut zoo = Zoo::open(&mut server, &all).await;
+    let Err(together) = zoo.round().await else { return };
     let mut problems = Vec::new();
     for one in &all {
-        if let Err(problem) = run(&mut server, std::slice::from_ref(one)).await {
-            problems.push(format!("{}: {problem}", one.name));
+        zoo.clear().await;
+        zoo.types = std::slice::from_ref(one);
+        if let Err(problem) = zoo.round().await {
+            problems.push(format!("{}: {problem}", one.1.name));
         }
     }
     let (bad, all) = (problems.len(), all.len());
-    assert!(bad > 0, "PostgreSQL {major}: each type alone comes back, and all together do not");
+    assert!(bad > 0, "PostgreSQL {major}: each type alone comes back, and all together do not: {together}");
     panic!("PostgreSQL {major}: {bad} of {all} types do not come back\n  {}", problems.join("\n  "));
 }
 
-/// A database with a table for each of some types.
+/// A database with a table for each of some types, by number.
 struct Zoo<'a> {
-    types: &'a [Type],
+    types: &'a [(usize, Type)],
     engine: Engine,
     sql: Client,
+    clear: String,
 }
 
-async fn run(server: &mut Server, types: &[Type]) -> Result<(), String> {
-    let name = server.database().await;
-    let sql = client(&server.conninfo(&name)).await;
-    sql.batch_execute(EXTENSIONS).await.expect("the extensions, which each package has");
-    sql.batch_execute(PREPARATION).await.expect("types of the author");
-    for (number, of) in types.iter().enumerate() {
-        let table = format!("CREATE TABLE public.type_{number} (id int PRIMARY KEY, v {})", of.column);
-        sql.batch_execute(&table).await.unwrap_or_else(|error| panic!("{table}: {error:?}"));
+impl<'a> Zoo<'a> {
+    async fn open(server: &mut Server, types: &'a [(usize, Type)]) -> Zoo<'a> {
+        let name = server.database().await;
+        let sql = client(&server.conninfo(&name)).await;
+        sql.batch_execute(EXTENSIONS).await.expect("the extensions, which each package has");
+        sql.batch_execute(PREPARATION).await.expect("types of the author");
+        let mut clear = forget(&sql).await;
+        for (number, of) in types {
+            let table = format!("CREATE TABLE public.type_{number} (id int PRIMARY KEY, v {})", of.column);
+            sql.batch_execute(&table).await.unwrap_or_else(|error| panic!("{table}: {error:?}"));
+            clear.push_str(&format!("; DELETE FROM public.type_{number}"));
+        }
+        Zoo { types, engine: Engine::open(&server.conninfo(&name)).await, sql, clear }
     }
-    let engine = Engine::open(&server.conninfo(&name)).await;
-    let mut zoo = Zoo { types, engine, sql };
-    let done = zoo.round().await;
-    let Zoo { engine, sql, .. } = zoo;
-    engine.close().await;
-    drop(sql);
-    server.drop(&name).await;
-    done
-}
 
-impl Zoo<'_> {
+    async fn clear(&self) {
+        self.sql.batch_execute(&self.clear).await.expect("empty tables");
+    }
+
     async fn round(&mut self) -> Result<(), String> {
         self.apply("the first spelling", |of| of.same[0], &Action::Create).await?;
         self.holds(|of| Some(of.stored)).await?;
-        let spellings = self.types.iter().map(|of| of.same.len()).max().unwrap_or(0);
+        let spellings = self.types.iter().map(|(_, of)| of.same.len()).max().unwrap_or(0);
         for spelling in 1..spellings {
             self.is_empty(|of| of.same.get(spelling).unwrap_or(&of.same[0])).await?;
         }
@@ -86,7 +87,7 @@ impl Zoo<'_> {
     }
 
     fn files(&self, value: impl Fn(&Type) -> &str) -> Vec<(String, String)> {
-        let rows = self.types.iter().enumerate().map(|(number, of)| {
+        let rows = self.types.iter().map(|(number, of)| {
             format!("  public.type_{number}:\n    - key: {{ id: 1 }}\n      values:\n        v: {}\n", value(of))
         });
         vec![("plan.yaml".to_owned(), format!("enact: v1\nplan: zoo\nrows:\n{}", rows.collect::<String>()))]
@@ -117,7 +118,7 @@ impl Zoo<'_> {
 
     async fn texts(&self) -> Vec<Option<String>> {
         let mut out = Vec::new();
-        for (number, of) in self.types.iter().enumerate() {
+        for (number, of) in self.types {
             let query = format!("SELECT {} FROM public.type_{number} WHERE id = 1", of.read);
             out.push(self.sql.query_one(&query, &[]).await.expect("one row").get(0));
         }
@@ -125,7 +126,7 @@ impl Zoo<'_> {
     }
 
     async fn holds(&self, value: impl Fn(&Type) -> Option<&'static str>) -> Result<(), String> {
-        for (of, found) in self.types.iter().zip(self.texts().await) {
+        for ((_, of), found) in self.types.iter().zip(self.texts().await) {
             let wanted = value(of);
             if found.as_deref() != wanted {
                 return Err(format!("{}: the database holds {found:?} and not {wanted:?}", of.name));
@@ -136,8 +137,8 @@ impl Zoo<'_> {
 
     async fn differs(&self) -> Result<(), String> {
         let texts = self.texts().await;
-        let same = self.types.iter().zip(texts).find(|(of, found)| found.as_deref() == Some(of.stored));
-        same.map_or(Ok(()), |(of, _)| Err(format!("{}: the database still holds {:?}", of.name, of.stored)))
+        let same = self.types.iter().zip(texts).find(|((_, of), found)| found.as_deref() == Some(of.stored));
+        same.map_or(Ok(()), |((_, of), _)| Err(format!("{}: the database still holds {:?}", of.name, of.stored)))
     }
 }
 
