@@ -1,10 +1,4 @@
 //! Approvals on a real PostgreSQL server with roles of its own: who may, who may not, and when.
-#![cfg(feature = "embedded")]
-
-#[path = "support/plans.rs"]
-mod plans;
-#[path = "support/postgres.rs"]
-mod postgres;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
@@ -12,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use enact::local::qdrant::QdrantServer;
 use enact::local::schema;
-use plans::{AFTER, BEFORE, COUNTS, PLAN};
-use postgres::PrivateCluster;
 use tokio::runtime::Runtime;
+
+use crate::support::plans::{AFTER, BEFORE, COUNTS, PLAN};
+use crate::support::postgres::PrivateCluster;
 
 const DATABASE: &str = "kb";
 const APPROVALS: &str = "    approvals: { required: 1, not_by_author: true }\n";
@@ -123,7 +118,7 @@ fn ended(mut child: Child) -> (Option<i32>, String) {
     panic!("the apply did not end");
 }
 
-#[test]
+#[test(postgres)]
 fn somebody_else_than_the_author_has_to_approve() {
     let world = World::start();
     let refused = world.enact(None, &["apply", "--auto-approve"], 8);
@@ -151,7 +146,7 @@ fn somebody_else_than_the_author_has_to_approve() {
     assert_eq!(world.value(COUNTS), AFTER);
 }
 
-#[test]
+#[test(postgres)]
 fn an_approval_that_expired_or_was_revoked_does_not_count_and_editing_the_requirement_does_not_help() {
     let world = World::start();
     world.enact(Some("binh"), &["approve", "plan.json", "--expires", "1h"], 0);
@@ -187,7 +182,7 @@ fn an_approval_that_expired_or_was_revoked_does_not_count_and_editing_the_requir
     assert!(history.contains("\"binh\"") && history.contains("\"chi\""), "{history}");
 }
 
-#[test]
+#[test(postgres)]
 fn an_approval_revoked_while_the_plan_is_being_applied_stops_it_before_the_decision() {
     let world = World::start();
     world.enact(Some("binh"), &["approve", "plan.json"], 0);

@@ -1,42 +1,25 @@
 //! The HTML page in a real browser: it opens, filters, searches, obeys the keys, and scrolls ten thousand changes.
 //!
 //! The page tries itself when its address ends in `#selftest` and writes what it saw into the document, which headless
-//! Chromium prints. Where no Chromium is installed, each test says so and checks what can be checked without;
-//! `ENACT_REQUIRE_BROWSER=1` makes that a failure (the build server sets it).
-
-#[path = "report/builder.rs"]
-#[allow(dead_code, reason = "the report tests use the rest")]
-mod builder;
+//! Chromium prints. What can be checked of the pages without a browser is checked without one.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use builder::{PlanBuilder, create, delete, points, set, some_work, unit, update};
 use enact::diff::{ChunkSource, CollectionChange, Reason};
 use enact::model::Address;
 use enact::plan::{Link, Phase, SavedPlan};
 use enact::report::plan_html;
 use serde_json::Value;
 
-const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+use crate::report::builder::{PlanBuilder, create, delete, points, set, some_work, unit, update};
+use crate::support::browser;
+
 const LIMIT: Duration = Duration::from_secs(120);
 /// A tenth of a second is felt as at once; the rest is for machines that do other work beside.
 const DRAW_LIMIT_MS: u64 = 400;
-
-fn browser() -> Option<PathBuf> {
-    let places = std::env::var_os("PATH").unwrap_or_default();
-    let places: Vec<PathBuf> = std::env::split_paths(&places).collect();
-    let found =
-        NAMES.iter().flat_map(|name| places.iter().map(move |place| place.join(name))).find(|path| path.is_file());
-    let required = std::env::var_os("ENACT_REQUIRE_BROWSER").is_some_and(|value| value == "1");
-    assert!(found.is_some() || !required, "no Chromium found: PATH holds none of {NAMES:?}");
-    if found.is_none() {
-        eprintln!("NOT TRIED IN A BROWSER: no Chromium found (apt-get install chromium). The page itself was checked.");
-    }
-    found
-}
 
 /// Opens a page and gives the document as it stands after the script.
 fn opened(chromium: &Path, page: &Path, fragment: &str) -> String {
@@ -136,36 +119,49 @@ fn small(value: &str) -> SavedPlan {
     builder.done()
 }
 
-#[test]
-fn a_small_page_does_what_it_says() {
-    let page = written("small.html", &small("Điều 28"));
-    let Some(chromium) = browser() else { return };
-    holds(&selftest(&chromium, &page));
-}
+const HOSTILE: &str = "</script><script>document.documentElement.dataset.broken=1</script><img src=x onerror=alert(1)>\u{202e}\u{1b}[2J\"'`";
 
-#[test]
-fn hostile_values_stay_text() {
-    let value = "</script><script>document.documentElement.dataset.broken=1</script><img src=x onerror=alert(1)>\u{202e}\u{1b}[2J\"'`";
-    let page = written("hostile.html", &small(value));
-    let Some(chromium) = browser() else { return };
-    holds(&selftest(&chromium, &page));
-    let document = opened(&chromium, &page, "");
-    assert!(!document.contains("<img") && !document.contains("data-broken"));
-    assert!(document.contains("\\u{202e}\\u{1b}[2J"), "the value is shown with what it hides");
-}
-
-#[test]
-fn ten_thousand_changes_open_and_scroll() {
+fn ten_thousand() -> SavedPlan {
     let body = |n: usize, word: &str| format!("Article {n}. The {word} shall sign within five days. ").repeat(6);
     let mut builder = PlanBuilder::new();
     for n in 0..10_000 {
         let fields = [("body", &*body(n, "owner"), &*body(n, "steward")), ("status", "draft", "enacted")];
         builder = builder.row(&format!("public.t{}", n % 20), &format!("k{n}"), Reason::ValuesDiffer, update(&fields));
     }
-    let page = written("large.html", &builder.done());
-    let Some(chromium) = browser() else { return };
+    builder.done()
+}
+
+fn chromium() -> PathBuf {
+    browser::find().expect("a Chromium in PATH")
+}
+
+#[test]
+fn every_page_is_whole() {
+    for (name, plan) in [("small", small("Điều 28")), ("hostile", small(HOSTILE)), ("large", ten_thousand())] {
+        written(&format!("{name}-whole.html"), &plan);
+    }
+}
+
+#[test(browser)]
+fn a_small_page_does_what_it_says() {
+    let page = written("small.html", &small("Điều 28"));
+    holds(&selftest(&chromium(), &page));
+}
+
+#[test(browser)]
+fn hostile_values_stay_text() {
+    let page = written("hostile.html", &small(HOSTILE));
+    holds(&selftest(&chromium(), &page));
+    let document = opened(&chromium(), &page, "");
+    assert!(!document.contains("<img") && !document.contains("data-broken"));
+    assert!(document.contains("\\u{202e}\\u{1b}[2J"), "the value is shown with what it hides");
+}
+
+#[test(browser, alone)]
+fn ten_thousand_changes_open_and_scroll() {
+    let page = written("large.html", &ten_thousand());
     let from = Instant::now();
-    let seen = selftest(&chromium, &page);
+    let seen = selftest(&chromium(), &page);
     println!("opened and tried in {:.1} s", from.elapsed().as_secs_f64());
     holds(&seen);
     assert_eq!(seen["changes"], 10_000);

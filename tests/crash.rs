@@ -1,19 +1,10 @@
 //! A killed apply converges: after one `resume`, both stores are exactly before or exactly after.
-#![cfg(feature = "embedded")]
-
-#[path = "support/plans.rs"]
-mod plans;
-#[path = "support/project.rs"]
-mod project;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use plans::{AFTER, BEFORE, CONFIG, COUNTS, PLAN};
-use project::Project;
-
-/// Lines after which the process is killed: one for each kind of boundary.
-const BOUNDARIES: [&str; 7] = ["Run ", "Staging", "chunks embedded", "Transaction", "step 6:", "Decided", "Settling"];
+use crate::support::plans::{AFTER, BEFORE, CONFIG, COUNTS, PLAN};
+use crate::support::project::Project;
 
 fn spawn_apply(project: &Project) -> Child {
     Command::new(env!("CARGO_BIN_EXE_enact"))
@@ -35,23 +26,39 @@ fn apply_killed_at(project: &Project, boundary: &str) {
     child.wait().expect("the child is gone");
 }
 
-#[test]
-fn a_kill_at_any_boundary_converges_with_one_resume() {
-    for boundary in BOUNDARIES {
-        let project = Project::with_fixture(CONFIG);
-        project.write("plans/cycle.yaml", PLAN);
-        assert_eq!(project.value(COUNTS), BEFORE);
-        apply_killed_at(&project, boundary);
-        let resumed = project.ok(&["resume"]);
-        let (counts, points) = (project.value(COUNTS), project.points().len());
-        if resumed.contains("No run is unfinished") && counts == BEFORE {
-            assert_eq!(points, 0, "killed at {boundary:?}");
-            continue;
+/// One test for each kind of boundary, by a line that is written there: most of the time they wait for the deadline of requests.
+macro_rules! a_kill_converges_with_one_resume_at {
+    ($($name:ident: $line:literal),+ $(,)?) => {
+        mod a_kill_converges_with_one_resume_at {
+            $(#[test] fn $name() { super::a_kill_converges_with_one_resume($line); })+
         }
-        assert_eq!((counts.as_str(), points), (AFTER, 88), "killed at {boundary:?}: {resumed}");
-        project.exits(&["plan", "--detailed-exitcode"], 0);
-        project.exits(&["verify"], 0);
+    };
+}
+
+a_kill_converges_with_one_resume_at! {
+    the_opening_of_the_run: "Run ",
+    the_beginning_of_staging: "Staging",
+    an_embedded_chunk: "chunks embedded",
+    the_beginning_of_the_transaction: "Transaction",
+    a_step: "step 6:",
+    the_decision: "Decided",
+    the_beginning_of_settling: "Settling",
+}
+
+fn a_kill_converges_with_one_resume(boundary: &str) {
+    let project = Project::with_fixture(CONFIG);
+    project.write("plans/cycle.yaml", PLAN);
+    assert_eq!(project.value(COUNTS), BEFORE);
+    apply_killed_at(&project, boundary);
+    let resumed = project.ok(&["resume"]);
+    let (counts, points) = (project.value(COUNTS), project.points().len());
+    if resumed.contains("No run is unfinished") && counts == BEFORE {
+        assert_eq!(points, 0, "killed at {boundary:?}");
+        return;
     }
+    assert_eq!((counts.as_str(), points), (AFTER, 88), "killed at {boundary:?}: {resumed}");
+    project.exits(&["plan", "--detailed-exitcode"], 0);
+    project.exits(&["verify"], 0);
 }
 
 /// Runs an apply, interrupts it this often when it has begun to stage, and gives its exit code and what it wrote then.

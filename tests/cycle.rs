@@ -1,13 +1,7 @@
 //! The whole cycle on the embedded stores: plan, apply, plan again; and what stops it.
-#![cfg(feature = "embedded")]
 
-#[path = "support/plans.rs"]
-mod plans;
-#[path = "support/project.rs"]
-mod project;
-
-use plans::{AFTER, CONFIG, COUNTS, PLAN};
-use project::Project;
+use crate::support::plans::{AFTER, CONFIG, COUNTS, PLAN};
+use crate::support::project::Project;
 
 fn last_line(text: &str) -> &str {
     text.trim_end().lines().last().unwrap_or_default()

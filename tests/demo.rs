@@ -1,7 +1,5 @@
 //! The demo as somebody meets it who has the binary and an empty folder, and what they do next.
 
-#![cfg(feature = "embedded")]
-
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -1,11 +1,8 @@
 //! The handbook of `examples/documents` on the embedded stores, as its README tells it, and what editors do next.
-#![cfg(feature = "embedded")]
-
-#[path = "support/project.rs"]
-mod project;
 
 use enact::local::schema;
-use project::Project;
+
+use crate::support::project::Project;
 
 /// The example's folder with its table filled, and the schema `enact`. Replaced collections are deleted at once, so
 /// that what is left of a set is what is counted.

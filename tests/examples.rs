@@ -9,9 +9,7 @@ use enact::model::{BindingRef, Desired, Environment, RowState};
 use enact::report::{Color, render_diagnostics};
 use enact::spec::{load_binding, load_config, load_plans, parse_plan};
 
-#[cfg(unix)]
-#[path = "support/postgres.rs"]
-mod postgres;
+use crate::support::server::Server;
 
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -218,12 +216,10 @@ fn the_corpus_is_what_its_readme_says() {
     assert_eq!(units.iter().filter(|(_, has_body)| !has_body).count(), 6);
 }
 
-#[cfg(unix)]
-#[tokio::test]
+#[test]
 async fn the_seed_fits_the_table_and_the_plan() {
-    let cluster = postgres::PrivateCluster::start().unwrap();
-    let (client, connection) =
-        tokio_postgres::connect(&cluster.conninfo("postgres"), tokio_postgres::NoTls).await.unwrap();
+    let server = Server::start().await;
+    let (client, connection) = tokio_postgres::connect(&server.conninfo(), tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     for file in ["schemas/sql/documents.sql", "examples/documents/seed.sql"] {
         client.batch_execute(&std::fs::read_to_string(repository(file)).unwrap()).await.unwrap();

@@ -1,14 +1,10 @@
 //! Golden plans: a plan file over the fixture, and the text that reviewers read. `ENACT_BLESS=1` rewrites them.
-#![cfg(feature = "embedded")]
 
-#[path = "support/plans.rs"]
-mod plans;
-#[path = "support/project.rs"]
-mod project;
+use crate::support::plans;
 
 use std::path::Path;
 
-use project::Project;
+use crate::support::project::Project;
 
 /// Ids and digests are random in a new database: they are shown by their kind.
 fn masked(text: &str) -> String {

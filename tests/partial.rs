@@ -1,13 +1,7 @@
 //! Plans of a part, and the watch on drift, on the embedded stores.
-#![cfg(feature = "embedded")]
 
-#[path = "support/plans.rs"]
-mod plans;
-#[path = "support/project.rs"]
-mod project;
-
-use plans::{AFTER, BEFORE, CONFIG, COUNTS, PLAN};
-use project::Project;
+use crate::support::plans::{AFTER, BEFORE, CONFIG, COUNTS, PLAN};
+use crate::support::project::Project;
 
 const ROWS: &str = "enact: v1\nplan: rows\nrows:\n  public.dot_config:\n    \
     - { key: { key: partial.one }, values: { value: \"1\" } }\n    - { key: { key: partial.two }, values: { value: \"2\" } }\n";

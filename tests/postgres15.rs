@@ -1,10 +1,4 @@
 //! The cycle on a real PostgreSQL server, with the reference roles.
-#![cfg(feature = "embedded")]
-
-#[path = "support/plans.rs"]
-mod plans;
-#[path = "support/postgres.rs"]
-mod postgres;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -12,9 +6,10 @@ use std::process::Command;
 
 use enact::local::qdrant::QdrantServer;
 use enact::local::schema;
-use plans::{AFTER, BEFORE, COUNTS, PLAN};
-use postgres::PrivateCluster;
 use tokio::runtime::Runtime;
+
+use crate::support::plans::{AFTER, BEFORE, COUNTS, PLAN};
+use crate::support::postgres::PrivateCluster;
 
 const DATABASE: &str = "kb";
 
@@ -58,7 +53,7 @@ async fn value(client: &tokio_postgres::Client, query: &str) -> String {
     client.query_one(query, &[]).await.expect("the query runs").get(0)
 }
 
-#[test]
+#[test(postgres)]
 fn the_cycle_on_a_real_server_runs_as_the_reference_roles_and_one_at_a_time() {
     let cluster = PrivateCluster::start().expect("a private PostgreSQL");
     cluster.create_database(DATABASE).expect("a database");
@@ -100,7 +95,7 @@ const OWNED: &str = "CREATE ROLE app LOGIN; CREATE TABLE public.settings (key te
 const SETTINGS: &str =
     "enact: v1\nplan: settings\nrows:\n  public.settings:\n    - { key: { key: a }, values: { value: b } }\n";
 
-#[test]
+#[test(postgres)]
 fn a_role_that_may_create_nothing_uses_the_schema_that_an_owner_made() {
     let cluster = PrivateCluster::start().expect("a private PostgreSQL");
     cluster.create_database(DATABASE).expect("a database");

@@ -1,22 +1,11 @@
 //! Preflight: what is missing is found at plan, named exactly, and mended by what the hint says.
-#![cfg(feature = "embedded")]
 
-#[path = "support/plans.rs"]
-mod plans;
-#[path = "support/postgres.rs"]
-mod postgres;
-#[path = "preflight/references.rs"]
 mod references;
-#[path = "preflight/sockets.rs"]
 mod sockets;
-#[path = "preflight/world.rs"]
 mod world;
 
-#[path = "support/project.rs"]
-mod project;
-
-use plans::{CONFIG, PLAN};
-use project::Project;
+use crate::support::plans::{CONFIG, PLAN};
+use crate::support::project::Project;
 use world::World;
 
 /// One grant that goes, the code that stops the plan, and what is named.
@@ -68,7 +57,7 @@ const GRANTS: &[(&str, &str, &str)] = &[
     ("REVOKE INSERT ON enact.managed FROM planner", "E105", "\"planner\": table enact.managed: no INSERT"),
 ];
 
-#[test]
+#[test(postgres)]
 fn a_missing_grant_is_found_at_plan_and_its_hint_mends_it() {
     let world = World::start();
     world.write("plans/cycle.yaml", PLAN);
@@ -89,7 +78,7 @@ fn a_missing_grant_is_found_at_plan_and_its_hint_mends_it() {
 }
 
 /// Whoever does what is printed gets there: one round of grants, and the plan that was refused is applied.
-#[test]
+#[test(postgres)]
 fn a_role_that_may_do_nothing_is_told_all_that_it_needs() {
     let world = World::start();
     let guards = "protect:\n  registry: { table: public.iu_qdrant_collection_registry }\n\
@@ -133,7 +122,7 @@ fn a_role_that_may_do_nothing_is_told_all_that_it_needs() {
 }
 
 /// A query that the role may not run has its place, and no other role of the environment would help.
-#[test]
+#[test(postgres)]
 fn a_query_of_a_guard_that_may_not_be_run_names_the_guard() {
     let world = World::start();
     let guards = "protect:\n  words: { query: SELECT * FROM public.iu_lifecycle_vocab }\n";
@@ -151,7 +140,7 @@ fn grants(stderr: &str) -> String {
     hints.filter(|hint| hint.starts_with("GRANT ")).collect::<Vec<_>>().join("\n")
 }
 
-#[test]
+#[test(postgres)]
 fn everything_missing_is_said_in_one_go_with_its_place() {
     let world = World::start();
     world.write("plans/cycle.yaml", PLAN);
@@ -168,7 +157,7 @@ fn everything_missing_is_said_in_one_go_with_its_place() {
     assert!(stderr.contains("plans/cycle.yaml:6:3"), "the promotion that writes the row\n{stderr}");
 }
 
-#[test]
+#[test(postgres)]
 fn a_saved_plan_is_probed_again_and_its_run_keeps_what_was_found() {
     let world = World::start();
     world.write("plans/cycle.yaml", PLAN);

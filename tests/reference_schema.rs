@@ -1,15 +1,12 @@
 //! The reference schema on both kinds of PostgreSQL: a real server and the embedded one.
-#![cfg(feature = "embedded")]
-
-#[path = "support/postgres.rs"]
-mod postgres;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use enact::local::{PostgresServer, schema};
-use postgres::PrivateCluster;
 use serde_json::{Value, json};
 use tokio_postgres::{Client, NoTls};
+
+use crate::support::postgres::PrivateCluster;
 
 async fn connect(conninfo: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(conninfo, NoTls).await.unwrap();
@@ -122,7 +119,7 @@ async fn the_guards_hold_after_the_tooling(client: &Client) {
     assert!(refused.as_db_error().unwrap().message().starts_with("IU Gateway blocked"), "{refused:?}");
 }
 
-#[tokio::test]
+#[test(postgres)]
 async fn the_reference_schema_works_on_a_real_server() {
     let mut cluster = PrivateCluster::start().unwrap();
     cluster.create_database("iu core").unwrap();
@@ -140,7 +137,7 @@ async fn the_reference_schema_works_on_a_real_server() {
     assert_eq!(status(&role, "SELECT fn_iu_amend('pilot.1', 'as its owner', 'b', 'tester')").await, "amended");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 async fn the_reference_schema_works_on_the_embedded_server() {
     let temp = tempfile::tempdir().unwrap();
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

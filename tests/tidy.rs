@@ -2,11 +2,8 @@
 //!
 //! Regenerate `docs/errors.md` with `UPDATE_DOCS=1`.
 
-#[path = "tidy/cargo.rs"]
 mod cargo;
-#[path = "tidy/codes.rs"]
 mod codes;
-#[path = "tidy/scan.rs"]
 mod scan;
 
 use std::path::Path;
@@ -215,7 +212,7 @@ fn the_page_of_codes_is_fresh() {
         std::fs::write(&path, &page).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == page, "docs/errors.md is stale; run: UPDATE_DOCS=1 cargo test --release --test tidy");
+    assert!(written == page, "docs/errors.md is stale; run: UPDATE_DOCS=1 cargo test --release --test suite tidy");
 }
 
 #[test]
@@ -243,14 +240,36 @@ fn every_dependency_is_used_and_says_why() {
     none("a dependency is used", &unused.collect::<Vec<_>>());
 }
 
-#[test]
 #[cfg(target_os = "linux")]
+#[test]
 fn licences_are_permissive_or_named_in_the_notice() {
     let notice = text("NOTICE");
     let odd = cargo::odd_licences(root());
     let broken =
         odd.iter().filter(|(name, _)| !has_word(&notice, name)).map(|(name, licence)| format!("{name}: {licence}"));
     none("NOTICE names every dependency with another licence", &broken.collect::<Vec<_>>());
+}
+
+/// The harness of the suite runs what its own `#[test]` enters; the attributes of others would drop a test without a word.
+#[test]
+fn every_test_file_is_a_module_of_the_suite_and_holds_only_its_tests() {
+    let suite = text("tests/main.rs");
+    let mut broken = Vec::new();
+    for entry in std::fs::read_dir(root().join("tests")).unwrap() {
+        let path = entry.unwrap().path();
+        let is_module = path.extension().is_some_and(|end| end == "rs") || path.join("mod.rs").exists();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if is_module && name != "main" && !suite.contains(&format!("mod {name};")) {
+            broken.push(format!("{}: tests/main.rs has no \"mod {name};\"", path.display()));
+        }
+    }
+    for source in sources().iter().filter(|source| source.path.starts_with("tests/")) {
+        let foreign = source.code.iter().enumerate().filter(|(_, line)| {
+            line.contains("::test]") || line.trim_start().starts_with("#[") && line.contains("::test(")
+        });
+        broken.extend(foreign.map(|(at, line)| format!("{}:{}: {}", source.path, at + 1, line.trim())));
+    }
+    none("a test is a function with #[test] in a module of the suite", &broken);
 }
 
 #[test]

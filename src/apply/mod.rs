@@ -35,6 +35,8 @@ mod machine;
 mod recheck;
 mod record;
 mod rehearse;
+mod row_record;
+mod rows;
 mod run;
 mod schema;
 mod spool;

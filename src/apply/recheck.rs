@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ApplyError;
+use super::rows;
 use crate::diff::PromotionRecord;
 use crate::model::{Address, Digest, Managed, Selection, UnitFacts, digest_of};
 use crate::observe::{
-    UnitFilter, live_rows, read_all_ids, read_catalog, read_digests, read_epoch, read_gates, read_ledger, read_managed,
-    read_references, read_units,
+    UnitFilter, read_all_ids, read_digests, read_epoch, read_gates, read_ledger, read_managed, read_units,
 };
 use crate::plan::{SavedPlan, collection_ids_digest, managed_under, relevant_units};
 use crate::store::{Param, Query, Sql, StoreError, Tx, VectorStore};
@@ -41,7 +41,7 @@ pub(super) async fn recheck(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<Recheck
     let locked = may_lock(tx, plan).await?;
     let units = read_baseline_units(tx, plan, &managed, locked).await?;
     compare_units(plan, &units, &mut moved);
-    compare_rows(tx, plan, &mut moved).await?;
+    rows::compare(tx, plan, &mut moved).await?;
     compare_gates(tx, plan, &mut moved).await?;
     compare_ledgers(tx, plan, &mut moved).await?;
     if moved.is_empty() { Ok(Rechecked { units, locked }) } else { Err(ApplyError::Stale(moved)) }
@@ -108,45 +108,6 @@ pub(super) async fn recheck_unlocked(tx: &mut dyn Tx, plan: &SavedPlan, before: 
     let mut moved = Vec::new();
     compare_units(plan, &units, &mut moved);
     if moved.is_empty() { Ok(()) } else { Err(ApplyError::Stale(moved)) }
-}
-
-async fn compare_rows(tx: &mut dyn Tx, plan: &SavedPlan, moved: &mut Vec<String>) -> Result<(), ApplyError> {
-    let mut tables: BTreeSet<_> = plan.baseline.rows.iter().map(|row| row.table.clone()).collect();
-    tables.extend(plan.baseline.references.iter().map(|target| target.table.clone()));
-    let (facts, _) = read_catalog(tx, &tables, &BTreeSet::new()).await?;
-    let mut groups: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
-    for row in &plan.baseline.rows {
-        let group: &mut BTreeMap<_, _> = groups.entry((&row.table, &row.key_columns)).or_default();
-        group.insert(row.key.clone(), row.digest.as_ref());
-    }
-    for ((table, key), rows) in groups {
-        let Some(table_facts) = facts.get(table) else {
-            moved.push(format!("table \"{table}\" is gone"));
-            continue;
-        };
-        let live = live_rows(tx, table, table_facts, key, &rows.keys().cloned().collect()).await?;
-        for (key, digest) in rows {
-            let now = live.get(&key).map(digest_of);
-            if now.as_ref() != digest {
-                moved.push(format!("row \"{}\" {}", Address::row(table, &key.0), what_moved(digest, now.as_ref())));
-            }
-        }
-    }
-    let targets = plan.baseline.references.iter().cloned().collect();
-    for (target, lives) in read_references(tx, &targets, &facts).await? {
-        if !lives {
-            moved.push(format!("row \"{}\" is gone", Address::row(&target.table, &target.values)));
-        }
-    }
-    Ok(())
-}
-
-fn what_moved(before: Option<&Digest>, now: Option<&Digest>) -> &'static str {
-    match (before, now) {
-        (None, _) => "is there now",
-        (Some(_), None) => "is gone",
-        (Some(_), Some(_)) => "changed",
-    }
 }
 
 async fn compare_gates(tx: &mut dyn Tx, plan: &SavedPlan, moved: &mut Vec<String>) -> Result<(), ApplyError> {

@@ -218,12 +218,7 @@ fn known_tables(plan: &SavedPlan) -> BTreeSet<TableName> {
     out.extend(gates.iter().map(|gates| gates.table.clone()));
     for step in &plan.steps {
         match &step.work {
-            Work::InsertRows(work) | Work::DeleteRows(work) => {
-                out.insert(work.table.clone());
-            }
-            Work::UpdateRows(work) => {
-                out.insert(work.table.clone());
-            }
+            Work::WriteRows(work) => out.extend(work.batches.iter().map(|batch| batch.table.clone())),
             Work::Transitions(work) => {
                 if let TransitionBy::Updates(update) = &work.by {
                     out.insert(update.table.clone());
@@ -237,6 +232,7 @@ fn known_tables(plan: &SavedPlan) -> BTreeSet<TableName> {
             | Work::SetGate(_)
             | Work::OpenPaired(_)
             | Work::RecordManaged { .. }
+            | Work::RecordRows(_)
             | Work::WriteVectors { .. }
             | Work::SwitchAlias { .. }
             | Work::FinishCollection { .. }

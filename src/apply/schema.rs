@@ -9,14 +9,16 @@
 //! | `before_image`, `staged_point` | points that an in-place write takes away, and those it brings |
 //! | `approval` | who approved which digest |
 //! | `managed_before` | what a run found owned of what it changed, so that it can be reverted |
+//! | `managed_row` | each declared row by project, table and key, with an MD5 digest of each declared column as the database spells it |
+//! | `managed_table` | by project and table, a digest of the keys that its rows are declared by |
 //!
 //! Version 2 keeps with each run what its preflight found, version 3 has `managed_before`. Version 4 says of an approval from
-//! where it was given and when it was revoked, and holds that nobody approves in the name of another role.
+//! where it was given and when it was revoked, and holds that nobody approves in the name of another role. Version 5 writes down declared rows.
 
 use crate::store::{Param, Query, Relational, Sql, StoreError, Tx, TxMode};
 
 /// The version that this Enact writes.
-pub const SCHEMA_VERSION: i64 = 4;
+pub const SCHEMA_VERSION: i64 = 5;
 
 const STATEMENTS: [&str; 9] = [
     "CREATE SCHEMA IF NOT EXISTS enact",
@@ -38,7 +40,7 @@ const STATEMENTS: [&str; 9] = [
 ];
 
 /// What each version adds to the one before, in order. Every statement adds and can be run again.
-const UPGRADES: [(i64, &[&str]); 3] = [
+const UPGRADES: [(i64, &[&str]); 4] = [
     (2, &["ALTER TABLE enact.run ADD COLUMN IF NOT EXISTS preflight jsonb"]),
     (
         3,
@@ -48,6 +50,15 @@ const UPGRADES: [(i64, &[&str]); 3] = [
         ],
     ),
     (4, &APPROVALS),
+    (
+        5,
+        &[
+            "CREATE TABLE IF NOT EXISTS enact.managed_row (project text NOT NULL, relation text NOT NULL, key jsonb NOT NULL, \
+             digests jsonb NOT NULL, run_id text NOT NULL, PRIMARY KEY (project, relation, key))",
+            "CREATE TABLE IF NOT EXISTS enact.managed_table (project text NOT NULL, relation text NOT NULL, declared text NOT NULL, \
+             PRIMARY KEY (project, relation))",
+        ],
+    ),
 ];
 
 /// Whoever may write approvals writes their own only. A later statement of another role is refused, not corrected.

@@ -7,11 +7,13 @@ use serde_json::Value;
 use super::error::ApplyError;
 use super::event::{Event, Events};
 use super::guards::open_paired;
+use super::row_record;
+use super::rows;
 use super::stop::Stop;
 use crate::model::{Cell, StatusCheck, TableName};
 use crate::observe::{UnitFilter, read_units};
 use crate::plan::{
-    CallsWork, GateWork, ManagedWrite, Parameter, RUN_MARKER, RowsWork, SavedPlan, Step, TransitionBy, TransitionsWork,
+    CallsWork, GateWork, ManagedWrite, Parameter, RUN_MARKER, SavedPlan, Step, TransitionBy, TransitionsWork,
     UpdateWork, Work,
 };
 use crate::store::{Param, Query, Sql, StoreError, Tx};
@@ -25,6 +27,10 @@ pub(super) struct Steps<'a> {
     pub run: &'a str,
     pub events: &'a Events<'a>,
     pub stop: &'a Stop,
+    /// Facts of the tables whose rows are written.
+    pub tables: crate::observe::rows::Facts,
+    /// The search path that is set.
+    pub path: rows::SearchPath,
     /// The transaction's time, as the database spells it.
     pub now: String,
     /// A rehearsal refuses this unit, counted from 1.
@@ -36,13 +42,14 @@ pub(super) struct Steps<'a> {
 impl Steps<'_> {
     /// Does one step of the transaction.
     pub async fn run_step(&mut self, tx: &mut dyn Tx, step: &Step) -> Result<(), ApplyError> {
+        // What Enact writes down is spelled as it is when it is read again.
+        let of_users = !matches!(step.work, Work::RecordManaged { .. } | Work::RecordRows(_));
+        self.path.set(tx, of_users).await?;
         if let Some(role) = &step.run_as {
             tx.query(&Query::new(Sql::new("SET LOCAL ROLE ").ident(role))).await?;
         }
         match &step.work {
-            Work::InsertRows(work) => self.insert(tx, step, work).await?,
-            Work::UpdateRows(work) => self.update(tx, step, work).await?,
-            Work::DeleteRows(work) => self.delete(tx, step, work).await?,
+            Work::WriteRows(work) => rows::write(tx, step, work, &self.tables).await?,
             Work::Transitions(work) => self.transitions(tx, step, work).await?,
             Work::Calls(work) => self.calls(tx, step, work, &[]).await?,
             Work::Refresh { call, status } => {
@@ -55,6 +62,7 @@ impl Steps<'_> {
                 let forget: Vec<String> = forget.iter().map(|address| address.to_string()).collect();
                 self.record(tx, write, forget).await?;
             }
+            Work::RecordRows(record) => row_record::write(tx, record, self.run).await?,
             Work::StageVectors(_)
             | Work::WriteVectors { .. }
             | Work::SwitchAlias { .. }
@@ -73,22 +81,13 @@ impl Steps<'_> {
             Cell::Null => None,
             Cell::Text(text) => Some(text.clone()),
             Cell::ApplyTime => Some(self.now.clone()),
+            Cell::Reference(_) => panic!("BUG: a reference to a row is no argument"),
         }
     }
 
     fn json(&self, rows: &[Vec<Cell>]) -> Param {
         let row = |row: &Vec<Cell>| -> Value { row.iter().map(|cell| Value::from(self.text(cell))).collect() };
         Param::Json(rows.iter().map(row).collect())
-    }
-
-    async fn insert(&self, tx: &mut dyn Tx, step: &Step, work: &RowsWork) -> Result<(), ApplyError> {
-        let sql = Sql::new("INSERT INTO ")
-            .table(&work.table)
-            .text(" (")
-            .list(&work.columns, |sql, column| sql.ident(&column.name))
-            .text(") SELECT ");
-        let sql = values(sql, &work.columns, 0).text(FROM_ROWS).text(" ORDER BY e.i RETURNING 1");
-        self.batches(tx, step, &work.table, &sql, &work.rows).await
     }
 
     async fn update(&self, tx: &mut dyn Tx, step: &Step, work: &UpdateWork) -> Result<(), ApplyError> {
@@ -99,14 +98,6 @@ impl Steps<'_> {
             value(sql.ident(&column.name).text(" = "), position + offset, &column.type_name)
         });
         let sql = key_condition(sql.text(FROM_ROWS), &work.key).text(" RETURNING 1");
-        self.batches(tx, step, &work.table, &sql, &work.rows).await
-    }
-
-    async fn delete(&self, tx: &mut dyn Tx, step: &Step, work: &RowsWork) -> Result<(), ApplyError> {
-        let sql = Sql::new("DELETE FROM ")
-            .table(&work.table)
-            .text(" t USING pg_catalog.jsonb_array_elements($1) WITH ORDINALITY e(v, i)");
-        let sql = key_condition(sql, &work.columns).text(" RETURNING 1");
         self.batches(tx, step, &work.table, &sql, &work.rows).await
     }
 
@@ -260,13 +251,6 @@ fn value(sql: Sql, position: usize, type_name: &str) -> Sql {
     sql.text("(e.v->>").trusted(&position.to_string()).text(")::").trusted(type_name)
 }
 
-fn values(sql: Sql, columns: &[Parameter], offset: usize) -> Sql {
-    columns.iter().enumerate().fold(sql, |sql, (position, column)| {
-        let sql = if position > 0 { sql.text(", ") } else { sql };
-        value(sql, position + offset, &column.type_name)
-    })
-}
-
 fn key_condition(sql: Sql, key: &[Parameter]) -> Sql {
     key.iter().enumerate().fold(sql, |sql, (position, column)| {
         let sql = sql.text(if position == 0 { " WHERE t." } else { " AND t." });
@@ -345,7 +329,7 @@ pub(super) async fn set_gate(tx: &mut dyn Tx, step: &Step, work: &GateWork) -> R
 }
 
 /// What the database itself refused keeps its words; what it could not answer stays a store error.
-fn refused_by_store(step: &Step, subject: &str, error: StoreError) -> ApplyError {
+pub(super) fn refused_by_store(step: &Step, subject: &str, error: StoreError) -> ApplyError {
     match error.fault {
         crate::store::Fault::Refused => {
             ApplyError::Refused { step: step.title.clone(), why: format!("{subject}: {}", error.message) }

@@ -18,7 +18,7 @@ use crate::model::{
 use crate::observe::{Observation, ObserveError, ReadPoints, Request, observe, read_said};
 use crate::plan::{AppliedRun, BuildInput, Built, Partial, WayBack, build, narrow, sets_before};
 use crate::preflight::{Needs, Places, Preflight, diagnostics};
-use crate::spec::{EnvFile, Sources, load_config, load_plans};
+use crate::spec::{EnvFile, Sources, load_config, load_plans_in};
 use crate::store::postgres::Postgres;
 use crate::store::qdrant::Qdrant;
 use crate::store::{Fault, Relational, StoreError, Tx, TxMode};
@@ -95,7 +95,7 @@ pub fn configure(global: &GlobalArgs, output: &Output) -> Result<Configured, Out
 /// # Errors
 /// What is wrong with them has been printed.
 pub fn load_desired(global: &GlobalArgs, output: &Output) -> Result<(Desired, Sources), Outcome> {
-    match load_plans(&global.plan_paths()) {
+    match load_plans_in(&global.dir, &global.plan_paths()) {
         Ok((mut desired, warnings, sources)) => {
             output.diagnostics(&warnings, &sources);
             desired.partial = !global.file.is_empty();
@@ -239,6 +239,7 @@ impl Session {
             binding: &self.binding,
             environment: &self.environment,
             identities: &identities,
+            addresses: !self.partial.is_whole(),
             count_tokens: &count_tokens,
         };
         let author = match self.environment.approvals.not_by_author {

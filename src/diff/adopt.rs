@@ -24,7 +24,7 @@ use super::shape::differences;
 use super::vectors::{Ownership, SetView, live_collection};
 use crate::model::{
     Address, Binding, ChunkFacts, Desired, Diagnostics, Digest, Environment, Observed, PointId, PointIds, PointSaid,
-    RowKey, UnitFacts, VectorSet,
+    RowOrigin, RowSeen, UnitFacts, VectorSet,
 };
 
 /// What is to be adopted and what was read of it.
@@ -107,15 +107,13 @@ impl AdoptInput<'_> {
     }
 
     fn missing_rows(&self, promotion: &str) -> Vec<String> {
-        let rows = self.resolved.rows.iter().zip(&self.observed.normalised);
-        rows.filter(|(row, _)| row.promotion.as_deref() == Some(promotion))
-            .filter_map(|(row, values)| {
-                let key = row.key.iter().map(|column| values.get(column).cloned().flatten().unwrap_or_default());
-                let key = RowKey(key.collect());
-                let lives = self.observed.rows.get(&row.table).is_some_and(|rows| rows.contains_key(&key));
-                (!lives).then(|| Address::row(&row.table, &key.0).to_string())
-            })
-            .collect()
+        let missing = self.observed.rows.seen.iter().filter(|seen| {
+            let origin = &self.resolved.rows[seen.of.set].origin;
+            seen.live.is_none() && matches!(origin, RowOrigin::Promotion { name, .. } if name == promotion)
+        });
+        let address =
+            |seen: &RowSeen| Address::row(&self.resolved.rows[seen.of.set].table.value, &seen.key).to_string();
+        missing.map(address).collect()
     }
 
     fn set(&self, set: &VectorSet, out: &mut Comparison) -> Result<(), String> {

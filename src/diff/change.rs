@@ -155,6 +155,8 @@ pub enum Reason {
     ValuesDiffer,
     /// A plan file says that it should be absent.
     DeclaredAbsent,
+    /// Its table is synced with plan files, and none of them declares it.
+    NotInSync,
     /// A promotion needs it.
     Promotion(String),
     /// It depends on lifecycle states that change.

@@ -61,6 +61,38 @@ pub const EXPRESSION: Code = Code { id: "E067", summary: "an expression of the b
 pub const UNKNOWN_ADDRESS: Code = Code { id: "E068", summary: "unknown address" };
 /// `--exclude` leaves out what something that stays needs, or a part of a promotion, or everything.
 pub const NEEDED: Code = Code { id: "E069", summary: "it cannot be left out" };
+/// A value is cut, rounded or padded by its column.
+pub const CUT_VALUE: Code = Code { id: "E087", summary: "a column would keep another value" };
+/// A value that is another one at every plan.
+pub const MOVING_VALUE: Code = Code { id: "E088", summary: "a value that does not stand still" };
+/// A unique value is not free.
+pub const UNIQUE_VALUE: Code = Code { id: "E089", summary: "a unique value is taken" };
+/// A row that is deleted or gets another key is still referred to.
+pub const STILL_REFERRED: Code = Code { id: "E090", summary: "other rows still refer to it" };
+/// A declared row would go or change by the way, when another one does.
+pub const CASCADE: Code = Code { id: "E091", summary: "a declared row would go with another one" };
+/// A synced table would lose more rows than allowed.
+pub const MAX_DELETE: Code = Code { id: "E092", summary: "more rows would be deleted than allowed" };
+/// A row is declared for a synced part of a table and lies outside of it.
+pub const OUTSIDE_WHERE: Code = Code { id: "E093", summary: "a row outside of the part that is synced" };
+/// The role may not read a column that it has to compare.
+pub const NOT_READABLE: Code = Code { id: "E094", summary: "a column may not be read" };
+/// A row violates a check of its table.
+pub const CHECK_VIOLATED: Code = Code { id: "E095", summary: "a check of the table does not hold" };
+/// Rows of other tables go or change with rows of the plan, because their foreign keys say so. They are counted and named; a
+/// revert does not bring them back.
+pub const CONSEQUENCE: Code = Code { id: "W066", summary: "other rows go or change too" };
+/// Rows of other tables change with keys of the plan's rows, because their foreign keys say `ON UPDATE CASCADE`. They are
+/// counted and named; a revert changes them back the same way.
+pub const FOLLOWS: Code = Code { id: "W070", summary: "other rows follow a key that changes" };
+/// A text that looks like JSON is declared for a JSON column, where it becomes a JSON string. Write it as YAML, or as
+/// `!json '…'`.
+pub const JSON_TEXT: Code = Code { id: "W067", summary: "a text that looks like JSON" };
+/// Policies of row security hide rows from the role that plans. Plan with a role that sees all rows of the table.
+pub const ROW_SECURITY: Code = Code { id: "W068", summary: "row security may hide rows" };
+/// Rows get chosen values in a column that a sequence numbers, and the role may not move the sequence: a later row that the
+/// database numbers may get the same value and be refused. Grant USAGE and UPDATE on the sequence.
+pub const SEQUENCE: Code = Code { id: "W069", summary: "a sequence stays behind chosen values" };
 /// A promotion was recorded and more units match now. A recorded decision covers exactly its set: write another
 /// promotion for the rest, or narrow the selection.
 pub const MORE_UNITS: Code = Code { id: "W040", summary: "more units match a promotion that was recorded" };

@@ -9,7 +9,7 @@ use super::guards::guard_changes;
 use super::recipe::Recipe;
 use super::resolve::{Resolved, some_of};
 use super::risks::risks;
-use super::rows::compare_rows;
+use super::rows::row_changes;
 use super::vectors::{SetInput, compare_set};
 use crate::model::{Address, Binding, Desired, Diagnostic, Diagnostics, EmptyBody, Environment, Observed};
 
@@ -42,8 +42,7 @@ pub fn compare(
 ) -> Result<Comparison, Diagnostics> {
     let mut errors = Diagnostics::default();
     let mut out = Comparison { findings: resolved.findings.clone(), ..Comparison::default() };
-    out.changes.extend(compare_rows(resolved, observed, binding, &mut errors));
-    out.same_rows = (resolved.rows.len() as u64).saturating_sub(out.changes.len() as u64);
+    row_changes(resolved, observed, &mut out, &mut errors);
     out.drift = drift::of_promotions(resolved, observed, &out.changes);
     lifecycle_changes(resolved, observed, &mut out);
     refresh_changes(binding, resolved, observed, &mut out);

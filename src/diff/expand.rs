@@ -6,9 +6,11 @@ use serde_json::Value;
 
 use super::codes;
 use super::ids::derive_id;
-use super::resolve::{PromotionRecord, ResolvedPromotion, ResolvedRow, Resolver, RowValue};
+use super::resolve::{PromotionRecord, ResolvedPromotion, Resolver};
 use super::scope::{APPLY_TIME, Names, fill_row_value};
-use crate::model::{Diagnostic, Promotion, RowState, RowTemplate, TemplateScope, UnitFacts};
+use crate::model::{
+    DeclaredRow, Diagnostic, Promotion, RowOrigin, RowSet, RowState, RowTemplate, Spot, TemplateScope, UnitFacts,
+};
 
 impl Resolver<'_> {
     pub(super) fn promotion_names(
@@ -79,27 +81,8 @@ impl Resolver<'_> {
                 self.template_rows(name, promotion, template);
             }
         }
-        for row in &self.desired.rows {
-            let mut values: BTreeMap<String, RowValue> =
-                row.key.iter().map(|(column, spot)| (column.clone(), RowValue::Json(spot.value.clone()))).collect();
-            let present = match &row.state {
-                RowState::Present(more) => {
-                    values.extend(more.iter().map(|(c, spot)| (c.clone(), RowValue::Json(spot.value.clone()))));
-                    true
-                }
-                RowState::Absent => false,
-            };
-            self.out.rows.push(ResolvedRow {
-                table: row.table.value.clone(),
-                kind: None,
-                key: row.key.keys().cloned().collect(),
-                values,
-                present,
-                promotion: None,
-                existence_only: false,
-                place: row.place.clone(),
-            });
-        }
+        self.out.rows.extend(self.desired.rows.iter().cloned());
+        self.out.synced.clone_from(&self.desired.synced);
     }
 
     fn template_rows(&mut self, name: &str, promotion: &ResolvedPromotion, template: &RowTemplate) {
@@ -107,14 +90,27 @@ impl Resolver<'_> {
             TemplateScope::Promotion => vec![None],
             TemplateScope::Unit => promotion.record.units.iter().zip(1..).map(Some).collect(),
         };
+        let value_columns = template.values.keys().filter(|column| !template.key.contains(column));
+        let mut set = RowSet {
+            table: Spot { value: template.table.clone(), place: promotion.place.clone() },
+            key: template.key.clone(),
+            columns: value_columns.cloned().collect(),
+            state: RowState::Present,
+            origin: RowOrigin::Promotion {
+                name: name.to_owned(),
+                kind: template.name.clone(),
+                recorded: promotion.recorded,
+            },
+            computed: Vec::new(),
+            rows: Vec::new(),
+        };
         for unit in units {
             let names = Names { values: promotion.names.clone(), unit };
-            let mut values = BTreeMap::new();
-            for (column, value) in &template.values {
+            let mut cells = Vec::new();
+            for column in set.key.iter().chain(&set.columns) {
+                let Some(value) = template.values.get(column) else { continue };
                 match fill_row_value(value, &names) {
-                    Ok(value) => {
-                        values.insert(column.clone(), value);
-                    }
+                    Ok(value) => cells.push(Spot { value, place: promotion.place.clone() }),
                     Err(error) => {
                         self.errors.push(
                             Diagnostic::error(
@@ -131,16 +127,8 @@ impl Resolver<'_> {
                     }
                 }
             }
-            self.out.rows.push(ResolvedRow {
-                table: template.table.clone(),
-                kind: Some(template.name.clone()),
-                key: template.key.clone(),
-                values,
-                present: true,
-                promotion: Some(name.to_owned()),
-                existence_only: promotion.recorded,
-                place: promotion.place.clone(),
-            });
+            set.rows.push(DeclaredRow { cells, place: promotion.place.clone() });
         }
+        self.out.rows.push(set);
     }
 }

@@ -11,8 +11,8 @@ use super::codes;
 use super::compare::Comparison;
 use super::resolve::some_of;
 use crate::model::{
-    Binding, Cell, Desired, Diagnostic, Diagnostics, FilterValue, Guarded, Observed, Seal, TableName, TransitionWork,
-    UnitSeal,
+    Binding, Cell, Desired, Diagnostic, Diagnostics, FilterValue, Guarded, KeyPart, Observed, Seal, TableName,
+    TransitionWork, UnitSeal,
 };
 
 pub(super) fn refuse_writes(
@@ -50,7 +50,10 @@ fn units_touched(change: &Change, binding: &Binding, units: &BTreeMap<String, Un
         }
         // A unit's own row is found by its id or its address, where the key is one of them.
         ChangeDetail::Row { table, key, .. } if binding.units.tables.contains(table) => {
-            let own = |value: &String| units.iter().any(|(id, unit)| id == value || unit.address == *value);
+            let own = |part: &KeyPart| match &part.value {
+                Cell::Text(value) => units.iter().any(|(id, unit)| id == value || unit.address == *value),
+                Cell::Null | Cell::ApplyTime | Cell::Reference(_) => false,
+            };
             if key.0.iter().any(own) { vec![change.address.to_string()] } else { Vec::new() }
         }
         ChangeDetail::Lifecycle { .. }
@@ -114,6 +117,8 @@ fn row_matches(change: &RowChange, filter: &BTreeMap<String, FilterValue>) -> bo
         |column: &str, wanted: &Option<String>, values: &BTreeMap<String, Cell>| match (values.get(column), wanted) {
             (Some(Cell::Text(text)), Some(wanted)) => text == wanted,
             (Some(Cell::Null) | None, None) => true,
+            // What the row referred to will be is not known: it may be the one.
+            (Some(Cell::Reference(_)), _) => true,
             (Some(Cell::Null | Cell::ApplyTime) | None, Some(_)) | (Some(Cell::Text(_) | Cell::ApplyTime), None) => {
                 false
             }
@@ -126,6 +131,7 @@ fn row_matches(change: &RowChange, filter: &BTreeMap<String, FilterValue>) -> bo
             let becomes = fields.get(column).map(|field| match &field.after {
                 Cell::Text(text) => Some(text) == value.as_ref(),
                 Cell::Null => value.is_none(),
+                Cell::Reference(_) => true,
                 Cell::ApplyTime => false,
             });
             is || becomes.unwrap_or(false)

@@ -14,8 +14,8 @@ use super::codes;
 use super::expect::ExpectCheck;
 use super::ids::set_hash;
 use crate::model::{
-    Address, Binding, Desired, Diagnostic, Diagnostics, Managed, Place, Promotion, Selection, TableName, UnitFacts,
-    UnitsRef, name_hint,
+    Address, Binding, Desired, Diagnostic, Diagnostics, Managed, Place, Promotion, RowSet, Selection, SyncedTable,
+    UnitFacts, UnitsRef, name_hint,
 };
 
 /// Desired state with nothing left to look up but rows and points.
@@ -24,7 +24,9 @@ pub struct Resolved {
     /// Promotions by name.
     pub promotions: BTreeMap<String, ResolvedPromotion>,
     /// Rows of promotions and of `rows`.
-    pub rows: Vec<ResolvedRow>,
+    pub rows: Vec<RowSet>,
+    /// Synced tables.
+    pub synced: Vec<SyncedTable>,
     /// States that units will have, by unit id.
     pub overlay: BTreeMap<String, String>,
     /// Unit ids by vector set, by address.
@@ -61,36 +63,6 @@ pub struct PromotionRecord {
     pub set_hash: Option<String>,
     /// Its units as they were reviewed, by address.
     pub units: Vec<UnitFacts>,
-}
-
-/// A row to be.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ResolvedRow {
-    /// The table.
-    pub table: TableName,
-    /// What a binding calls this kind of row.
-    pub kind: Option<String>,
-    /// The key columns, in order.
-    pub key: Vec<String>,
-    /// Values including the key's; for an absent row the key's alone.
-    pub values: BTreeMap<String, RowValue>,
-    /// Whether it should be there.
-    pub present: bool,
-    /// The promotion that writes it.
-    pub promotion: Option<String>,
-    /// Whether only its existence matters, because it was authored before.
-    pub existence_only: bool,
-    /// Where it, or its promotion, is declared.
-    pub place: Place,
-}
-
-/// A value before the database has spelled it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum RowValue {
-    /// A JSON value.
-    Json(Value),
-    /// The time of the deciding transaction.
-    ApplyTime,
 }
 
 /// Resolves.

@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::resolve::RowValue;
-use crate::model::{PlaceholderError, Scope, UnitFacts, fill_value};
+use crate::model::{PlaceholderError, Scope, UnitFacts, Written, fill_value};
 
 /// Stands for the time of the deciding transaction until that time is known.
 pub const APPLY_TIME: &str = "\u{1}apply time\u{1}";
@@ -50,10 +49,10 @@ pub fn unit_value(unit: &UnitFacts, field: &str) -> Option<Value> {
 }
 
 /// Fills a template of a row's value.
-pub(super) fn fill_row_value(template: &Value, names: &Names<'_>) -> Result<RowValue, PlaceholderError> {
+pub(super) fn fill_row_value(template: &Value, names: &Names<'_>) -> Result<Written, PlaceholderError> {
     let value = fill_value(template, names)?;
     Ok(match value.as_str() {
-        Some(APPLY_TIME) => RowValue::ApplyTime,
-        _ => RowValue::Json(value),
+        Some(APPLY_TIME) => Written::ApplyTime,
+        _ => Written::from_json(&value),
     })
 }

@@ -10,8 +10,9 @@ use super::canonical::Digest;
 use super::chunk_policy::ChunkPolicy;
 use super::diagnostic::{Place, Spot};
 use super::guard::{CheckResource, GateResource, Protection, Retention};
-use super::name::{Address, TableName};
+use super::name::Address;
 use super::points::PointIds;
+use super::rows::{RowSet, SyncedTable};
 use super::selection::{Selection, UnitsRef};
 
 /// All plan files of one run together.
@@ -23,8 +24,10 @@ pub struct Desired {
     pub units: BTreeMap<String, NamedSelection>,
     /// Promotions by name.
     pub promotions: BTreeMap<String, Promotion>,
-    /// Rows, sorted by table and key.
-    pub rows: Vec<RowResource>,
+    /// Rows, by table and by the columns that they name.
+    pub rows: Vec<RowSet>,
+    /// Tables of which the declared rows are all that should be there.
+    pub synced: Vec<SyncedTable>,
     /// Chunk policies by name.
     pub chunk_policies: BTreeMap<String, Spot<ChunkPolicy>>,
     /// Vector sets by name.
@@ -140,40 +143,6 @@ pub struct IdChoice {
     pub scheme: Option<Spot<String>>,
     /// The namespace; the promotion's name otherwise.
     pub namespace: Option<String>,
-}
-
-/// One row of any table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RowResource {
-    /// The table.
-    pub table: Spot<TableName>,
-    /// The key columns and their values.
-    pub key: BTreeMap<String, Spot<Value>>,
-    /// What should be there.
-    pub state: RowState,
-    /// Where it stands.
-    pub place: Place,
-}
-
-/// What should be there under a key.
-#[derive(Debug, Clone, PartialEq)]
-pub enum RowState {
-    /// A row with these values; columns not named are left as they are.
-    Present(BTreeMap<String, Spot<Value>>),
-    /// No row.
-    Absent,
-}
-
-/// One value of a row in a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Cell {
-    /// NULL.
-    Null,
-    /// A value as the database spells it.
-    Text(String),
-    /// The time of the deciding transaction.
-    ApplyTime,
 }
 
 /// A vector set: the collection, or the alias, that applications query.

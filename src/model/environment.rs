@@ -9,11 +9,16 @@ use std::path::{Path, PathBuf};
 use super::approval::ApprovalRule;
 use super::diagnostic::Place;
 
+/// The project of a folder whose `enact.yaml` names none.
+pub const DEFAULT_PROJECT: &str = "default";
+
 /// One environment of `enact.yaml`, or the built-in `local`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
     /// The name.
     pub name: String,
+    /// The project, which owns what is written down in the stores.
+    pub project: String,
     /// The stores.
     pub stores: Stores,
     /// Embedders by name; `default` is used where a vector names none.
@@ -56,6 +61,7 @@ impl Environment {
         let embedder = EmbedderConfig::Static { directory: None, place: None };
         Environment {
             name: "local".to_owned(),
+            project: DEFAULT_PROJECT.to_owned(),
             stores: Stores::Local { directory: directory.join(".enact") },
             embedders: BTreeMap::from([("default".to_owned(), embedder)]),
             binding: BindingRef::Shipped("iu-core".to_owned()),

@@ -18,7 +18,10 @@ mod name;
 mod observed;
 mod placeholder;
 mod points;
+mod rows;
 mod selection;
+mod table;
+mod written;
 
 pub use approval::ApprovalRule;
 pub use binding::{
@@ -30,12 +33,13 @@ pub use canonical::{Digest, canonical_json, digest_of};
 pub use chunk_policy::{ChunkPolicy, ChunkTemplate, EmptyBody, Splitter, TemplateError};
 pub use closest::{closest, name_hint, near_hint};
 pub use desired::{
-    Cell, Desired, Distance, Expectation, IdChoice, NamedSelection, PayloadIndex, Promotion, Review, Rollout,
-    RowResource, RowState, SourceFile, VectorSet, VectorSpec,
+    Desired, Distance, Expectation, IdChoice, NamedSelection, PayloadIndex, Promotion, Review, Rollout, SourceFile,
+    VectorSet, VectorSpec,
 };
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Place, Severity, Spot};
 pub use environment::{
-    BindingRef, EmbedderConfig, Environment, PostgresConfig, QdrantConfig, Roles, SecretSource, Stores, Tls, may_write,
+    BindingRef, DEFAULT_PROJECT, EmbedderConfig, Environment, PostgresConfig, QdrantConfig, Roles, SecretSource,
+    Stores, Tls, may_write,
 };
 pub use guard::{
     Answer, Check, CheckResource, Expected, FilterValue, GateResource, GuardFacts, Guarded, Guards, ItemsSeal,
@@ -43,12 +47,18 @@ pub use guard::{
 };
 pub use name::{Address, NameError, TableName};
 pub use observed::{
-    Column, DECLARED_KEY, ForeignKey, FunctionFacts, KnownNames, LedgerRow, LiveRow, Managed, Observed, Parameter,
-    ReferenceTarget, RowKey, TableFacts, UnitFacts,
+    DECLARED_KEY, FunctionFacts, KnownNames, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget,
+    UnitFacts,
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{
     ChunkFacts, CollectionFacts, CollectionLimits, CollectionMetadata, EmbedderIdentity, Identities, IndexFacts,
     PointId, PointIdentity, PointIds, PointSaid, VectorParams,
 };
+pub use rows::{
+    Cell, DeclaredRow, ExtraRow, KeyPart, RowFacts, RowKey, RowNeed, RowNeedKind, RowOrigin, RowRef, RowReference,
+    RowSeen, RowSet, RowState, SyncedTable,
+};
 pub use selection::{Condition, Selection, UnitsRef};
+pub use table::{CheckFacts, Column, ColumnKind, ForeignKey, OnChange, TableFacts, TableKind, UniqueIndex};
+pub use written::{JsonTextError, PlainScalar, Written, check_json};

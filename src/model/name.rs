@@ -1,12 +1,14 @@
 //! Names: resource addresses and table names.
 //!
 //! An address is stable across plans and readable: `promotion.iu-core-8000x`, `lifecycle["D38-DIEU28-ROOT"]`,
-//! `row.cutter_governance.cut_change_set["…"]`, `vector_set.iu_core_iu_chunks`.
+//! `row.cms.articles[slug=travel,locale=en]`, `vector_set.iu_core_iu_chunks`.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::rows::RowKey;
 
 /// The stable name of one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -24,9 +26,9 @@ impl Address {
         Address(format!("lifecycle[{}]", quoted(unit_address)))
     }
 
-    /// Names one row by the text of its key values, in key-column order.
-    pub fn row(table: &TableName, key: &[String]) -> Address {
-        Address(format!("row.{table}[{}]", quoted(&key.join(","))))
+    /// Names one row: `row.cms.articles[slug=travel,locale=en]`.
+    pub fn row(table: &TableName, key: &RowKey) -> Address {
+        Address(format!("row.{table}[{key}]"))
     }
 
     /// Names a vector set.
@@ -81,12 +83,19 @@ impl fmt::Display for Address {
     }
 }
 
+/// A word of a row's address: as it is where it holds nothing that an address is made of, else as a JSON string.
+pub(super) fn address_word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-.:/@+~*%$&".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { quoted(text) }
+}
+
 /// Quotes as a JSON string does, so that a hostile name cannot end its own bracket.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// A table's schema and name. Written `schema.table`.
+/// A table's schema and name. Written `schema.table`; a part that holds a dot or a quote is written in double quotes, and a
+/// double quote inside as two: `"v1.2".t`. Names are taken as they are written, in capitals too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct TableName {
@@ -111,14 +120,13 @@ impl TableName {
     /// Parses `schema.table`.
     ///
     /// # Errors
-    /// When there is not exactly one dot with a name on either side.
+    /// When there are not exactly two parts with a dot between them.
     pub fn parse(text: &str) -> Result<TableName, NameError> {
-        match text.split_once('.') {
-            Some((schema, name)) if !schema.is_empty() && !name.is_empty() && !name.contains('.') => {
-                Ok(TableName::new(schema, name))
-            }
-            _ => Err(NameError::NotQualified(text.to_owned())),
-        }
+        let parsed = name_part(text).and_then(|(schema, rest)| {
+            let (name, rest) = name_part(rest.strip_prefix('.')?)?;
+            rest.is_empty().then(|| TableName::new(schema, name))
+        });
+        parsed.ok_or_else(|| NameError::NotQualified(text.to_owned()))
     }
 
     /// The schema.
@@ -134,8 +142,34 @@ impl TableName {
 
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.schema, self.name)
+        write!(f, "{}.{}", written_part(&self.schema), written_part(&self.name))
     }
+}
+
+/// The first part of a name and what follows it.
+fn name_part(text: &str) -> Option<(String, &str)> {
+    let Some(mut rest) = text.strip_prefix('"') else {
+        let end = text.find(['.', '"']).unwrap_or(text.len());
+        let (part, rest) = text.split_at(end);
+        return (!part.is_empty()).then(|| (part.to_owned(), rest));
+    };
+    let mut part = String::new();
+    loop {
+        let (before, after) = rest.split_once('"')?;
+        part.push_str(before);
+        match after.strip_prefix('"') {
+            Some(more) => {
+                part.push('"');
+                rest = more;
+            }
+            None => return (!part.is_empty()).then_some((part, after)),
+        }
+    }
+}
+
+fn written_part(part: &str) -> String {
+    let quotes = part.contains(['.', '"', '[', ']', '=', ',']) || part.contains(char::is_whitespace);
+    if quotes { format!("\"{}\"", part.replace('"', "\"\"")) } else { part.to_owned() }
 }
 
 impl TryFrom<String> for TableName {
@@ -148,5 +182,27 @@ impl TryFrom<String> for TableName {
 impl From<TableName> for String {
     fn from(name: TableName) -> String {
         name.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_name_reads_back_whatever_its_parts_hold() {
+        for (text, schema, name) in [
+            ("public.t", "public", "t"),
+            ("Cms.Articles", "Cms", "Articles"),
+            ("\"v1.2\".t", "v1.2", "t"),
+            ("\"a\"\"b\".\"c d\"", "a\"b", "c d"),
+        ] {
+            let parsed = TableName::parse(text);
+            assert_eq!(parsed, Ok(TableName::new(schema, name)), "{text}");
+            assert_eq!(TableName::new(schema, name).to_string(), text);
+        }
+        for text in ["t", "a.b.c", ".t", "a.", "\"a.t", "\"\".t", "a\"b.t", "", "."] {
+            assert!(TableName::parse(text).is_err(), "{text}");
+        }
     }
 }

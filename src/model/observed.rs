@@ -9,6 +9,8 @@ use super::canonical::Digest;
 use super::guard::GuardFacts;
 use super::name::{Address, TableName};
 use super::points::{ChunkFacts, CollectionFacts, PointId};
+use super::rows::RowFacts;
+use super::table::TableFacts;
 
 /// Everything that was read for one plan.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,14 +27,10 @@ pub struct Observed {
     pub known: KnownNames,
     /// Units by id: those that a selection could choose whatever their lifecycle, and those that Enact already manages.
     pub units: BTreeMap<String, UnitFacts>,
-    /// Live rows by table and key.
-    pub rows: BTreeMap<TableName, BTreeMap<RowKey, LiveRow>>,
+    /// What the declared rows are to the live ones.
+    pub rows: RowFacts,
     /// What earlier applies own.
     pub managed: BTreeMap<Address, Managed>,
-    /// Values of the desired rows as the database spells them, in the order of the resolved rows.
-    pub normalised: Vec<BTreeMap<String, Option<String>>>,
-    /// Referred rows that are no rows of the plan: whether they live.
-    pub references: BTreeMap<ReferenceTarget, bool>,
     /// Chunks of the units whose text had to be read, by vector set and unit id.
     pub chunks: BTreeMap<String, BTreeMap<String, Vec<ChunkFacts>>>,
     /// Gate values; `None` where the gate has no row.
@@ -81,11 +79,6 @@ pub struct LedgerRow {
     /// The unit, as text.
     pub unit: Option<String>,
 }
-
-/// Key values as the database spells them, in key-column order.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct RowKey(pub Vec<String>);
 
 /// A live row: every column as the database spells it, `None` for NULL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -143,47 +136,6 @@ pub struct Managed {
     pub digest: Digest,
     /// What later plans need of it.
     pub attributes: serde_json::Value,
-}
-
-/// Catalog facts of a table or view.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TableFacts {
-    /// Columns by name.
-    pub columns: BTreeMap<String, Column>,
-    /// The primary key's columns, in order.
-    pub primary_key: Vec<String>,
-    /// Other unique keys.
-    pub unique_keys: Vec<Vec<String>>,
-    /// Foreign keys from this table.
-    pub foreign_keys: Vec<ForeignKey>,
-    /// Privileges of the role that will use it: any of `SELECT INSERT UPDATE DELETE`.
-    pub privileges: BTreeSet<String>,
-}
-
-/// One column.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Column {
-    /// The type with its modifiers, quoted by the database.
-    pub type_name: String,
-    /// Whether NULL is refused.
-    pub not_null: bool,
-    /// Whether the database fills it when it is left out.
-    pub has_default: bool,
-    /// Whether it can never be written (generated columns).
-    pub generated: bool,
-}
-
-/// A foreign key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ForeignKey {
-    /// The constraint's name.
-    pub name: String,
-    /// Referring columns.
-    pub columns: Vec<String>,
-    /// The table referred to.
-    pub to: TableName,
-    /// The columns referred to.
-    pub to_columns: Vec<String>,
 }
 
 /// One overload of a function.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::ObserveError;
 use super::expressions::check_expressions;
 use super::managed::{gates_with, read_epoch, read_managed};
-use super::rows::whole_rows;
+use super::rows::{rows_with_keys, whole_rows};
 use super::snapshot::{binding_columns, check_columns};
 use super::units::{UnitFilter, read_units};
 use super::vectors::each_point;
@@ -50,7 +50,7 @@ pub async fn read_live(
     if promotions {
         let tables: BTreeSet<&TableName> = binding.promotion.rows.iter().map(|template| &template.table).collect();
         for (table, facts) in facts.iter().filter(|(table, _)| tables.contains(table)) {
-            live.records.insert(table.clone(), whole_rows(tx, table, facts, None, None).await?);
+            live.records.insert(table.clone(), whole_rows(tx, table, facts, None).await?);
         }
     }
     if let Some(ledger) = binding.ledger.as_ref().filter(|_| sets) {
@@ -98,11 +98,15 @@ async fn asked_tables(tx: &mut dyn Tx, wanted: &Wanted) -> Result<BTreeMap<Table
             let detail = format!("there is no table \"{name}\" that this role can see");
             return Err(ObserveError::Refused(Diagnostic::error(codes::UNKNOWN_TABLE, detail).hint(hint).into()));
         };
-        let keys = key_of(facts).zip(wanted.keys(&name));
-        let read = whole_rows(tx, &name, facts, keys, Some(ROWS + 1)).await?;
+        let asked = wanted.rows.iter().filter(|asked| asked.table == name);
+        let keys = asked.map(|asked| asked.values(key_of(facts)?)).collect::<Option<Vec<_>>>();
+        let read = match keys.filter(|keys| !keys.is_empty()).zip(key_of(facts)) {
+            Some((keys, columns)) => rows_with_keys(tx, &name, facts, columns, &keys).await?,
+            None => whole_rows(tx, &name, facts, Some(ROWS + 1)).await?,
+        };
         if read.len() > ROWS {
             let detail = format!("\"{name}\" has more than {ROWS} rows");
-            let hint = format!("name single rows, such as row.{name}[\"KEY\"]");
+            let hint = format!("name single rows, such as row.{name}[COLUMN=VALUE]");
             return Err(ObserveError::Refused(Diagnostic::error(codes::NOTHING_THERE, detail).hint(hint).into()));
         }
         out.insert(name, LiveTable { facts: facts.clone(), rows: read });

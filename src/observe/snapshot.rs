@@ -6,18 +6,16 @@ use super::error::ObserveError;
 use super::expressions::check_expressions;
 use super::guards::{guard_gates, guard_tables, guard_units, observe_guards};
 use super::managed::{read_epoch, read_gates, read_managed, read_session_role};
-use super::rows::normalise;
-use super::{
-    UnitFilter, UnitTexts, live_rows, read_catalog, read_known, read_ledger, read_references, read_units, read_vectors,
-};
+use super::rows::{RowsRequest, observe_rows};
+use super::{UnitFilter, UnitTexts, read_catalog, read_known, read_ledger, read_units, read_vectors};
 use crate::diff::{
-    CHUNK_FIELDS, PromotionRecord, Recipe, Resolved, check_functions, check_rows, check_target, codes, recipe,
-    reference_targets, resolve, units_needing_text, with_state,
+    CHUNK_FIELDS, PromotionRecord, Recipe, Resolved, check_functions, check_target, codes, recipe, resolve,
+    units_needing_text, with_state,
 };
 use crate::model::{
     Address, Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, KnownNames, Managed,
-    Observed, PointIds, RowKey, Selection, Spot, TableFacts, TableName, Template, TransitionWork, UnitsRef, VectorSpec,
-    name_hint, near_hint,
+    Observed, PointIds, RowSet, Selection, Spot, TableFacts, TableName, Template, TransitionWork, UnitsRef, VectorSpec,
+    Written, name_hint, near_hint,
 };
 use crate::store::{Tx, VectorStore};
 
@@ -31,6 +29,8 @@ pub struct Request<'a> {
     pub environment: &'a Environment,
     /// Identities of what makes points.
     pub identities: &'a Identities,
+    /// Whether the addresses of all declared rows are wanted, also of those that are as declared.
+    pub addresses: bool,
     /// Counts or estimates the tokens of a text.
     pub count_tokens: &'a (dyn Fn(&str) -> u64 + Sync),
 }
@@ -76,7 +76,17 @@ pub async fn observe(
     observed.units = read_units(tx, &request.binding.units, &filter).await?;
     let actor = &request.environment.actor;
     let resolved = resolve(request.desired, request.binding, &observed.units, &observed.managed, actor)?;
-    observe_rows(tx, request.binding, &resolved, &mut observed).await?;
+    let rows = RowsRequest {
+        resolved: &resolved,
+        tables: &observed.tables,
+        known: &observed.known,
+        binding: request.binding,
+        addresses: request.addresses,
+        project: &request.environment.project,
+        adopting: request.desired.promotions.values().any(|promotion| promotion.adopt),
+        partial: request.desired.partial || request.addresses,
+    };
+    observed.rows = observe_rows(tx, &rows).await?;
     let sets = request.desired.vector_sets.values().map(|set| (set.name.as_str(), set.ids.keyed()));
     let read = read_vectors(vectors, sets).await?;
     (observed.collections, observed.aliases) = (read.collections, read.aliases);
@@ -89,35 +99,6 @@ pub async fn observe(
     observe_texts(tx, request, &resolved, &recipes, &mut observed).await?;
     observed.guards = observe_guards(tx, vectors, request, &observed).await?;
     Ok(Observation { observed, resolved, recipes })
-}
-
-async fn observe_rows(
-    tx: &mut dyn Tx,
-    binding: &Binding,
-    resolved: &Resolved,
-    observed: &mut Observed,
-) -> Result<(), ObserveError> {
-    let errors = check_rows(resolved, &observed.tables, &observed.known);
-    if errors.has_errors() {
-        return Err(errors.into());
-    }
-    observed.normalised = normalise(tx, &resolved.rows).await?;
-    let mut wanted: BTreeMap<(TableName, Vec<String>), BTreeSet<RowKey>> = BTreeMap::new();
-    for (row, values) in resolved.rows.iter().zip(&observed.normalised) {
-        let key: Option<Vec<String>> = row.key.iter().map(|column| values.get(column).cloned().flatten()).collect();
-        if let Some(key) = key {
-            wanted.entry((row.table.clone(), row.key.clone())).or_default().insert(RowKey(key));
-        }
-    }
-    for ((table, key), keys) in &wanted {
-        let Some(facts) = observed.tables.get(table) else { continue };
-        let live = live_rows(tx, table, facts, key, keys).await?;
-        observed.rows.entry(table.clone()).or_default().extend(live);
-    }
-    let targets = reference_targets(resolved, &observed.normalised, &observed.tables, binding);
-    let targets: BTreeSet<_> = targets.into_iter().map(|(_, _, target)| target).collect();
-    observed.references = read_references(tx, &targets, &observed.tables).await?;
-    Ok(())
 }
 
 async fn observe_texts(
@@ -155,7 +136,8 @@ async fn observe_texts(
 fn names(request: &Request<'_>) -> (BTreeSet<TableName>, BTreeSet<TableName>) {
     let binding = request.binding;
     let mut tables: BTreeSet<TableName> = binding.units.tables.iter().cloned().collect();
-    tables.extend(request.desired.rows.iter().map(|row| row.table.value.clone()));
+    tables.extend(request.desired.rows.iter().flat_map(named_tables));
+    tables.extend(request.desired.synced.iter().map(|synced| synced.table.value.clone()));
     tables.extend(binding.promotion.rows.iter().map(|row| row.table.clone()));
     tables.extend(binding.soft_references.iter().flat_map(|soft| [soft.table.clone(), soft.to.clone()]));
     tables.extend(binding.gates.iter().map(|gates| gates.table.clone()));
@@ -292,6 +274,23 @@ pub(super) fn binding_columns(binding: &Binding) -> Vec<(&TableName, Option<&str
     for transition in &binding.lifecycle.transitions {
         if let TransitionWork::Update(update) = &transition.work {
             out.extend(update.key.keys().chain(update.set.keys()).map(|column| (&update.table, Some(column.as_str()))));
+        }
+    }
+    out
+}
+
+/// The table of a set, and those that its values refer to by key.
+fn named_tables(set: &RowSet) -> BTreeSet<TableName> {
+    fn referred(value: &Written, out: &mut BTreeSet<TableName>) {
+        if let Some((table, key)) = value.as_reference() {
+            out.extend(TableName::parse(table).ok());
+            key.iter().for_each(|(_, value)| referred(value, out));
+        }
+    }
+    let mut out = BTreeSet::from([set.table.value.clone()]);
+    for cell in set.rows.iter().flat_map(|row| &row.cells) {
+        if matches!(cell.value, Written::Map(_)) {
+            referred(&cell.value, &mut out);
         }
     }
     out

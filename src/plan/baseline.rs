@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::BuildInput;
 use super::saved::{Baseline, CollectionBaseline, RowBaseline, SelectionPin};
-use crate::diff::{ChangeDetail, RowChange, live_collection, reference_targets};
-use crate::model::{Address, Digest, Managed, PointId, RowKey, TableName, UnitFacts, digest_of};
+use crate::diff::{Change, ChangeDetail, RowChange, live_collection};
+use crate::model::{Address, Digest, Managed, PointId, ReferenceTarget, UnitFacts, digest_of};
 
 /// Units that the selections chose before, or choose after, by address.
 pub fn relevant_units(
@@ -96,47 +96,27 @@ pub(super) fn baseline(input: &BuildInput<'_>, selections: &[SelectionPin]) -> B
 }
 
 fn row_baselines(input: &BuildInput<'_>) -> Vec<RowBaseline> {
-    let key_columns: BTreeMap<(&TableName, RowKey), &Vec<String>> = input
-        .resolved
-        .rows
-        .iter()
-        .zip(&input.observed.normalised)
-        .map(|(row, values)| {
-            let key = row.key.iter().map(|column| values.get(column).cloned().flatten().unwrap_or_default()).collect();
-            ((&row.table, RowKey(key)), &row.key)
-        })
-        .collect();
-    input
-        .comparison
-        .changes
-        .iter()
-        .filter_map(|change| match &change.detail {
-            ChangeDetail::Row { table, key, change, .. } => {
-                let digest = match change {
-                    RowChange::Create { .. } => None,
-                    RowChange::Update { live, .. } | RowChange::Delete { before: live } => Some(digest_of(live)),
-                };
-                let key_columns = (*key_columns.get(&(table, key.clone()))?).clone();
-                Some(RowBaseline { table: table.clone(), key_columns, key: key.clone(), digest })
-            }
-            ChangeDetail::Lifecycle { .. }
-            | ChangeDetail::Promotion { .. }
-            | ChangeDetail::Refresh { .. }
-            | ChangeDetail::VectorSet(_)
-            | ChangeDetail::Gate { .. }
-            | ChangeDetail::Retention { .. }
-            | ChangeDetail::Guard { .. }
-            | ChangeDetail::Forget => None,
-        })
-        .collect()
+    let of_row = |change: &Change| match &change.detail {
+        ChangeDetail::Row { table, key, change, .. } => {
+            let digest = match change {
+                RowChange::Create { .. } => None,
+                RowChange::Update { live, .. } | RowChange::Delete { before: live } => Some(digest_of(live)),
+            };
+            Some(RowBaseline { table: table.clone(), key: key.clone(), digest })
+        }
+        ChangeDetail::Lifecycle { .. }
+        | ChangeDetail::Promotion { .. }
+        | ChangeDetail::Refresh { .. }
+        | ChangeDetail::VectorSet(_)
+        | ChangeDetail::Gate { .. }
+        | ChangeDetail::Retention { .. }
+        | ChangeDetail::Guard { .. }
+        | ChangeDetail::Forget => None,
+    };
+    input.comparison.changes.iter().filter_map(of_row).collect()
 }
 
-fn references(input: &BuildInput<'_>) -> Vec<crate::model::ReferenceTarget> {
-    let observed = input.observed;
-    let targets: BTreeSet<_> = reference_targets(input.resolved, &observed.normalised, &observed.tables, input.binding)
-        .into_iter()
-        .map(|(_, _, target)| target)
-        .filter(|target| observed.references.get(target).copied().unwrap_or(false))
-        .collect();
-    targets.into_iter().collect()
+fn references(input: &BuildInput<'_>) -> Vec<ReferenceTarget> {
+    let targets: BTreeSet<&ReferenceTarget> = input.observed.rows.stands_on.iter().collect();
+    targets.into_iter().cloned().collect()
 }

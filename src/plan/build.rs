@@ -18,16 +18,17 @@ use super::cost::EmbeddingTerms;
 use super::guards::guards;
 use super::links::links;
 use super::lint::lint;
-use super::order::{graph_of, row_addresses};
+use super::order::graph_of;
 use super::partial::Partial;
+use super::rows::{Statement, statements, title};
 use super::saved::{EnvironmentPin, FORMAT_VERSION, Pins, SavedPlan, SelectionPin};
-use super::step::{CallsWork, Parameter, Phase, RowsWork, Step, UpdateWork, Work};
+use super::step::{CallsWork, Parameter, Phase, RowsWork, Step, Work};
 use super::summary::Summary;
-use crate::diff::{Change, ChangeDetail, Comparison, Recipe, Resolved, RowChange, codes};
+use crate::diff::{ChangeDetail, Comparison, Recipe, Resolved, codes};
 use crate::graph::Graph;
 use crate::model::{
-    Address, Binding, Cell, Desired, Diagnostic, Diagnostics, Digest, EmbedderConfig, Environment, Identities,
-    Observed, Promotion, Refresh, TableName, VectorSpec,
+    Address, Binding, Desired, Diagnostic, Diagnostics, Digest, EmbedderConfig, Environment, Identities, Observed,
+    Promotion, Refresh, TableName, VectorSpec,
 };
 
 /// Everything that a plan is built from.
@@ -64,22 +65,18 @@ pub struct Built {
 /// A circle of needs, a gate that is not there, a binding whose templates cannot be filled.
 pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
     let graph = graph_of(input);
-    let levels = graph.levels().map_err(|cycle| {
-        Diagnostics::from(
-            Diagnostic::error(codes::CYCLE, cycle.to_string())
-                .hint("make one of the columns nullable and set it in a later plan"),
-        )
-    })?;
-    let mut builder =
-        Builder { input, levels, keys: key_columns(input), steps: Vec::new(), errors: Diagnostics::default() };
+    let rows =
+        statements(&input.comparison.changes, &input.observed.rows.needs).map_err(|error| place(input, error))?;
+    let mut builder = Builder { input, steps: Vec::new(), errors: Diagnostics::default() };
     builder.stage();
-    builder.rows();
+    builder.rows(rows.first);
     builder.transitions();
     builder.refreshes();
     builder.ledgers();
-    builder.deletes();
+    builder.rows(rows.last);
     builder.gates();
     builder.managed();
+    builder.row_records();
     builder.write_in_place();
     builder.settle_and_sweep();
     let Builder { steps, errors, .. } = builder;
@@ -193,8 +190,6 @@ fn selections(desired: &Desired) -> Vec<SelectionPin> {
 
 pub(super) struct Builder<'a> {
     pub(super) input: &'a BuildInput<'a>,
-    levels: BTreeMap<Address, u32>,
-    keys: BTreeMap<Address, Vec<String>>,
     steps: Vec<Step>,
     pub(super) errors: Diagnostics,
 }
@@ -217,68 +212,12 @@ impl<'a> Builder<'a> {
         self.steps.push(Step { id, phase, title, run_as: run_as.cloned(), needs, addresses, work });
     }
 
-    /// Inserts and updates by level of need; within a level by table and columns, so that each batch is one statement.
-    fn rows(&mut self) {
-        type Batch<'a> = Vec<(&'a Address, &'a Change)>;
-        let mut batches: BTreeMap<(u32, TableName, bool, Vec<String>), Batch<'a>> = BTreeMap::new();
-        for change in &self.input.comparison.changes {
-            let ChangeDetail::Row { table, change: row, .. } = &change.detail else { continue };
-            let level = self.levels.get(&change.address).copied().unwrap_or(0);
-            let (update, columns) = match row {
-                RowChange::Create { values } => (false, values.keys().cloned().collect()),
-                RowChange::Update { fields, .. } => (true, fields.keys().cloned().collect()),
-                RowChange::Delete { .. } => continue,
-            };
-            batches.entry((level, table.clone(), update, columns)).or_default().push((&change.address, change));
+    fn rows(&mut self, statements: Vec<Statement>) {
+        let role = self.input.environment.roles.rows.as_ref();
+        for Statement { batches, addresses } in statements {
+            let work = RowsWork { batches };
+            self.step(Phase::Transaction, title(&work.batches), role, addresses, Work::WriteRows(work));
         }
-        for ((_, table, update, columns), batch) in batches {
-            let addresses = batch.iter().map(|(address, _)| (*address).clone()).collect();
-            let title = format!("{} {} of {table}", if update { "update" } else { "insert" }, rows_text(batch.len()));
-            let work = if update {
-                let key = self.key_of(batch[0].1);
-                Work::UpdateRows(UpdateWork {
-                    key: self.columns(&table, &key),
-                    set: self.columns(&table, &columns),
-                    rows: batch.iter().map(|(_, change)| update_cells(change)).collect(),
-                    table: table.clone(),
-                })
-            } else {
-                Work::InsertRows(RowsWork {
-                    columns: self.columns(&table, &columns),
-                    rows: batch.iter().map(|(_, change)| insert_cells(change)).collect(),
-                    table: table.clone(),
-                })
-            };
-            let role = self.input.environment.roles.rows.as_ref();
-            self.step(Phase::Transaction, title, role, addresses, work);
-        }
-    }
-
-    fn deletes(&mut self) {
-        let mut batches: BTreeMap<(u32, TableName, Vec<String>), Vec<&'a Change>> = BTreeMap::new();
-        for change in &self.input.comparison.changes {
-            if let ChangeDetail::Row { table, change: RowChange::Delete { .. }, .. } = &change.detail {
-                let level = self.levels.get(&change.address).copied().unwrap_or(0);
-                batches.entry((u32::MAX - level, table.clone(), self.key_of(change))).or_default().push(change);
-            }
-        }
-        for ((_, table, key), batch) in batches {
-            let rows = batch
-                .iter()
-                .map(|change| match &change.detail {
-                    ChangeDetail::Row { key, .. } => key.0.iter().map(|value| Cell::Text(value.clone())).collect(),
-                    _ => Vec::new(),
-                })
-                .collect();
-            let title = format!("delete {} of {table}", rows_text(batch.len()));
-            let work = Work::DeleteRows(RowsWork { columns: self.columns(&table, &key), rows, table: table.clone() });
-            let role = self.input.environment.roles.rows.as_ref();
-            self.step(Phase::Transaction, title, role, batch.iter().map(|c| c.address.clone()).collect(), work);
-        }
-    }
-
-    fn key_of(&self, change: &Change) -> Vec<String> {
-        self.keys.get(&change.address).cloned().unwrap_or_default()
     }
 
     pub(super) fn columns(&self, table: &TableName, names: &[String]) -> Vec<Parameter> {
@@ -335,34 +274,14 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// The key columns under which each row was declared.
-fn key_columns(input: &BuildInput<'_>) -> BTreeMap<Address, Vec<String>> {
-    row_addresses(input)
-        .into_iter()
-        .zip(&input.resolved.rows)
-        .map(|(address, row)| (address, row.key.clone()))
-        .collect()
-}
-
-fn insert_cells(change: &Change) -> Vec<Cell> {
-    match &change.detail {
-        ChangeDetail::Row { change: RowChange::Create { values }, .. } => values.values().cloned().collect(),
-        _ => Vec::new(),
+/// A circle is shown where the first of its rows is declared.
+fn place(input: &BuildInput<'_>, error: Diagnostic) -> Diagnostics {
+    let rows = input.observed.rows.seen.iter();
+    let named = rows
+        .map(|seen| (&input.resolved.rows[seen.of.set], seen))
+        .find(|(set, seen)| error.detail.contains(&format!("\"{}\"", Address::row(&set.table.value, &seen.key))));
+    match named {
+        Some((set, seen)) => error.at(&set.rows[seen.of.row].place).into(),
+        None => error.into(),
     }
-}
-
-fn update_cells(change: &Change) -> Vec<Cell> {
-    match &change.detail {
-        ChangeDetail::Row { key, change: RowChange::Update { fields, .. }, .. } => key
-            .0
-            .iter()
-            .map(|value| Cell::Text(value.clone()))
-            .chain(fields.values().map(|f| f.after.clone()))
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn rows_text(count: usize) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }

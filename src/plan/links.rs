@@ -31,7 +31,8 @@ pub enum Group<'c> {
 }
 
 /// What happens to a row, without its values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum RowAction {
     /// It is inserted.
     Create,
@@ -108,20 +109,16 @@ pub fn links(changes: &[Change], graph: &Graph) -> Vec<Link> {
 mod tests {
     use super::*;
     use crate::diff::Reason;
-    use crate::model::RowKey;
+    use crate::model::{Cell, KeyPart, RowKey};
 
     fn row(table: &str, key: &str) -> Change {
         let table = TableName::new("public", table);
+        let key = RowKey(vec![KeyPart { column: "id".to_owned(), value: Cell::Text(key.to_owned()) }]);
         Change {
-            address: Address::row(&table, &[key.to_owned()]),
+            address: Address::row(&table, &key),
             declared_at: None,
             reasons: vec![Reason::NotThere],
-            detail: ChangeDetail::Row {
-                table,
-                key: RowKey(vec![key.to_owned()]),
-                kind: None,
-                change: RowChange::Create { values: BTreeMap::new() },
-            },
+            detail: ChangeDetail::Row { table, key, kind: None, change: RowChange::Create { values: BTreeMap::new() } },
         }
     }
 

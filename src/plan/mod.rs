@@ -17,6 +17,8 @@ mod partial;
 mod pretty;
 mod records;
 mod revert;
+mod row_records;
+mod rows;
 mod saved;
 mod schema;
 mod sets;
@@ -37,7 +39,7 @@ pub use saved::{
 };
 pub use schema::saved_plan_schema;
 pub use step::{
-    CallsWork, GateWork, ManagedWrite, PairedWork, Parameter, Phase, RUN_MARKER, RowsWork, Step, TransitionBy,
-    TransitionsWork, UpdateWork, VectorMaker, VectorWork, Work,
+    CallsWork, GateWork, ManagedWrite, PairedWork, Parameter, Phase, RUN_MARKER, RowBatch, RowWrite, RowsForgotten,
+    RowsKept, RowsRecord, RowsWork, Step, TransitionBy, TransitionsWork, UpdateWork, VectorMaker, VectorWork, Work,
 };
 pub use summary::{LifecycleCounts, Summary, VectorCounts};

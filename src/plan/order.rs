@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::build::BuildInput;
-use crate::diff::{Change, ChangeDetail, reference_targets};
+use crate::diff::{Change, ChangeDetail, Reason};
 use crate::graph::{EdgeKind, Graph};
-use crate::model::{Address, ReferenceTarget, TableName};
+use crate::model::{Address, RowNeedKind};
 
 /// Builds the graph: rows need the rows they refer to, moves need the rows of their promotion, caches and vector sets
 /// need the moves.
@@ -16,7 +16,7 @@ pub(super) fn graph_of(input: &BuildInput<'_>) -> Graph {
         graph.add(address);
     }
     row_edges(input, &changed, &mut graph);
-    let allowing = allowing_rows(input, &changed);
+    let allowing = allowing_rows(input);
     let moves: Vec<&Address> =
         input.comparison.changes.iter().filter(|c| is_move(c)).map(|change| &change.address).collect();
     for change in &input.comparison.changes {
@@ -59,62 +59,29 @@ fn is_move(change: &Change) -> bool {
 }
 
 /// The rows that a promotion writes once: its moves need them.
-fn allowing_rows<'a>(input: &BuildInput<'a>, changed: &BTreeMap<&Address, &Change>) -> BTreeMap<&'a str, Vec<Address>> {
+fn allowing_rows<'a>(input: &BuildInput<'a>) -> BTreeMap<&'a str, Vec<Address>> {
     let mut out: BTreeMap<&str, Vec<Address>> = BTreeMap::new();
-    for (row, address) in input.resolved.rows.iter().zip(row_addresses(input)) {
-        if let Some(promotion) =
-            row.promotion.as_deref().filter(|_| row.key.len() == 1 && changed.contains_key(&address))
-        {
-            out.entry(promotion).or_default().push(address);
+    for change in &input.comparison.changes {
+        let ChangeDetail::Row { key, kind: Some(_), .. } = &change.detail else { continue };
+        let promotion = change.reasons.iter().find_map(|reason| match reason {
+            Reason::Promotion(name) => Some(name.as_str()),
+            _ => None,
+        });
+        if let Some(promotion) = promotion.filter(|_| key.0.len() == 1) {
+            out.entry(promotion).or_default().push(change.address.clone());
         }
     }
     out
 }
 
-pub(super) fn row_addresses(input: &BuildInput<'_>) -> Vec<Address> {
-    input
-        .resolved
-        .rows
-        .iter()
-        .zip(&input.observed.normalised)
-        .map(|(row, values)| {
-            let key: Vec<String> =
-                row.key.iter().map(|c| values.get(c).cloned().flatten().unwrap_or_default()).collect();
-            Address::row(&row.table, &key)
-        })
-        .collect()
-}
-
 fn row_edges(input: &BuildInput<'_>, changed: &BTreeMap<&Address, &Change>, graph: &mut Graph) {
-    let addresses = row_addresses(input);
-    let mut providers: BTreeMap<ProviderKey, &Address> = BTreeMap::new();
-    for ((row, values), address) in input.resolved.rows.iter().zip(&input.observed.normalised).zip(&addresses) {
-        for (column, value) in values {
-            if let Some(value) = value {
-                providers.entry((row.table.clone(), vec![(column.clone(), value.clone())])).or_insert(address);
-            }
-        }
-        let mut key: Vec<(String, String)> =
-            row.key.iter().filter_map(|c| Some((c.clone(), values.get(c).cloned().flatten()?))).collect();
-        key.sort();
-        providers.insert((row.table.clone(), key), address);
-    }
-    let targets = reference_targets(input.resolved, &input.observed.normalised, &input.observed.tables, input.binding);
-    for (index, why, target) in targets {
-        let Some(to) = providers.get(&provider_key(&target)) else { continue };
-        let from = &addresses[index];
-        if changed.contains_key(from) && changed.contains_key(*to) {
-            let kind = if why.starts_with("foreign key") { EdgeKind::Order } else { EdgeKind::Soft };
-            graph.need(from, to, kind, why);
+    for need in &input.observed.rows.needs {
+        if changed.contains_key(&need.from) && changed.contains_key(&need.to) {
+            let kind = match need.kind {
+                RowNeedKind::Soft => EdgeKind::Soft,
+                RowNeedKind::Reference | RowNeedKind::Unique | RowNeedKind::Value { .. } => EdgeKind::Order,
+            };
+            graph.need(&need.from, &need.to, kind, need.why.clone());
         }
     }
-}
-
-/// A table and the values of some of its columns, by column.
-type ProviderKey = (TableName, Vec<(String, String)>);
-
-fn provider_key(target: &ReferenceTarget) -> ProviderKey {
-    let mut pairs: Vec<(String, String)> = target.columns.iter().cloned().zip(target.values.iter().cloned()).collect();
-    pairs.sort();
-    (target.table.clone(), pairs)
 }

@@ -16,9 +16,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::build::BuildInput;
-use super::order::{graph_of, row_addresses};
+use super::order::graph_of;
 use crate::diff::{Change, ChangeDetail, Comparison, Finding, codes};
-use crate::model::{Address, Desired, Diagnostic, Diagnostics, near_hint};
+use crate::model::{Address, Desired, Diagnostic, Diagnostics, RowOrigin, RowRef, near_hint};
 
 /// What a plan is narrowed to. Each entry is an address, or what stands before the bracket of several.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -57,8 +57,8 @@ pub struct Kept {
     roots: BTreeSet<Address>,
     excluded: BTreeSet<Address>,
     owners: BTreeMap<Address, Address>,
-    /// Places in the list of declared rows.
-    rows: BTreeSet<usize>,
+    /// Declared rows, by their set among those of the plan files.
+    rows: BTreeSet<RowRef>,
 }
 
 /// Finds the part that stays of a whole comparison.
@@ -99,8 +99,8 @@ pub fn narrow(input: &BuildInput<'_>, partial: &Partial) -> Result<Kept, Diagnos
         let detail = "--exclude leaves nothing of what was asked for";
         errors.push(Diagnostic::error(codes::NEEDED, detail).hint("leave out less"));
     }
-    let declared = known.declared_rows.iter().enumerate();
-    let rows = declared.filter(|(_, address)| roots.contains(*address)).map(|(index, _)| index).collect();
+    let declared = known.declared_rows.iter();
+    let rows = declared.filter(|(_, address)| roots.contains(address)).map(|(row, _)| *row).collect();
     errors.into_result(Kept { roots, excluded, owners: known.owners, rows }).map(|(kept, _)| kept)
 }
 
@@ -112,8 +112,11 @@ impl Kept {
         part.units.values_mut().for_each(|named| named.expect = None);
         part.promotions.retain(|name, _| self.roots.contains(&Address::promotion(name)));
         part.vector_sets.retain(|name, _| self.roots.contains(&Address::vector_set(name)));
-        let rows = whole.rows.iter().enumerate().filter(|(index, _)| self.rows.contains(index));
-        part.rows = rows.map(|(_, row)| row.clone()).collect();
+        for (set, rows) in part.rows.iter_mut().enumerate() {
+            let mut row = 0..;
+            rows.rows.retain(|_| row.next().is_some_and(|row| self.rows.contains(&RowRef { set, row })));
+        }
+        part.rows.retain(|set| !set.rows.is_empty());
         part
     }
 
@@ -141,7 +144,7 @@ struct Known {
     all: BTreeSet<Address>,
     /// The promotion of each of its parts.
     owners: BTreeMap<Address, Address>,
-    declared_rows: Vec<Address>,
+    declared_rows: Vec<(RowRef, Address)>,
     /// What comes with whatever makes it necessary.
     following: BTreeSet<Address>,
 }
@@ -149,10 +152,14 @@ struct Known {
 impl Known {
     fn of(input: &BuildInput<'_>) -> Known {
         let mut known = Known::default();
-        for (row, address) in input.resolved.rows.iter().zip(row_addresses(input)) {
-            match &row.promotion {
-                Some(promotion) => known.part(address, promotion),
-                None => known.declared_rows.push(address),
+        let sets = &input.resolved.rows;
+        // Sets of promotions come first, and those of plan files in their order.
+        let first = sets.iter().filter(|set| set.origin != RowOrigin::Files).count();
+        for (row, key) in &input.observed.rows.addresses {
+            let address = Address::row(&sets[row.set].table.value, key);
+            match &sets[row.set].origin {
+                RowOrigin::Promotion { name, .. } => known.part(address, name),
+                RowOrigin::Files => known.declared_rows.push((RowRef { set: row.set - first, row: row.row }, address)),
             }
         }
         for (name, promotion) in &input.resolved.promotions {
@@ -171,7 +178,7 @@ impl Known {
                 known.following.insert(change.address.clone());
             }
         }
-        known.all.extend(known.declared_rows.iter().cloned());
+        known.all.extend(known.declared_rows.iter().map(|(_, address)| address.clone()));
         known.all.extend(input.desired.addresses());
         known
     }

@@ -10,16 +10,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::saved::SavedPlan;
 use crate::diff::{
     Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, Finding, GoBack, LedgerWrite, Ownership, Reason,
     RowChange, UnitPoints, VectorChange, check_target, codes, counted,
 };
 use crate::model::{
-    Address, Condition, Desired, Diagnostic, Digest, GateResource, IdChoice, LiveRow, Managed, Observed, Place,
-    PointId, Promotion, Review, RowKey, RowResource, RowState, Selection, Spot, TableFacts, TableName, UnitsRef,
+    Address, Cell, Condition, DeclaredRow, Desired, Diagnostic, Digest, GateResource, IdChoice, KeyPart, LiveRow,
+    Managed, Observed, Place, PointId, Promotion, Review, RowKey, RowOrigin, RowSet, RowState, Selection, Spot,
+    TableFacts, TableName, UnitsRef, Written,
 };
 
 /// Characters of a run's id in the name of the promotion that undoes its moves: its time, to the millisecond.
@@ -76,8 +75,7 @@ pub fn desired_before(
     let file = format!("revert of run {}", applied.run);
     let place = Place { file: file.into(), line: 1, column: 1, start: 0, end: 0 };
     let mut way = WayBack::default();
-    let keys: BTreeMap<(&TableName, &RowKey), &Vec<String>> =
-        applied.plan.baseline.rows.iter().map(|row| ((&row.table, &row.key), &row.key_columns)).collect();
+    way.desired.partial = true;
     let mut records = 0u64;
     for change in &applied.plan.changes {
         let ChangeDetail::Row { table, key, kind, change: row } = &change.detail else { continue };
@@ -85,29 +83,11 @@ pub fn desired_before(
             records += 1;
             continue;
         }
-        let Some(columns) = keys.get(&(table, key)) else { continue };
-        let facts = tables.get(table);
-        let spot = |value: Value| Spot { value, place: place.clone() };
-        let values = |row: &BTreeMap<String, Option<String>>| -> Result<BTreeMap<String, Spot<Value>>, Diagnostic> {
-            row.iter().map(|(name, text)| Ok((name.clone(), spot(value(facts, name, text.as_deref())?)))).collect()
-        };
-        let state = match row {
-            RowChange::Create { .. } => RowState::Absent,
-            RowChange::Update { fields, .. } => RowState::Present(values(
-                &fields.iter().map(|(name, field)| (name.clone(), field.before.clone())).collect(),
-            )?),
-            RowChange::Delete { before: LiveRow(before) } => {
-                let rest = before.iter().filter(|(name, _)| !columns.contains(name) && writable(facts, name));
-                RowState::Present(values(&rest.map(|(name, text)| (name.clone(), text.clone())).collect())?)
-            }
-        };
-        let key = columns.iter().zip(&key.0).map(|(name, text)| (name.clone(), spot(Value::from(text.as_str()))));
-        way.desired.rows.push(RowResource {
-            table: Spot { value: table.clone(), place: place.clone() },
-            key: key.collect(),
-            state,
-            place: place.clone(),
-        });
+        way.desired.rows.push(row_before(table, key, row, tables.get(table), &place));
+    }
+    for went in applied.plan.findings.iter().filter(|finding| finding.code == codes::CONSEQUENCE.id) {
+        let message = format!("what went or changed by the way does not go back: {}", went.message);
+        way.findings.push(stays(went.address.clone(), message));
     }
     if records > 0 {
         way.findings.push(stays(None, format!("{records} governance rows stay: they record what was decided")));
@@ -129,19 +109,58 @@ fn gates_back(applied: &AppliedRun<'_>, place: &Place, way: &mut WayBack) {
     }
 }
 
-fn writable(facts: Option<&TableFacts>, column: &str) -> bool {
-    facts.and_then(|facts| facts.columns.get(column)).is_some_and(|column| !column.generated)
+/// The row as it was, as somebody would declare it.
+fn row_before(
+    table: &TableName,
+    key: &RowKey,
+    change: &RowChange,
+    facts: Option<&TableFacts>,
+    place: &Place,
+) -> RowSet {
+    let spot = |value: Written| Spot { value, place: place.clone() };
+    let spelled = |text: &Option<String>| text.clone().map_or(Written::Null, Written::Spelled);
+    let in_key = |name: &String| key.columns().any(|column| column == name);
+    let writable =
+        |name: &String| facts.and_then(|facts| facts.columns.get(name)).is_some_and(|column| !column.generated);
+    let (state, values): (RowState, Vec<(&String, Written)>) = match change {
+        RowChange::Create { .. } => (RowState::Absent, Vec::new()),
+        RowChange::Update { fields, .. } => {
+            (RowState::Present, fields.iter().map(|(name, field)| (name, spelled(&field.before))).collect())
+        }
+        RowChange::Delete { before: LiveRow(before) } => {
+            let rest = before.iter().filter(|(name, _)| !in_key(name) && writable(name));
+            (RowState::Present, rest.map(|(name, text)| (name, spelled(text))).collect())
+        }
+    };
+    let own = |part: &KeyPart| match change {
+        // The key may have been written in another way than the row has it.
+        RowChange::Delete { before } => spelled(&before.0.get(&part.column).cloned().flatten()),
+        RowChange::Create { .. } | RowChange::Update { .. } => written(&part.value),
+    };
+    let cells = key.0.iter().map(own).chain(values.iter().map(|(_, value)| value.clone()));
+    RowSet {
+        table: Spot { value: table.clone(), place: place.clone() },
+        key: key.columns().cloned().collect(),
+        columns: values.iter().map(|(name, _)| (*name).clone()).collect(),
+        state,
+        origin: RowOrigin::Files,
+        computed: Vec::new(),
+        rows: vec![DeclaredRow { cells: cells.map(spot).collect(), place: place.clone() }],
+    }
 }
 
-/// A value as the database spelled it, as a plan file would say it.
-fn value(facts: Option<&TableFacts>, column: &str, text: Option<&str>) -> Result<Value, Diagnostic> {
-    let Some(text) = text else { return Ok(Value::Null) };
-    let type_name = facts.and_then(|facts| facts.columns.get(column)).map_or("text", |c| c.type_name.as_str());
-    if !matches!(type_name, "json" | "jsonb" | "pg_catalog.json" | "pg_catalog.jsonb") {
-        return Ok(Value::from(text));
+/// A planned value as somebody would declare it.
+fn written(cell: &Cell) -> Written {
+    match cell {
+        Cell::Null => Written::Null,
+        Cell::Text(text) => Written::Spelled(text.clone()),
+        Cell::ApplyTime => Written::ApplyTime,
+        Cell::Reference(reference) => {
+            let key = reference.key.0.iter().map(|part| (part.column.clone(), written(&part.value))).collect();
+            let table = Written::Text(reference.table.to_string());
+            Written::Map(vec![("row".to_owned(), table), ("key".to_owned(), Written::Map(key))])
+        }
     }
-    serde_json::from_str(text)
-        .map_err(|error| Diagnostic::error(codes::BAD_VALUE, format!("\"{column}\" held no JSON: {error}")))
 }
 
 /// Units that a run moved between the same two states under one promotion, and that are still where it moved them.

@@ -119,9 +119,7 @@ pub struct Baseline {
 pub struct RowBaseline {
     /// The table.
     pub table: TableName,
-    /// The key columns.
-    pub key_columns: Vec<String>,
-    /// The key, as the database spells it.
+    /// Its key.
     pub key: RowKey,
     /// Digest of the whole row, `None` when there was none.
     pub digest: Option<Digest>,

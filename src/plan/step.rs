@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::links::RowAction;
 use crate::diff::UnitPoints;
 use crate::model::{Address, Cell, Check, Digest, StatusCheck, TableName, VectorParams};
 
@@ -63,12 +64,8 @@ impl Phase {
 pub enum Work {
     /// Fills a new collection, or spools points for an in-place write.
     StageVectors(Box<VectorWork>),
-    /// Inserts rows.
-    InsertRows(RowsWork),
-    /// Updates one row each.
-    UpdateRows(UpdateWork),
-    /// Deletes rows by key.
-    DeleteRows(RowsWork),
+    /// Writes rows, all batches in one statement.
+    WriteRows(RowsWork),
     /// Moves units.
     Transitions(TransitionsWork),
     /// Calls a function once for each row of arguments.
@@ -95,6 +92,8 @@ pub enum Work {
         /// Records that go.
         forget: Vec<Address>,
     },
+    /// Writes down which rows are declared, with a digest of each declared column.
+    RecordRows(RowsRecord),
     /// Writes into the live collection while the transaction is open.
     WriteVectors {
         /// The set.
@@ -126,15 +125,71 @@ pub enum Work {
     },
 }
 
-/// Rows of one table with the same columns.
+/// Rows that are written by one statement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RowsWork {
+    /// The rows by table, action and columns.
+    pub batches: Vec<RowBatch>,
+}
+
+/// Which rows are declared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RowsRecord {
+    /// Who declares them.
+    pub project: String,
+    /// Rows that are there after the plan, by table, key and declared columns.
+    pub keep: Vec<RowsKept>,
+    /// Rows that are not declared any more, or gone: the values of their keys.
+    pub forget: Vec<RowsForgotten>,
+    /// Digests of the keys that each table's rows are declared by.
+    pub declared: BTreeMap<String, Digest>,
+}
+
+/// Rows of one table that are written down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RowsKept {
     /// The table.
     pub table: TableName,
-    /// Columns of each row: for a deletion, the key's.
-    pub columns: Vec<Parameter>,
-    /// The rows.
+    /// The key columns.
+    pub key: Vec<String>,
+    /// The declared columns.
+    pub columns: Vec<String>,
+    /// The keys.
     pub rows: Vec<Vec<Cell>>,
+}
+
+/// Rows of one table of which nothing is known any more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RowsForgotten {
+    /// The table.
+    pub table: TableName,
+    /// The values of the columns under which they were written down.
+    pub rows: Vec<BTreeMap<String, Option<String>>>,
+}
+
+/// Rows of one table that are written alike.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RowBatch {
+    /// The table.
+    pub table: TableName,
+    /// What is done.
+    pub action: RowAction,
+    /// The key columns.
+    pub key: Vec<String>,
+    /// The other columns that are written.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub rows: Vec<RowWrite>,
+}
+
+/// One row to write.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RowWrite {
+    /// Values of the key columns.
+    pub key: Vec<Cell>,
+    /// Values of the other columns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<Cell>,
 }
 
 /// Updates of one table with the same columns.

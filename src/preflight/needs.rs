@@ -8,7 +8,8 @@ use crate::model::{
     VectorSpec,
 };
 use crate::plan::{
-    CallsWork, GateWork, Parameter, SavedPlan, Step, TransitionBy, UpdateWork, VectorMaker, VectorWork, Work,
+    CallsWork, GateWork, Parameter, RowAction, RowBatch, SavedPlan, Step, TransitionBy, UpdateWork, VectorMaker,
+    VectorWork, Work,
 };
 
 /// A role that work is done as; `None` is the session's own.
@@ -110,7 +111,7 @@ pub struct Places(BTreeMap<String, Place>);
 impl Places {
     /// Every place of a resource.
     pub fn of(desired: &Desired) -> Places {
-        let rows = desired.rows.iter().map(|row| &row.place);
+        let rows = desired.rows.iter().flat_map(|set| set.rows.iter().map(|row| &row.place));
         let promotions = desired.promotions.values().map(|promotion| &promotion.place);
         let sets = desired.vector_sets.values().map(|set| &set.place);
         Places(rows.chain(promotions).chain(sets).map(|place| (place.to_string(), place.clone())).collect())
@@ -171,13 +172,16 @@ impl Needs {
         let mut needs = Needs { gate_table: binding.gates.clone(), ..Needs::default() };
         needs.units(&None, binding, None);
         needs.locked.extend(binding.units.tables.iter().cloned());
-        let mut written: BTreeMap<&TableName, &Place> =
-            desired.rows.iter().map(|row| (&row.table.value, &row.table.place)).collect();
-        for promotion in desired.promotions.values() {
-            written.extend(binding.promotion.rows.iter().map(|row| (&row.table, &promotion.place)));
+        let mut written: Vec<(&TableName, &Place, Columns)> = Vec::new();
+        for set in &desired.rows {
+            let columns = Columns::named(set.key.iter().chain(&set.columns).map(String::as_str));
+            written.push((&set.table.value, &set.table.place, columns));
         }
-        for (table, place) in written {
-            needs.table(&None, table, Some(place)).select.add(Columns::All);
+        for promotion in desired.promotions.values() {
+            written.extend(binding.promotion.rows.iter().map(|row| (&row.table, &promotion.place, Columns::All)));
+        }
+        for (table, place, columns) in written {
+            needs.table(&None, table, Some(place)).select.add(columns);
             for key in tables.get(table).into_iter().flat_map(|facts| &facts.foreign_keys) {
                 let columns = Columns::named(key.to_columns.iter().map(String::as_str));
                 needs.table(&None, &key.to, Some(place)).select.add(columns);
@@ -259,17 +263,27 @@ impl Needs {
         }
     }
 
+    /// Written columns, and those that find the row; all that is written is read back.
+    fn rows(&mut self, role: &RoleName, batch: &RowBatch, place: Option<&Place>) {
+        let names = |list: &'_ [String]| Columns::named(list.iter().map(String::as_str));
+        let need = self.table(role, &batch.table, place);
+        need.select.add(names(&batch.key));
+        match batch.action {
+            RowAction::Create => {
+                need.insert.add(names(&batch.key));
+                need.insert.add(names(&batch.columns));
+            }
+            RowAction::Update => need.update.add(names(&batch.columns)),
+            RowAction::Delete => need.delete = true,
+        }
+        need.select.add(names(&batch.columns));
+    }
+
     fn step(&mut self, step: &Step, plan: &SavedPlan, place: Option<&Place>) {
         let role = &step.run_as;
         match &step.work {
             Work::StageVectors(work) => self.stage(work, place),
-            Work::InsertRows(work) => self.table(role, &work.table, place).insert.add(Columns::of(&work.columns)),
-            Work::UpdateRows(work) => self.update(role, work, place),
-            Work::DeleteRows(work) => {
-                let need = self.table(role, &work.table, place);
-                need.select.add(Columns::of(&work.columns));
-                need.delete = true;
-            }
+            Work::WriteRows(work) => work.batches.iter().for_each(|batch| self.rows(role, batch, place)),
             Work::Transitions(work) => {
                 match &work.by {
                     TransitionBy::Calls(calls) => self.calls(role, calls, place),
@@ -288,7 +302,7 @@ impl Needs {
             // Its check is a query of the author, which was asked when planning.
             Work::OpenPaired(paired) => self.gate(role, &paired.gate, place),
             // Enact's own schema is probed as a whole, for the session's own role.
-            Work::RecordManaged { write: _, forget: _ } => {}
+            Work::RecordManaged { write: _, forget: _ } | Work::RecordRows(_) => {}
             Work::WriteVectors { set } => self.set(set, place).way = SetWay::InPlace,
             Work::FinishCollection { set, collection: _, payload_indexes } => {
                 let need = self.set(set, place);
@@ -383,7 +397,8 @@ impl Needs {
         self.units(&None, binding, None);
         self.locked.extend(binding.units.tables.iter().cloned());
         for row in &plan.baseline.rows {
-            self.table(&None, &row.table, None).select.add(Columns::All);
+            let columns = Columns::named(row.key.columns().map(String::as_str));
+            self.table(&None, &row.table, None).select.add(columns);
         }
         for target in &plan.baseline.references {
             let columns = Columns::named(target.columns.iter().map(String::as_str));

@@ -103,11 +103,6 @@ impl Wanted {
         self.is_whole() || self.only.iter().any(|address| address.as_str().starts_with(begins.as_str()))
     }
 
-    /// The keys of the rows of a table that are wanted; `None` for all.
-    pub fn keys(&self, table: &TableName) -> Option<Vec<String>> {
-        self.rows.iter().filter(|asked| asked.table == *table).map(|asked| asked.key.clone()).collect()
-    }
-
     fn wants(&self, address: &Address) -> bool {
         (self.is_whole() || self.only.contains(address)) && !self.declared.contains(address)
     }

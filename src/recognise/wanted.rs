@@ -9,7 +9,7 @@ use crate::model::{Address, Diagnostic, Diagnostics, TableName};
 /// Kinds of resource that can be written out by name.
 const KINDS: [&str; 5] = ["promotion.", "vector_set.", "gate.", "check.", "protect."];
 const FORMS: &str = "write promotion.NAME, vector_set.NAME, gate.NAME, check.NAME, protect.NAME, row.SCHEMA.TABLE or \
-                     'row.SCHEMA.TABLE[\"KEY\"]'";
+                     'row.SCHEMA.TABLE[COLUMN=VALUE]'";
 
 impl Wanted {
     /// Reads addresses; none means everything but rows.
@@ -50,14 +50,15 @@ impl Wanted {
     }
 }
 
-/// `SCHEMA.TABLE`, or that with a key in brackets: quoted as in an address, or bare, as a shell leaves it.
+/// `SCHEMA.TABLE`, or that with a key in brackets, as in an address or as a shell leaves it.
 fn rows(text: &str) -> Option<RowsAsked> {
-    let Some((table, rest)) = text.split_once('[') else {
+    // A bracket within quotes belongs to a name.
+    let quoted = |at: usize| text[..at].matches('"').count() % 2 == 1;
+    let Some(at) = text.match_indices('[').map(|(at, _)| at).find(|at| !quoted(*at)) else {
         return Some(RowsAsked { table: TableName::parse(text).ok()?, key: None });
     };
-    let written = rest.strip_suffix(']')?;
-    let key = serde_json::from_str::<String>(written).unwrap_or_else(|_| written.to_owned());
-    Some(RowsAsked { table: TableName::parse(table).ok()?, key: Some(key) })
+    let key = text[at + 1..].strip_suffix(']')?.to_owned();
+    Some(RowsAsked { table: TableName::parse(&text[..at]).ok()?, key: Some(key) })
 }
 
 fn no_address(text: &str) -> Diagnostic {
@@ -75,7 +76,7 @@ mod tests {
         let wanted = Wanted::parse(&texts, &[]).unwrap();
         assert_eq!(wanted.only, BTreeSet::from([Address::promotion("a-1")]));
         let keys: Vec<Option<&str>> = wanted.rows.iter().map(|asked| asked.key.as_deref()).collect();
-        assert_eq!(keys, [None, Some("a,b"), Some("a.b")]);
+        assert_eq!(keys, [None, Some("\"a,b\""), Some("a.b")]);
         for text in ["promotion.", "row.t", "row.public.t[a", "lifecycle[\"x\"]", "unit.x", ""] {
             assert!(Wanted::parse(&[text.to_owned()], &[]).is_err(), "{text}");
         }

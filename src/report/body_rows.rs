@@ -123,7 +123,7 @@ impl Room {
 fn bytes(row: &RowChange) -> usize {
     let text = |cell: &Cell| match cell {
         Cell::Text(text) => text.len(),
-        Cell::Null | Cell::ApplyTime => 0,
+        Cell::Null | Cell::ApplyTime | Cell::Reference(_) => 0,
     };
     match row {
         RowChange::Create { values } => values.values().map(text).sum(),
@@ -219,6 +219,7 @@ fn rank(cell: &Cell) -> (u8, &str) {
         Cell::Null => (0, ""),
         Cell::Text(text) => (1, text),
         Cell::ApplyTime => (2, ""),
+        Cell::Reference(_) => (3, ""),
     }
 }
 

@@ -8,7 +8,10 @@ use super::diagram::{GraphEdge, GraphNode, GraphView};
 use super::words;
 use crate::diff::{Change, ChangeDetail};
 use crate::graph::{EdgeKind, Graph};
-use crate::model::{Address, Condition, Desired, RowResource, UnitsRef, VectorSpec};
+use crate::model::{
+    Address, Cell, Condition, DeclaredRow, Desired, KeyPart, RowKey, RowReference, RowSet, TableName, UnitsRef,
+    VectorSpec, Written,
+};
 use crate::plan::{Group, Phase, SavedPlan, Work};
 
 /// Draws a saved plan as people see it: what changes in the same way is one node.
@@ -136,7 +139,8 @@ fn group_label(group: &Group<'_>, count: u64) -> Option<String> {
 fn nodes(plan: &SavedPlan) -> Vec<GraphNode> {
     let mut phases: BTreeMap<&Address, BTreeSet<Phase>> = BTreeMap::new();
     // What is written down at the end names everything.
-    for step in plan.steps.iter().filter(|step| !matches!(step.work, Work::RecordManaged { .. })) {
+    for step in plan.steps.iter().filter(|step| !matches!(step.work, Work::RecordManaged { .. } | Work::RecordRows(_)))
+    {
         for address in &step.addresses {
             phases.entry(address).or_default().insert(step.phase);
         }
@@ -209,8 +213,11 @@ pub fn declared_view(desired: &Desired) -> GraphView {
         view.nodes.push(node("promotion", address.as_str(), &label, None));
         selects(&mut view, &address, &promotion.units);
     }
-    for row in &desired.rows {
-        view.nodes.push(row_node(row));
+    for set in &desired.rows {
+        for row in &set.rows {
+            let address = Address::row(&set.table.value, &declared_key(set, row));
+            view.nodes.push(node("row", address.as_str(), rest_of(&address), None));
+        }
     }
     for (name, set) in &desired.vector_sets {
         let address = Address::vector_set(name);
@@ -245,14 +252,22 @@ fn policy_address(name: &str) -> String {
     format!("chunk_policy.{name}")
 }
 
-fn row_node(row: &RowResource) -> GraphNode {
-    let key: Vec<String> = row.key.values().map(|value| text_of(&value.value)).collect();
-    let address = Address::row(&row.table.value, &key);
-    node("row", address.as_str(), rest_of(&address), None)
+/// The key of a row as it is declared: what the database makes of it is not known here.
+fn declared_key(set: &RowSet, row: &DeclaredRow) -> RowKey {
+    let parts = set.key.iter().zip(&row.cells);
+    RowKey(parts.map(|(column, cell)| KeyPart { column: column.clone(), value: declared_cell(&cell.value) }).collect())
 }
 
-fn text_of(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+fn declared_cell(value: &Written) -> Cell {
+    if let Some((table, key)) = value.as_reference()
+        && let Ok(table) = TableName::parse(table)
+    {
+        let part =
+            |(column, value): &(String, Written)| KeyPart { column: column.clone(), value: declared_cell(value) };
+        let key = RowKey(key.iter().map(part).collect());
+        return Cell::Reference(Box::new(RowReference { table, key, column: String::new() }));
+    }
+    value.scalar().map_or(Cell::Null, |text| Cell::Text(text.to_owned()))
 }
 
 fn edge(view: &mut GraphView, from: &Address, to: String, why: &str) {

@@ -28,6 +28,10 @@ pub(super) fn cell(cell: &Cell) -> String {
         Cell::Null => "NULL".to_owned(),
         Cell::Text(text) => spelled(text),
         Cell::ApplyTime => "(time of the apply)".to_owned(),
+        Cell::Reference(reference) => {
+            let named = format!("{}[{}]", reference.table, reference.key);
+            format!("{} of {}", escape::terminal(&reference.column), escape::terminal(&named))
+        }
     }
 }
 

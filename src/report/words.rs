@@ -67,6 +67,7 @@ pub fn reason(reason: &Reason) -> String {
         Reason::NotThere => "declared and not there".to_owned(),
         Reason::ValuesDiffer => "the declared values differ from the live ones".to_owned(),
         Reason::DeclaredAbsent => "declared absent".to_owned(),
+        Reason::NotInSync => "its table is synced, and no plan file declares it".to_owned(),
         Reason::Promotion(name) => format!("needed by promotion {name}"),
         Reason::LifecycleChanges => "lifecycle states that it depends on change".to_owned(),
         Reason::UnitJoins => "the unit joins the selection".to_owned(),
@@ -83,7 +84,7 @@ pub fn reason(reason: &Reason) -> String {
         Reason::EpochChanged => "the database is not the one that the set was written under".to_owned(),
         Reason::Moved => "it moved since the last apply".to_owned(),
         Reason::Reverted(run) => format!("run {run} is reverted"),
-        Reason::NoLongerDeclared => "no longer in the plan files".to_owned(),
+        Reason::NoLongerDeclared => "no longer declared; what is there stays".to_owned(),
     }
 }
 

@@ -15,7 +15,7 @@ use super::codes;
 use super::load::read_text;
 use super::sources::Sources;
 use super::tree::{Entry, Kind, Node};
-use super::walk::suggest;
+use super::walk::{json, suggest};
 use crate::model::{Binding, BindingRef, Diagnostic, Diagnostics, Place, Spot};
 
 /// The shipped bindings by name.
@@ -85,6 +85,7 @@ fn parse_binding(name: &str, text: &str, sources: &mut Sources, out: &mut Diagno
         out.push(Diagnostic::error(codes::EMPTY, format!("empty binding: \"{name}\" says nothing")));
         return None;
     };
+    json(&tree, out)?;
     match serde_saphyr::from_str::<Binding>(text) {
         Ok(mut binding) => {
             check(&binding, &tree, out);
@@ -103,7 +104,7 @@ fn parse_binding(name: &str, text: &str, sources: &mut Sources, out: &mut Diagno
 /// Every text with the place where it stands first.
 fn places_of(node: &Node, out: &mut BTreeMap<String, Place>) {
     match &node.kind {
-        Kind::Text(text) => {
+        Kind::Plain(text) | Kind::Text(text) => {
             out.entry(text.clone()).or_insert_with(|| node.place.clone());
         }
         Kind::List(items) => items.iter().for_each(|item| places_of(item, out)),
@@ -113,7 +114,7 @@ fn places_of(node: &Node, out: &mut BTreeMap<String, Place>) {
                 places_of(value, out);
             }
         }
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) => {}
+        Kind::Null | Kind::Json(_) => {}
     }
 }
 

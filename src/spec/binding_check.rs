@@ -234,9 +234,9 @@ impl Check<'_> {
 /// Where a text stands for the first time.
 fn find_text(node: &Node, text: &str) -> Option<Place> {
     match &node.kind {
-        Kind::Text(own) if own == text => Some(node.place.clone()),
+        Kind::Plain(own) | Kind::Text(own) if own == text => Some(node.place.clone()),
         Kind::List(items) => items.iter().find_map(|item| find_text(item, text)),
         Kind::Map(entries) => entries.iter().find_map(|entry| find_text(&entry.value, text)),
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => None,
+        Kind::Null | Kind::Plain(_) | Kind::Text(_) | Kind::Json(_) => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::codes;
 use super::tree::{Entry, Kind, Node};
-use super::walk::{Fields, one_of, optional, text, texts, whole, wrong_type};
+use super::walk::{Fields, flag, number_text, one_of, optional, text, texts, whole, wrong_type};
 use crate::model::{Check, CheckResource, Diagnostic, Diagnostics, Expected, Spot};
 
 /// Keys of a check.
@@ -35,7 +35,7 @@ pub(super) fn check(name: &Spot<String>, node: &Node, out: &mut Diagnostics) -> 
 fn when(node: &Node, out: &mut Diagnostics) -> Option<(bool, bool)> {
     let words = match &node.kind {
         Kind::List(_) => texts(node, "when", out)?,
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::Map(_) => vec![text(node, "when", out)?],
+        Kind::Null | Kind::Plain(_) | Kind::Text(_) | Kind::Json(_) | Kind::Map(_) => vec![text(node, "when", out)?],
     };
     let mut found = (false, false);
     let mut complete = true;
@@ -76,10 +76,7 @@ fn expected(entry: &Entry, out: &mut Diagnostics) -> Option<Expected> {
         return whole(node, "rows", 0, u64::from(u32::MAX), out).map(Expected::Rows);
     }
     if let Some(node) = fields.get("empty") {
-        return match node.kind {
-            Kind::Bool(empty) => Some(Expected::Empty(empty)),
-            _ => wrong_type(node, "\"empty\"", "true or false", out),
-        };
+        return flag(node, "empty", out).map(Expected::Empty);
     }
     let least = optional(fields.get("at_least"), |node| number(node, "at_least", out));
     let most = optional(fields.get("at_most"), |node| number(node, "at_most", out));
@@ -98,14 +95,11 @@ fn expected(entry: &Entry, out: &mut Diagnostics) -> Option<Expected> {
 fn value(node: &Node, out: &mut Diagnostics) -> Option<Option<String>> {
     match &node.kind {
         Kind::Null => Some(None),
-        Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => Some(node.scalar_text()),
-        Kind::List(_) | Kind::Map(_) => wrong_type(node, "\"value\"", "a text, a number or null", out),
+        Kind::Plain(_) | Kind::Text(_) => Some(node.scalar_text()),
+        Kind::Json(_) | Kind::List(_) | Kind::Map(_) => wrong_type(node, "\"value\"", "a text, a number or null", out),
     }
 }
 
 fn number(node: &Node, what: &str, out: &mut Diagnostics) -> Option<f64> {
-    let Kind::Number(written) = &node.kind else {
-        return wrong_type(node, &format!("\"{what}\""), "a number", out);
-    };
-    written.parse().ok()
+    number_text(node, what, "a number", out)?.parse().ok()
 }

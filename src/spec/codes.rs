@@ -1,7 +1,7 @@
 //! The register of codes. A code has one meaning for ever; a new meaning takes a new number.
 //!
 //! E001 to E009 are about reading a file at all, E010 to E022 about what it says, E023 to E030 about `enact.yaml`,
-//! secrets and bindings.
+//! secrets and bindings, E032 to E034 about rows and data files.
 
 use crate::model::Code;
 
@@ -30,7 +30,7 @@ codes! {
     BUDGET = "E007" "too large or too deep";
     /// A key is written twice in one mapping.
     DUPLICATE_KEY = "E008" "duplicate key";
-    /// An unquoted number would not be kept as written.
+    /// An unquoted number would not be kept as written, where a number or JSON is wanted.
     NUMBER = "E009" "number would not be kept as written";
     /// A key means nothing at its place.
     UNKNOWN_KEY = "E010" "unknown key";
@@ -74,6 +74,12 @@ codes! {
     NO_PLANS = "E030" "no plan files";
     /// A plan file that `enact fmt` leaves as it is.
     FORMAT = "E031" "cannot be formatted";
+    /// Rows are declared of a schema that belongs to Enact or to PostgreSQL.
+    OWNED_SCHEMA = "E032" "schema that is not the author's";
+    /// A data file does not have the form of CSV with a header, or of JSON Lines.
+    DATA_FILE = "E033" "not a data file that can be read";
+    /// A text under `!json`, or a line of a data file, is not JSON.
+    NOT_JSON = "E034" "not JSON";
     /// A secret is written in place.
     LITERAL_SECRET = "W001" "secret written in a file";
 }

@@ -1,6 +1,7 @@
 //! `enact.yaml`: environments by name.
 //!
 //! ```yaml
+//! project: handbook
 //! default: staging
 //! env_file: .env
 //! environments:
@@ -34,7 +35,7 @@ use super::yaml::parse_document;
 use crate::model::{Diagnostic, Diagnostics, Environment, Spot};
 
 /// Keys of `enact.yaml`.
-pub(super) const CONFIG_KEYS: &[&str] = &["enact", "environments", "default", "env_file"];
+pub(super) const CONFIG_KEYS: &[&str] = &["enact", "project", "environments", "default", "env_file"];
 /// The environment that always exists.
 const LOCAL: &str = "local";
 
@@ -42,6 +43,7 @@ const LOCAL: &str = "local";
 #[derive(Debug, Clone)]
 pub struct Config {
     dir: PathBuf,
+    project: Option<Spot<String>>,
     environments: Vec<(Spot<String>, Node)>,
     default: Option<Spot<String>>,
     env_file: EnvFile,
@@ -92,11 +94,15 @@ fn read_config(dir: &Path, name: &str, source: &str, out: &mut Diagnostics) -> O
         let detail = format!("the format \"{}\" is not known", version.value);
         out.push(Diagnostic::error(codes::VERSION, detail).at(&version.place).hint("write enact: v1"));
     }
+    let project = optional(fields.get("project"), |node| {
+        text(node, "project", out).filter(|name| usable_name(name, "a project", out).is_some())
+    });
     let environments = environments(&fields, dir, out);
     let default = fields.optional_text("default", out);
     let env_file = optional(fields.get("env_file"), |node| env_file(node, dir, out));
     let config = Config {
         dir: dir.to_owned(),
+        project: project?,
         environments: environments?,
         default: default?,
         env_file: env_file?.unwrap_or_default(),
@@ -150,15 +156,21 @@ impl Config {
             (None, None, [(only, _)]) => only.value.as_str(),
             (None, None, _) => return Err(self.no_default().into()),
         };
-        let Some((name, node)) = self.find(name).map_err(Diagnostics::from)? else {
-            return Ok(Environment::local(&self.dir));
+        let mut environment = match self.find(name).map_err(Diagnostics::from)? {
+            None => Environment::local(&self.dir),
+            Some((name, node)) => {
+                let mut out = Diagnostics::default();
+                let read = environment(name, node, &Context { dir: &self.dir, env: Some(&self.env_file) }, &mut out);
+                match read {
+                    Some(environment) if !out.has_errors() => environment,
+                    Some(_) | None => return Err(out),
+                }
+            }
         };
-        let mut out = Diagnostics::default();
-        let read = environment(name, node, &Context { dir: &self.dir, env: Some(&self.env_file) }, &mut out);
-        match read {
-            Some(environment) if !out.has_errors() => Ok(environment),
-            Some(_) | None => Err(out),
+        if let Some(project) = &self.project {
+            environment.project.clone_from(&project.value);
         }
+        Ok(environment)
     }
 
     /// The variables that secrets may name.

@@ -94,6 +94,7 @@ pub(super) fn environment(
     };
     Some(Environment {
         name: name.value.clone(),
+        project: base.project,
         stores,
         embedders: embedders?,
         binding: binding?.unwrap_or(base.binding),

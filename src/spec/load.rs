@@ -1,52 +1,61 @@
-//! Finds, reads and merges plan files.
+//! Finds, reads and merges plan files, with the data files that they name.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::codes;
+use super::data::{self, DataRows, Folders};
 use super::merge::merge;
-use super::plan_file::read_plan;
+use super::plan_file::{PlanFile, read_plan};
 use super::sources::Sources;
 use crate::model::{Desired, Diagnostic, Diagnostics, Place};
 
-/// Loads plan files. A directory stands for the `*.yaml` and `*.yml` in it, without `enact.yaml`.
+/// The current folder.
+const HERE: &str = ".";
+
+/// What was read, warnings, and the texts to show them in; or every mistake with those.
+type Loaded = Result<(Desired, Diagnostics, Sources), (Diagnostics, Sources)>;
+
+/// Loads plan files of a project in the current folder.
 ///
 /// # Errors
 /// Every mistake in every file, with the texts to show them in.
-pub fn load_plans(paths: &[PathBuf]) -> Result<(Desired, Diagnostics, Sources), (Diagnostics, Sources)> {
+pub fn load_plans(paths: &[PathBuf]) -> Loaded {
+    load_plans_in(Path::new(HERE), paths)
+}
+
+/// Loads plan files of a project, and the data files that they name. A directory stands for the `*.yaml` and `*.yml` in it,
+/// without `enact.yaml`.
+///
+/// # Errors
+/// Every mistake in every file, with the texts to show them in.
+pub fn load_plans_in(project: &Path, paths: &[PathBuf]) -> Loaded {
     let mut out = Diagnostics::default();
     let mut sources = Sources::default();
     let texts = read_plan_texts(paths, &mut sources, &mut out);
-    parsed(&texts, out, sources)
+    parsed(project, &texts, out, sources)
 }
 
-fn parsed(
-    texts: &BTreeMap<String, String>,
-    out: Diagnostics,
-    sources: Sources,
-) -> Result<(Desired, Diagnostics, Sources), (Diagnostics, Sources)> {
+fn parsed(project: &Path, texts: &BTreeMap<String, String>, out: Diagnostics, mut sources: Sources) -> Loaded {
     let texts: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    match parse_plans(&texts, out) {
+    match parse_plans(project, &texts, &mut sources, out) {
         Ok((desired, warnings)) => Ok((desired, warnings, sources)),
         Err(diagnostics) => Err((diagnostics, sources)),
     }
 }
 
-/// Loads plan files together with a text that is yet to become one.
+/// Loads plan files of a project together with a text that is yet to become one.
 ///
 /// # Errors
 /// Every mistake in every file and in the text.
-pub fn load_plans_with(
-    paths: &[PathBuf],
-    (name, text): (&str, &str),
-) -> Result<(Desired, Diagnostics, Sources), (Diagnostics, Sources)> {
+pub fn load_plans_with(project: &Path, paths: &[PathBuf], (name, text): (&str, &str)) -> Loaded {
     let mut out = Diagnostics::default();
     let mut sources = Sources::default();
     let mut texts = read_plan_texts(paths, &mut sources, &mut out);
     sources.insert(name, text);
     texts.insert(name.to_owned(), text.to_owned());
-    parsed(&texts, out, sources)
+    parsed(project, &texts, out, sources)
 }
 
 /// Reads the texts of plan files, by the name that a message calls them. A directory stands for the plan files in it.
@@ -65,22 +74,43 @@ pub fn read_plan_texts(paths: &[PathBuf], sources: &mut Sources, out: &mut Diagn
     texts
 }
 
-/// Reads one plan file's text.
+/// Reads one plan file's text, and the data files that it names.
 ///
 /// # Errors
 /// Every mistake in it.
 pub fn parse_plan(file_name: &str, text: &str) -> Result<(Desired, Diagnostics), Diagnostics> {
-    parse_plans(&[(file_name, text)], Diagnostics::default())
+    parse_plans(Path::new(HERE), &[(file_name, text)], &mut Sources::default(), Diagnostics::default())
 }
 
-fn parse_plans(texts: &[(&str, &str)], mut out: Diagnostics) -> Result<(Desired, Diagnostics), Diagnostics> {
+fn parse_plans(
+    project: &Path,
+    texts: &[(&str, &str)],
+    sources: &mut Sources,
+    mut out: Diagnostics,
+) -> Result<(Desired, Diagnostics), Diagnostics> {
     let mut plans = Vec::with_capacity(texts.len());
     for (name, text) in texts {
-        plans.push(read_plan(&Arc::from(*name), text, &mut out));
+        let mut plan = read_plan(&Arc::from(*name), text, &mut out);
+        let folders = Folders { plan: Path::new(name).parent().unwrap_or(Path::new(HERE)), project };
+        read_data(&mut plan, &folders, sources, &mut out);
+        plans.push(plan);
     }
     let desired = merge(plans, &mut out);
     sort_by_place(&mut out);
     out.into_result(desired)
+}
+
+/// Reads the data files that a plan file names.
+fn read_data(plan: &mut PlanFile, folders: &Folders<'_>, sources: &mut Sources, out: &mut Diagnostics) {
+    let name = plan.desired.files.first().map(|file| file.plan.clone()).unwrap_or_default();
+    for from in std::mem::take(&mut plan.data) {
+        if let Some(DataRows { file, sets }) = data::read(&from, &name, folders, sources, out) {
+            if !plan.desired.files.contains(&file) {
+                plan.desired.files.push(file);
+            }
+            plan.desired.rows.extend(sets);
+        }
+    }
 }
 
 /// In the order of the files, what has no place first.

@@ -7,14 +7,16 @@ use std::collections::BTreeMap;
 
 use super::codes;
 use super::plan_file::{PlanFile, Section};
+use super::rows::{join, report_twice};
 use super::walk::suggest;
-use crate::model::{Desired, Diagnostic, Diagnostics, Place, RowResource, Spot, TableName, canonical_json};
+use crate::model::{Desired, Diagnostic, Diagnostics, Place, Spot};
 
 /// Merges files, which come sorted by path, and resolves what they refer to.
 pub(super) fn merge(plans: Vec<PlanFile>, out: &mut Diagnostics) -> Desired {
     let mut all = Desired::default();
     let mut claims = BTreeMap::<(Section, String), Place>::new();
     let mut references = Vec::new();
+    let mut rows_of_all = Vec::new();
     for plan in plans {
         references.extend(plan.references);
         for ((section, name), place) in plan.claims {
@@ -28,6 +30,7 @@ pub(super) fn merge(plans: Vec<PlanFile>, out: &mut Diagnostics) -> Desired {
             units,
             promotions,
             rows,
+            synced,
             chunk_policies,
             vector_sets,
             partial: _,
@@ -39,7 +42,8 @@ pub(super) fn merge(plans: Vec<PlanFile>, out: &mut Diagnostics) -> Desired {
         all.files.extend(files);
         all.units.extend(units);
         all.promotions.extend(promotions);
-        all.rows.extend(rows);
+        rows_of_all.extend(rows);
+        all.synced.extend(synced);
         all.chunk_policies.extend(chunk_policies);
         all.vector_sets.extend(vector_sets);
         all.protect.extend(protect);
@@ -47,7 +51,10 @@ pub(super) fn merge(plans: Vec<PlanFile>, out: &mut Diagnostics) -> Desired {
         all.gates.extend(gates);
         all.retention.extend(retention);
     }
-    all.rows = unique_rows(std::mem::take(&mut all.rows), out);
+    all.files.sort_by(|a, b| (&a.path, &a.plan).cmp(&(&b.path, &b.plan)));
+    all.synced.sort_by(|a, b| a.table.value.cmp(&b.table.value));
+    all.rows = join(rows_of_all);
+    report_twice(&all.rows, out);
     gates_of_retention(&all, out);
     for (section, name) in references.iter().filter(|(_, name)| !name.value.trim().is_empty()) {
         resolve_name(*section, name, &claims, out);
@@ -70,31 +77,6 @@ fn gates_of_retention(all: &Desired, out: &mut Diagnostics) {
 fn taken(section: Section, name: &str, first: &Place, second: &Place) -> Diagnostic {
     let detail = format!("the {} \"{name}\" is already there at {first}", section.noun());
     Diagnostic::error(codes::NAME_TAKEN, detail).at(second).hint("rename one of the two, or remove it")
-}
-
-/// Sorted by table and key. `1` and `"1"` are the same key, as they are to the database.
-fn unique_rows(rows: Vec<RowResource>, out: &mut Diagnostics) -> Vec<RowResource> {
-    let mut unique = BTreeMap::<(TableName, Vec<(String, String)>), RowResource>::new();
-    for row in rows {
-        let key = row.key.iter().map(|(column, value)| (column.clone(), key_text(&value.value))).collect();
-        let identity = (row.table.value.clone(), key);
-        match unique.get(&identity) {
-            Some(first) => {
-                let detail = format!("this row of \"{}\" is already there at {}", row.table.value, first.place);
-                let diagnostic = Diagnostic::error(codes::ROW_TAKEN, detail).at(&row.place);
-                out.push(diagnostic.hint("put all values of a row into one entry"));
-            }
-            None => drop(unique.insert(identity, row)),
-        }
-    }
-    unique.into_values().collect()
-}
-
-fn key_text(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::String(text) => text.clone(),
-        other => canonical_json(other),
-    }
 }
 
 fn resolve_name(

@@ -1,7 +1,8 @@
 //! Reads plan files and `enact.yaml` into the model, with a place for everything and every mistake in one go.
 //!
 //! ```text
-//! text ── yaml ──▶ tree ── walk + one module for each section ──▶ PlanFile ── merge ──▶ Desired
+//! text ── yaml ──▶ tree ── walk + one module for each section ──▶ PlanFile ──┬── merge ──▶ Desired
+//!                                              data file ── data ──▶ rows ───┘
 //! ```
 //!
 //! - Whatever the bytes, the answer is a value or diagnostics with codes (`codes`), never a panic.
@@ -16,6 +17,7 @@ mod binding_check;
 mod checks;
 pub mod codes;
 mod config;
+mod data;
 mod env_file;
 mod environment;
 mod format;
@@ -31,6 +33,7 @@ mod rows;
 mod scalar;
 pub mod schema;
 mod schema_guards;
+mod schema_rows;
 mod schema_shape;
 pub mod secret;
 mod selection;
@@ -43,9 +46,10 @@ mod yaml;
 
 pub use binding::load_binding;
 pub use config::{Config, load_config};
+pub use data::is_data_file;
 pub use env_file::EnvFile;
 pub use environment::span_seconds;
 pub use format::format_plan;
-pub use load::{load_plans, load_plans_with, parse_plan, read_plan_texts};
+pub use load::{load_plans, load_plans_in, load_plans_with, parse_plan, read_plan_texts};
 pub use sources::Sources;
 pub use write::{Comments, plan_text};

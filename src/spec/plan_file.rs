@@ -11,7 +11,7 @@ use super::gates::gate;
 use super::promotion::promotion;
 use super::protect::protection;
 use super::retention::retention;
-use super::rows::table_rows;
+use super::rows::{FromFile, TableRows, table_rows};
 use super::selection::named_selection;
 use super::tree::{Kind, Node};
 use super::vectors::{chunk_policy, vector_set};
@@ -71,6 +71,8 @@ impl Section {
 pub(super) struct PlanFile {
     pub desired: Desired,
     pub claims: BTreeMap<(Section, String), Place>,
+    /// The data files that it names.
+    pub data: Vec<FromFile>,
     /// The names it refers to, also from entries that could not be read.
     pub references: Vec<(Section, Spot<String>)>,
 }
@@ -123,7 +125,7 @@ fn format_version(fields: &Fields<'_>, out: &mut Diagnostics) {
 }
 
 fn read_sections(fields: &Fields<'_>, plan: &mut PlanFile, out: &mut Diagnostics) {
-    let PlanFile { desired, claims, references } = plan;
+    let PlanFile { desired, claims, references, data: _ } = plan;
     each(fields, "units", Section::Units, claims, out, |name, node, out| {
         desired.units.extend(named_selection(name, node, out).map(|value| (name.value.clone(), value)));
     });
@@ -140,16 +142,25 @@ fn read_sections(fields: &Fields<'_>, plan: &mut PlanFile, out: &mut Diagnostics
         desired.vector_sets.extend(vector_set(name, node, out).map(|value| (name.value.clone(), value)));
     });
     read_guards(fields, plan, out);
-    let desired = &mut plan.desired;
+    read_rows(fields, plan, out);
+}
+
+fn read_rows(fields: &Fields<'_>, plan: &mut PlanFile, out: &mut Diagnostics) {
     let Some(rows) = fields.get("rows") else { return };
     let Some(tables) = Fields::open_any(rows, "\"rows\"", &rows.place, out) else { return };
-    for entry in tables.entries() {
-        desired.rows.extend(table_rows(&entry.key, &entry.value, out));
+    let mut entries: Vec<_> = tables.entries().iter().collect();
+    // By name, because a table may be spelled in two ways and the order of keys means nothing.
+    entries.sort_by(|a, b| a.key.value.cmp(&b.key.value));
+    for entry in entries {
+        let TableRows { sets, synced, file } = table_rows(&entry.key, &entry.value, out);
+        plan.desired.rows.extend(sets);
+        plan.desired.synced.extend(synced);
+        plan.data.extend(file);
     }
 }
 
 fn read_guards(fields: &Fields<'_>, plan: &mut PlanFile, out: &mut Diagnostics) {
-    let PlanFile { desired, claims, references } = plan;
+    let PlanFile { desired, claims, references, data: _ } = plan;
     each(fields, "gates", Section::Gate, claims, out, |name, node, out| {
         desired.gates.extend(gate(name, node, out).map(|value| (name.value.clone(), value)));
     });

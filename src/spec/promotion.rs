@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::selection::units_ref;
 use super::tree::{Entry, Node};
 use super::walk::{Fields, json};
@@ -42,18 +44,15 @@ fn review(entry: &Entry, out: &mut Diagnostics) -> Option<Review> {
     let reviewer = fields.require_text("reviewer", out);
     let rationale = fields.require_text("rationale", out);
     let at = fields.optional_text("at", out);
-    let more: BTreeMap<_, _> = fields
-        .entries()
-        .iter()
-        .filter(|entry| !REVIEW_KEYS.contains(&entry.key.value.as_str()))
-        .map(|entry| (entry.key.value.clone(), json(&entry.value)))
-        .collect();
+    let more = fields.entries().iter().filter(|entry| !REVIEW_KEYS.contains(&entry.key.value.as_str()));
+    let more: Vec<_> = more.map(|entry| Some((entry.key.value.clone(), json(&entry.value, out)?))).collect();
+    let more: Option<BTreeMap<String, Value>> = more.into_iter().collect();
     Some(Review {
         decision: decision?.value,
         reviewer: reviewer?.value,
         rationale: rationale?.value,
         at: at?.map(|at| at.value),
-        more,
+        more: more?,
         place: Some(entry.key.place.clone()),
     })
 }

@@ -71,8 +71,14 @@ fn filter(entry: &Entry, out: &mut Diagnostics) -> Option<BTreeMap<String, Spot<
         if matches!(entry.value.kind, Kind::List(_) | Kind::Map(_)) {
             complete = false;
             wrong_type::<()>(&entry.value, &format!("the column \"{}\"", entry.key.value), "a value or null", out);
+            continue;
         }
-        columns.insert(entry.key.value.clone(), Spot { value: json(&entry.value), place: entry.value.place.clone() });
+        match json(&entry.value, out) {
+            Some(value) => {
+                drop(columns.insert(entry.key.value.clone(), Spot { value, place: entry.value.place.clone() }));
+            }
+            None => complete = false,
+        }
     }
     complete.then_some(columns)
 }

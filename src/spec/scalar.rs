@@ -1,42 +1,35 @@
-//! What an unquoted scalar means.
+//! What an unquoted scalar means where a number or a truth value is wanted.
 //!
-//! The YAML 1.2 core schema, made strict: `yes`, `no`, `on` and `off` are texts, and a number that would not come back
-//! as it was written (`0123`, `0x1f`, 20 digits, `.nan`) is an error that asks for quotes instead of a silent change.
+//! The YAML 1.2 core schema, made strict: `yes`, `no`, `on` and `off` are texts. The tree keeps the characters; a number that
+//! would not come back as it was written (`0123`, `0x1f`, 20 digits, `.nan`) is an error only to a reader that wants a number
+//! or JSON, and asks for quotes instead of a silent change.
 
-use super::tree::Kind;
+use crate::model::PlainScalar;
 
-/// Reads an unquoted scalar; `Err` says why it is no number although it looks like one.
-pub(super) fn resolve_plain(text: &str) -> Result<Kind, &'static str> {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Ok(Kind::Null),
-        "true" | "True" | "TRUE" => return Ok(Kind::Bool(true)),
-        "false" | "False" | "FALSE" => return Ok(Kind::Bool(false)),
-        _ => {}
-    }
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if matches!(unsigned, ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN") {
-        return Err("neither JSON nor most columns can hold it");
-    }
-    if is_based(unsigned) {
-        return Err("only decimal numbers are read");
-    }
-    match Decimal::parse(text) {
-        None => Ok(Kind::Text(text.to_owned())),
-        Some(_) if has_leading_zero(unsigned) => Err("its leading zero would be lost"),
-        Some(decimal) if decimal.is_exact(text) => Ok(Kind::Number(text.to_owned())),
-        Some(_) => Err("it has more digits than a number can hold here"),
-    }
+/// What an unquoted scalar means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// `true` or `false`, nothing else.
+    Bool(bool),
+    /// A decimal number that 64 bits hold.
+    Number,
+    /// It looks like a number, and this is why none is read.
+    Inexact(&'static str),
+    /// Anything else.
+    Word,
 }
 
-fn is_based(text: &str) -> bool {
-    let digits = |prefix: &str, radix: u32| {
-        text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_digit(radix)))
-    };
-    digits("0x", 16) || digits("0o", 8)
-}
-
-fn has_leading_zero(unsigned: &str) -> bool {
-    unsigned.len() > 1 && unsigned.starts_with('0') && unsigned.as_bytes().get(1).is_some_and(u8::is_ascii_digit)
+/// Says what an unquoted scalar means; one that means nothing (`null`) is no scalar in the tree.
+pub(super) fn meaning(text: &str) -> Meaning {
+    match PlainScalar::of(text) {
+        PlainScalar::Bool(flag) => Meaning::Bool(flag),
+        PlainScalar::NoNumber(reason) => Meaning::Inexact(reason),
+        PlainScalar::Word => Meaning::Word,
+        PlainScalar::Number => match Decimal::parse(text) {
+            Some(decimal) if decimal.is_exact(text) => Meaning::Number,
+            Some(_) | None => Meaning::Inexact("it has more digits than a number can hold here"),
+        },
+    }
 }
 
 /// A decimal number in normal form: digits without zeros at either end, and the power of ten of the last one.
@@ -95,12 +88,12 @@ mod tests {
     #[test]
     fn numbers_that_come_back_as_written_are_numbers() {
         for text in ["0", "-1", "+7", "18446744073709551615", "0.1", "1.10", "1e3", "-2.5E-3", "0.0", ".5", "3."] {
-            assert_eq!(resolve_plain(text), Ok(Kind::Number(text.to_owned())), "{text}");
+            assert_eq!(meaning(text), Meaning::Number, "{text}");
         }
     }
 
     #[test]
-    fn numbers_that_would_change_are_errors() {
+    fn numbers_that_would_change_are_said() {
         for text in [
             "007",
             "0x1F",
@@ -112,14 +105,14 @@ mod tests {
             "-.inf",
             "1e99999999999999999999",
         ] {
-            assert!(resolve_plain(text).is_err(), "{text}");
+            assert!(matches!(meaning(text), Meaning::Inexact(_)), "{text}");
         }
     }
 
     #[test]
     fn words_and_dates_stay_texts() {
         for text in ["yes", "no", "on", "v1", "2026-06-22", "1_000", "12:30", "e5", ".", "1e", "-", "+"] {
-            assert_eq!(resolve_plain(text), Ok(Kind::Text(text.to_owned())), "{text}");
+            assert_eq!(meaning(text), Meaning::Word, "{text}");
         }
     }
 }

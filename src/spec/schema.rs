@@ -86,7 +86,9 @@ mod tests {
         holds(&plan, &["Promotion"], promotion::PROMOTION_KEYS);
         holds(&plan, &["Review"], promotion::REVIEW_KEYS);
         holds(&plan, &["Ids"], promotion::IDS_KEYS);
+        holds(&plan, &["InlineRows", "FileRows"], rows::TABLE_KEYS);
         holds(&plan, &["PresentRow", "AbsentRow"], rows::ROW_KEYS);
+        holds(&plan, &["RowReference"], &["row", "key"]);
         holds(&plan, &["ChunkPolicy"], vectors::POLICY_KEYS);
         holds(&plan, &["VectorSet"], vectors::SET_KEYS);
         holds(&plan, &["DenseVector", "SparseVector"], vectors::VECTOR_KEYS);

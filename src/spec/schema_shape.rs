@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde_json::Value;
 
 use super::schema_guards as guards;
+use super::schema_rows::TableRows;
 
 #[derive(JsonSchema)]
 pub enum Version {
@@ -27,8 +27,8 @@ pub struct Plan {
     units: Option<BTreeMap<String, Units>>,
     /// Sets of units that move to a state under recorded review.
     promotions: Option<BTreeMap<String, Promotion>>,
-    /// Rows of any table, by schema.table.
-    rows: Option<BTreeMap<String, Vec<Row>>>,
+    /// Rows of any table, by schema.table; a part of the name that holds a dot is written in double quotes.
+    rows: Option<BTreeMap<String, TableRows>>,
     /// How units become chunks.
     chunk_policies: Option<BTreeMap<String, ChunkPolicy>>,
     /// Collections or aliases that applications query.
@@ -99,29 +99,6 @@ pub struct Ids {
     scheme: Option<String>,
     /// What goes into the derivation; the promotion's name otherwise.
     namespace: Option<String>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-pub enum Row {
-    Present(PresentRow),
-    Absent(AbsentRow),
-}
-
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct PresentRow {
-    key: BTreeMap<String, Scalar>,
-    /// Columns not named are left as they are.
-    values: BTreeMap<String, Value>,
-}
-
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct AbsentRow {
-    key: BTreeMap<String, Scalar>,
-    #[schemars(extend("const" = true))]
-    absent: bool,
 }
 
 #[derive(JsonSchema)]
@@ -264,6 +241,9 @@ pub enum Rollout {
 pub struct Config {
     /// The format version.
     enact: Option<Version>,
+    /// Who owns what is written down; several projects may share one database. default without it.
+    #[schemars(length(max = 128), regex(pattern = "^[A-Za-z0-9_][A-Za-z0-9_.-]*$"))]
+    project: Option<String>,
     environments: BTreeMap<String, Environment>,
     /// The environment when --env is absent.
     default: Option<String>,

@@ -40,7 +40,7 @@ pub(super) fn secret_source(
     out: &mut Diagnostics,
 ) -> Option<SecretSource> {
     match &node.kind {
-        Kind::Text(_) | Kind::Number(_) | Kind::Bool(_) => {
+        Kind::Plain(_) | Kind::Text(_) => {
             let written = text(node, what, out)?;
             if written.value.contains("${") {
                 if let Err(diagnostic) = pieces(&written.value, &written.place) {
@@ -57,7 +57,7 @@ pub(super) fn secret_source(
             Some(SecretSource::Literal(written.value))
         }
         Kind::Map(_) => from_mapping(node, what, dir, out),
-        Kind::Null | Kind::List(_) => {
+        Kind::Null | Kind::Json(_) | Kind::List(_) => {
             wrong_type(node, &format!("\"{what}\""), "a text, { file: … } or { command: [ … ] }", out)
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn named_selection(name: &Spot<String>, node: &Node, out: &mut Diagno
 /// Reads a name of a selection, or a selection in place.
 pub(super) fn units_ref(node: &Node, out: &mut Diagnostics) -> Option<UnitsRef> {
     match &node.kind {
-        Kind::Text(_) | Kind::Number(_) | Kind::Bool(_) => text(node, "units", out).map(UnitsRef::Named),
+        Kind::Plain(_) | Kind::Text(_) => text(node, "units", out).map(UnitsRef::Named),
         Kind::Map(entries) => {
             if let Some(entry) = entries.iter().find(|entry| matches!(entry.value.kind, Kind::Map(_))) {
                 let hint = "write the conditions directly, such as units: { lifecycle: enacted }";
@@ -39,7 +39,7 @@ pub(super) fn units_ref(node: &Node, out: &mut Diagnostics) -> Option<UnitsRef> 
             let value = conditions(node, out)?;
             Some(UnitsRef::Inline(Spot { value, place: node.place.clone() }))
         }
-        Kind::Null | Kind::List(_) => {
+        Kind::Null | Kind::Json(_) | Kind::List(_) => {
             wrong_type(node, "\"units\"", "a name from units or a mapping of conditions", out)
         }
     }
@@ -77,10 +77,8 @@ fn condition(entry: &Entry, out: &mut Diagnostics) -> Option<(String, Condition)
     let condition = match &entry.value.kind {
         Kind::Null => Condition::Null,
         Kind::List(items) => Condition::In(any_of(items, entry, out)?),
-        Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) => {
-            Condition::In(vec![entry.value.scalar_text().unwrap_or_default()])
-        }
-        Kind::Map(_) => {
+        Kind::Plain(_) | Kind::Text(_) => Condition::In(vec![entry.value.scalar_text().unwrap_or_default()]),
+        Kind::Json(_) | Kind::Map(_) => {
             return wrong_type(&entry.value, &format!("\"{key}\""), "a value, a list of values or null", out);
         }
     };

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::codes;
+use super::scalar::{Meaning, meaning};
 use super::tree::{Entry, Kind, Node};
 use crate::model::{Diagnostic, Diagnostics, Place, Spot};
 
@@ -100,9 +101,7 @@ pub(super) fn text(node: &Node, what: &str, out: &mut Diagnostics) -> Option<Spo
 
 /// Reads a whole number within limits.
 pub(super) fn whole(node: &Node, what: &str, least: u64, most: u64, out: &mut Diagnostics) -> Option<u64> {
-    let Kind::Number(text) = &node.kind else {
-        return wrong_type(node, &format!("\"{what}\""), "a whole number", out);
-    };
+    let text = number_text(node, what, "a whole number", out)?;
     match text.parse::<u64>() {
         Ok(value) if (least..=most).contains(&value) => Some(value),
         _ => {
@@ -113,6 +112,15 @@ pub(super) fn whole(node: &Node, what: &str, least: u64, most: u64, out: &mut Di
     }
 }
 
+/// The characters of a number.
+pub(super) fn number_text<'n>(node: &'n Node, what: &str, wanted: &str, out: &mut Diagnostics) -> Option<&'n str> {
+    match node.meaning() {
+        Some(Meaning::Number) => node.characters(),
+        Some(Meaning::Inexact(reason)) => inexact(node, reason, out),
+        Some(Meaning::Bool(_) | Meaning::Word) | None => wrong_type(node, &format!("\"{what}\""), wanted, out),
+    }
+}
+
 /// Reads a whole number of 32 bits.
 pub(super) fn whole_u32(node: &Node, what: &str, least: u32, most: u32, out: &mut Diagnostics) -> Option<u32> {
     whole(node, what, u64::from(least), u64::from(most), out).and_then(|value| u32::try_from(value).ok())
@@ -120,9 +128,9 @@ pub(super) fn whole_u32(node: &Node, what: &str, least: u32, most: u32, out: &mu
 
 /// Reads true or false.
 pub(super) fn flag(node: &Node, what: &str, out: &mut Diagnostics) -> Option<bool> {
-    match node.kind {
-        Kind::Bool(value) => Some(value),
-        _ => wrong_type(node, &format!("\"{what}\""), "true or false", out),
+    match node.flag() {
+        Some(flag) => Some(flag),
+        None => wrong_type(node, &format!("\"{what}\""), "true or false", out),
     }
 }
 
@@ -148,21 +156,42 @@ pub(super) fn texts(node: &Node, what: &str, out: &mut Diagnostics) -> Option<Ve
     read.into_iter().collect()
 }
 
-/// Reads anything as JSON.
-pub(super) fn json(node: &Node) -> Value {
+/// Reads anything as JSON. Every number in it that would change is reported.
+pub(super) fn json(node: &Node, out: &mut Diagnostics) -> Option<Value> {
     match &node.kind {
-        Kind::Null => Value::Null,
-        Kind::Bool(value) => Value::Bool(*value),
-        Kind::Number(text) => number(text),
-        Kind::Text(text) => Value::String(text.clone()),
-        Kind::List(items) => Value::Array(items.iter().map(json).collect()),
+        Kind::Null => Some(Value::Null),
+        Kind::Plain(text) => match meaning(text) {
+            Meaning::Bool(flag) => Some(Value::Bool(flag)),
+            Meaning::Number => Some(number(text)),
+            Meaning::Inexact(reason) => inexact(node, reason, out),
+            Meaning::Word => Some(Value::String(text.clone())),
+        },
+        Kind::Text(text) => Some(Value::String(text.clone())),
+        Kind::Json(_) => {
+            let hint = "leave the tag out; only values of rows may be !json";
+            out.push(Diagnostic::error(codes::YAML_FEATURE, "the tag !json").at(&node.place).hint(hint));
+            None
+        }
+        Kind::List(items) => {
+            let read: Vec<Option<Value>> = items.iter().map(|item| json(item, out)).collect();
+            read.into_iter().collect::<Option<Vec<Value>>>().map(Value::Array)
+        }
         Kind::Map(entries) => {
-            Value::Object(entries.iter().map(|e| (e.key.value.clone(), json(&e.value))).collect::<Map<_, _>>())
+            let read: Vec<_> = entries.iter().map(|e| Some((e.key.value.clone(), json(&e.value, out)?))).collect();
+            read.into_iter().collect::<Option<Map<String, Value>>>().map(Value::Object)
         }
     }
 }
 
-/// The scalar reader has let through only numbers that one of these three holds.
+fn inexact<T>(node: &Node, reason: &str, out: &mut Diagnostics) -> Option<T> {
+    let text = node.characters().unwrap_or_default();
+    let detail = format!("{text} is without quotes, and {reason}");
+    let hint = format!("put it in quotes: \"{text}\"");
+    out.push(Diagnostic::error(codes::NUMBER, detail).at(&node.place).hint(hint));
+    None
+}
+
+/// Only numbers that one of these three holds are called numbers.
 fn number(text: &str) -> Value {
     let unsigned = text.strip_prefix('+').unwrap_or(text);
     if let Ok(value) = unsigned.parse::<i64>() {

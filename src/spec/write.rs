@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Desired ── one value for each entry ──▶ YAML of the library, with comments ── format ──▶ text
+//!         └─ rows ──▶ YAML by hand ─────────────────────────────┘
 //! ```
 //!
 //! What is read from the text equals what was written, places apart; a property holds that. Values that are defaults are
@@ -15,9 +16,11 @@ use super::format::format_plan;
 use super::vectors::{DEFAULT_LANGUAGE, DEFAULT_TEXT};
 use crate::model::{
     Address, CheckResource, ChunkPolicy, Condition, Desired, Diagnostics, Expectation, Expected, IdChoice,
-    NamedSelection, PointIds, Promotion, Protected, Protection, Retention, Review, Rollout, RowResource, RowState,
-    Selection, Spot, UnitsRef, VectorSet, VectorSpec,
+    NamedSelection, PointIds, Promotion, Protected, Protection, Retention, Review, Rollout, Selection, Spot, UnitsRef,
+    VectorSet, VectorSpec,
 };
+
+mod rows;
 
 /// The line that tells editors which schema a plan file has.
 const SCHEMA_LINE: &str = "# yaml-language-server: $schema=../schemas/plan.schema.json\n";
@@ -45,9 +48,9 @@ pub fn plan_text(plan: &str, desired: &Desired, comments: &Comments) -> Result<S
             out.push_str(section);
             out.push_str(":\n");
         }
-        for Entry { address, name, value } in entries {
+        for Entry { address, text } in entries {
             comment(address.and_then(|address| comments.of.get(&address)).map_or(&[][..], Vec::as_slice), 2, &mut out);
-            for line in yaml(&Value::Object(Map::from_iter([(name, value)]))).lines() {
+            for line in text.lines() {
                 out.push_str("  ");
                 out.push_str(line);
                 out.push('\n');
@@ -57,14 +60,15 @@ pub fn plan_text(plan: &str, desired: &Desired, comments: &Comments) -> Result<S
     format_plan(plan, &out)
 }
 
+/// One entry of a section: `name: value` as YAML.
 struct Entry {
     address: Option<Address>,
-    name: String,
-    value: Value,
+    text: String,
 }
 
 fn entry(address: Option<Address>, name: &str, value: Value) -> Entry {
-    Entry { address, name: name.to_owned(), value }
+    let text = yaml(&Value::Object(Map::from_iter([(name.to_owned(), value)])));
+    Entry { address, text }
 }
 
 fn sections(desired: &Desired) -> Vec<(&'static str, Vec<Entry>)> {
@@ -73,6 +77,7 @@ fn sections(desired: &Desired) -> Vec<(&'static str, Vec<Entry>)> {
         units,
         promotions,
         rows,
+        synced,
         chunk_policies,
         vector_sets,
         partial: _,
@@ -91,7 +96,7 @@ fn sections(desired: &Desired) -> Vec<(&'static str, Vec<Entry>)> {
     vec![
         ("units", units.iter().map(|(name, it)| entry(None, name, named_selection(it))).collect()),
         ("promotions", promotions.iter().map(|(name, it)| promotion_entry(name, promotion(it))).collect()),
-        ("rows", tables(rows)),
+        ("rows", rows::tables(rows, synced)),
         ("chunk_policies", chunk_policies.iter().map(|(name, it)| entry(None, name, policy(&it.value))).collect()),
         ("vector_sets", vector_sets.iter().map(|(name, it)| set_entry(name, vector_set(it))).collect()),
         ("gates", gates.iter().map(|(name, it)| gate_entry(name, json!(it.value.value))).collect()),
@@ -169,19 +174,6 @@ fn promotion(promotion: &Promotion) -> Value {
     let ids = mapping([("scheme", json!(scheme)), ("namespace", json!(namespace))]);
     let ids = if ids.as_object().is_some_and(Map::is_empty) { Value::Null } else { ids };
     mapping([("units", units(chosen)), ("to", json!(to.value)), ("review", reviewed), ("ids", ids)])
-}
-
-/// One entry for each table.
-fn tables(rows: &[RowResource]) -> Vec<Entry> {
-    let mut tables: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for RowResource { table, key, state, place: _ } in rows {
-        let state = match state {
-            RowState::Present(values) => ("values", columns(values)),
-            RowState::Absent => ("absent", json!(true)),
-        };
-        tables.entry(table.value.to_string()).or_default().push(mapping([("key", columns(key)), state]));
-    }
-    tables.into_iter().map(|(table, rows)| entry(None, &table, Value::Array(rows))).collect()
 }
 
 fn columns(columns: &BTreeMap<String, Spot<Value>>) -> Value {

@@ -5,8 +5,8 @@
 //!
 //! - at most 8 MiB of text, 64 levels (aliases counted where they are used), a million nodes (likewise; long texts
 //!   count more than once)
-//! - one document, no tags but `!!str`, no merge keys, keys are scalars
-//! - a duplicate key and a number that would change are reported and the reading goes on; anything else ends it.
+//! - one document, no tags but `!!str` and `!json` (which only values of rows may have), no merge keys, keys are scalars
+//! - a duplicate key is reported and the reading goes on; anything else ends it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,15 +14,16 @@ use std::sync::Arc;
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag, options};
 
 use super::codes;
-use super::scalar::resolve_plain;
 use super::tree::{Entry, Kind, Node};
-use crate::model::{Diagnostic, Diagnostics, Place, Spot};
+use crate::model::{Diagnostic, Diagnostics, Place, PlainScalar, Spot};
 
 const MAX_BYTES: usize = 8 << 20;
 const MAX_DEPTH: usize = 64;
 const MAX_WEIGHT: usize = 1_000_000;
 /// So many bytes of a text weigh as much as a node.
 const BYTES_PER_WEIGHT: usize = 64;
+/// Handle and suffix of the tag of JSON text.
+const JSON_TAG: (&str, &str) = ("!", "json");
 
 /// Parses a file's text. `None` when the reading had to end; what was wrong is in `out`.
 pub(super) fn parse_document(file: &Arc<str>, text: &str, out: &mut Diagnostics) -> Option<Node> {
@@ -191,11 +192,11 @@ impl<'t> Reader<'_, 't> {
             Event::Scalar(..) | Event::Alias(_) => self.node(event, span, depth + 1)?.node,
             _ => return Err(not_read("a key that is a list or a mapping", &place, "use a text as the key")),
         };
-        match node.scalar_text() {
+        match node.characters() {
             Some(text) if text == "<<" && !quoted => {
                 Err(not_read("a merge key", &place, "write the keys out, or repeat a whole value with an alias"))
             }
-            Some(value) => Ok(Spot { value, place }),
+            Some(text) => Ok(Spot { value: text.to_owned(), place }),
             None => Err(not_read("a key that is not a text", &place, "use a text as the key")),
         }
     }
@@ -220,21 +221,18 @@ impl<'t> Reader<'_, 't> {
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, place: Place) -> Step<Node> {
         self.spend(text.len() / BYTES_PER_WEIGHT, &place)?;
-        let as_text = match tag.map(Tag::core_suffix) {
-            None => style != ScalarStyle::Plain,
-            Some(Some("str")) => true,
-            Some(_) => return refuse_tag(tag, &place).map(|()| panic!("BUG: a refused tag passed")),
+        let text_kind: fn(String) -> Kind = match tag {
+            None if style == ScalarStyle::Plain && PlainScalar::is_null(text) => |_| Kind::Null,
+            None if style == ScalarStyle::Plain => Kind::Plain,
+            None => Kind::Text,
+            Some(tag) if tag.core_suffix() == Some("str") => Kind::Text,
+            Some(tag) if tag.parts() == JSON_TAG => Kind::Json,
+            Some(_) => {
+                refuse_tag(tag, &place)?;
+                return Err(not_read("a tag of a collection at a scalar", &place, "leave the tag out"));
+            }
         };
-        let kind = if as_text {
-            Kind::Text(text.to_owned())
-        } else {
-            resolve_plain(text).unwrap_or_else(|reason| {
-                let detail = format!("{text} is without quotes, and {reason}");
-                let hint = format!("put it in quotes: \"{text}\"");
-                self.out.push(Diagnostic::error(codes::NUMBER, detail).at(&place).hint(hint));
-                Kind::Text(text.to_owned())
-            })
-        };
+        let kind = text_kind(text.to_owned());
         Ok(Node { kind, place })
     }
 

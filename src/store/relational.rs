@@ -19,6 +19,8 @@ pub enum Param {
     Text(String),
     /// text[]
     Texts(Vec<String>),
+    /// text[] with NULLs
+    OptionalTexts(Vec<Option<String>>),
     /// jsonb
     Json(Value),
 }

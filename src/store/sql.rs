@@ -37,6 +37,16 @@ impl Sql {
         self.ident(table.schema()).text(".").ident(table.name())
     }
 
+    /// Adds a name as a text: what a catalog calls a column, never a value.
+    #[must_use]
+    pub fn literal(mut self, name: &str) -> Sql {
+        let escaped = name.replace('\'', "''");
+        self.0.push('\'');
+        self.0.push_str(&escaped);
+        self.0.push('\'');
+        self
+    }
+
     /// Adds a parameter's place, counted from 1.
     #[must_use]
     pub fn param(mut self, number: usize) -> Sql {

@@ -1,7 +1,7 @@
 //! The worlds that are broken: small, and with every kind of step.
 
 use enact::local::schema;
-use enact::plan::{SavedPlan, TransitionBy, Work};
+use enact::plan::{RowAction, SavedPlan, TransitionBy, Work};
 
 /// A world before its plan, and the plan.
 pub struct Case {
@@ -105,6 +105,7 @@ retention:
         "open_paired",
         "record_managed",
         "record_managed: forget",
+        "record_rows",
         "refresh",
         "set_gate",
         "shut_gate",
@@ -149,6 +150,14 @@ vector_sets:
     ],
 };
 
+fn written(action: RowAction) -> &'static str {
+    match action {
+        RowAction::Create => "insert_rows",
+        RowAction::Update => "update_rows",
+        RowAction::Delete => "delete_rows",
+    }
+}
+
 /// The kinds of work of a plan, sorted.
 pub fn kinds_of_work(plan: &SavedPlan) -> Vec<&'static str> {
     let mut out: Vec<&str> = plan
@@ -157,9 +166,8 @@ pub fn kinds_of_work(plan: &SavedPlan) -> Vec<&'static str> {
         .flat_map(|step| match &step.work {
             Work::StageVectors(work) if work.new_collection => vec!["stage_vectors: new collection"],
             Work::StageVectors(_) => vec!["stage_vectors: spool"],
-            Work::InsertRows(_) => vec!["insert_rows"],
-            Work::UpdateRows(_) => vec!["update_rows"],
-            Work::DeleteRows(_) => vec!["delete_rows"],
+            Work::WriteRows(work) => work.batches.iter().map(|batch| written(batch.action)).collect(),
+            Work::RecordRows(_) => vec!["record_rows"],
             Work::Transitions(work) => match work.by {
                 TransitionBy::Calls(_) => vec!["transitions by calls"],
                 TransitionBy::Updates(_) => vec!["transitions by updates"],

@@ -6,8 +6,8 @@ use std::path::Path;
 use enact::model::{PointId, VectorParams, canonical_json};
 use enact::store::{CollectionSpec, NamedVector, Point, SparseVector, StoreError, VectorStore, WithVectors};
 
-use crate::memory::Memory;
-use crate::world::start_server;
+use crate::faults::memory::Memory;
+use crate::faults::world::start_server;
 
 /// Runs the script against both and compares.
 pub async fn compare(directory: &Path) {

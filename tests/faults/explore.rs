@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use crate::schedule::{Call, Kind, Op, Schedule};
-use crate::world::{End, Ended, Verdict, World};
+use crate::faults::schedule::{Call, Kind, Op, Schedule};
+use crate::faults::world::{End, Ended, Verdict, World};
 
 /// How far to go.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,32 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Adds what another world found over the same calls.
+    pub fn add_all(&mut self, other: Counts) {
+        let Counts {
+            calls,
+            single,
+            double,
+            doubles_there_are,
+            doubles_before_merging,
+            before,
+            after,
+            stories,
+            broken,
+            took,
+        } = other;
+        assert_eq!(self.calls, calls, "every world makes the same calls");
+        self.single += single;
+        self.double += double;
+        self.doubles_there_are += doubles_there_are;
+        self.doubles_before_merging += doubles_before_merging;
+        self.before += before;
+        self.after += after;
+        self.stories.extend(stories);
+        self.broken += broken;
+        self.took = self.took.max(took);
+    }
+
     fn add(&mut self, ended: &Ended) {
         match ended.verdict {
             Verdict::Before => self.before += 1,

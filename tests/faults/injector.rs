@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use enact::store::{Fault, StoreError};
 use tokio::sync::Notify;
 
-use crate::memory::Memory;
-use crate::schedule::{Call, Kind, Op, Schedule};
+use crate::faults::memory::Memory;
+use crate::faults::schedule::{Call, Kind, Op, Schedule};
 
 /// What stands for the run's id where runs are compared.
 pub const RUN: &str = "<run>";

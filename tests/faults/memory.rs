@@ -57,7 +57,7 @@ impl Memory {
     pub fn digest(&self, run: &str) -> u64 {
         let inner = self.lock();
         let mut hasher = DefaultHasher::new();
-        let plain = |text: &str| text.replace(run, crate::injector::RUN);
+        let plain = |text: &str| text.replace(run, crate::faults::injector::RUN);
         for (alias, collection) in &inner.aliases {
             (alias, plain(collection)).hash(&mut hasher);
         }

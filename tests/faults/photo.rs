@@ -9,9 +9,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use enact::model::{CollectionFacts, CollectionMetadata, canonical_json};
 use enact::store::{CollectionSpec, NamedVector, Point, StoreError, VectorStore, WithVectors};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Statement};
 
-use crate::injector::RUN;
+use crate::faults::injector::RUN;
 
 /// Columns that a clock or a sequence fills. A rollback does not give a sequence's numbers back.
 pub const UNREPEATABLE: [(&str, &str); 16] = [
@@ -174,7 +174,8 @@ pub struct Tables {
     names: Vec<String>,
     /// Whole-row digests of the copies.
     saved: BTreeMap<String, String>,
-    query: String,
+    /// Prepared once: to plan it takes longer than to run it.
+    query: Statement,
 }
 
 impl Tables {
@@ -192,6 +193,7 @@ impl Tables {
             names.iter().map(|name| format!("CREATE TABLE saved.\"{name}\" AS TABLE {name};")).collect();
         client.batch_execute(&format!("CREATE SCHEMA saved; {copies} ANALYZE")).await?;
         let query = names.iter().map(|name| digest_query(name)).collect::<Vec<_>>().join(" UNION ALL ");
+        let query = client.prepare(&query).await?;
         let mut tables = Tables { names, saved: BTreeMap::new(), query };
         tables.saved =
             tables.digests(client, None).await?.into_iter().map(|(name, (_, whole))| (name, whole)).collect();

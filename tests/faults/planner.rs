@@ -48,7 +48,14 @@ impl Planner {
         let identities = self.identities(desired);
         let embedder = &self.makers.embedders["default"];
         let count_tokens = |text: &str| embedder.count_tokens(text);
-        let request = Request { desired, binding, environment, identities: &identities, count_tokens: &count_tokens };
+        let request = Request {
+            desired,
+            binding,
+            environment,
+            identities: &identities,
+            addresses: false,
+            count_tokens: &count_tokens,
+        };
         let mut tx = store.begin(TxMode::Snapshot).await.expect("a snapshot");
         let seen = observe(tx.as_mut(), vectors, &request).await.unwrap_or_else(|error| panic!("{error:?}"));
         tx.rollback().await.expect("the end of the snapshot");

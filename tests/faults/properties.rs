@@ -18,11 +18,11 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use tokio_postgres::Client;
 
-use crate::memory::Memory;
-use crate::photo::VectorPhoto;
-use crate::planner::Planner;
-use crate::postgres::PrivateCluster;
-use crate::world::client;
+use crate::faults::memory::Memory;
+use crate::faults::photo::VectorPhoto;
+use crate::faults::planner::Planner;
+use crate::faults::world::client;
+use crate::support::postgres::PrivateCluster;
 
 /// A document as it is before the plan, and how it is edited after it.
 #[derive(Debug, Clone)]

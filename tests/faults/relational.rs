@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use enact::store::postgres::Postgres;
 use enact::store::{Fault, LockHolder, Param, Query, Record, Relational, Sql, StoreError, Tx, TxMode};
 
-use crate::injector::{DEADLINE_MS, Injector, lost};
-use crate::schedule::{Kind, Op};
+use crate::faults::injector::{DEADLINE_MS, Injector, lost};
+use crate::faults::schedule::{Kind, Op};
 
 /// A commit on its way: the transaction lives on without its session, with its locks.
 const SEND_COMMIT: &str = "PREPARE TRANSACTION 'late'";

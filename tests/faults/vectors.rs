@@ -13,8 +13,8 @@ use enact::store::{
     CollectionSpec, Fault, Point, PointPage, Scored, SearchQuery, ServerFacts, StoreError, VectorStore, WithVectors,
 };
 
-use crate::injector::{Injector, in_doubt};
-use crate::schedule::{Kind, Op};
+use crate::faults::injector::{Injector, in_doubt};
+use crate::faults::schedule::{Kind, Op};
 
 pub struct FaultyVectors {
     inner: Arc<dyn VectorStore>,

@@ -15,15 +15,15 @@ use enact::store::qdrant::{Qdrant, QdrantOptions};
 use secrecy::SecretString;
 use tokio_postgres::Client;
 
-use crate::cases::{Case, kinds_of_work};
-use crate::injector::Injector;
-use crate::memory::Memory;
-use crate::photo::{Photo, Tables};
-use crate::planner::Planner;
-use crate::postgres::PrivateCluster;
-use crate::relational::{COMMIT_LATE, FaultyRelational};
-use crate::schedule::{Call, Schedule};
-use crate::vectors::{FaultyEmbedder, FaultyVectors};
+use crate::faults::cases::{Case, kinds_of_work};
+use crate::faults::injector::Injector;
+use crate::faults::memory::Memory;
+use crate::faults::photo::{Photo, Tables};
+use crate::faults::planner::Planner;
+use crate::faults::relational::{COMMIT_LATE, FaultyRelational};
+use crate::faults::schedule::{Call, Schedule};
+use crate::faults::vectors::{FaultyEmbedder, FaultyVectors};
+use crate::support::postgres::PrivateCluster;
 
 /// Longer than any schedule takes; a schedule that takes longer hangs.
 const HANGS: Duration = Duration::from_secs(30);

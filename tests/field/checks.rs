@@ -1,8 +1,8 @@
 //! `checks`: read-only queries before and after, and in a verification.
 
-use super::plans::CONFIG;
-use super::project::Project;
 use super::{ROW, first_error, plan, world};
+use crate::support::plans::CONFIG;
+use crate::support::project::Project;
 
 fn with_check(check: &str) -> String {
     plan(&format!("{ROW}checks:\n  c: {check}\n"))

@@ -1,8 +1,8 @@
 //! `units.expect`: another live set stops the plan and says how it differs.
 
-use super::plans::CONFIG;
-use super::project::Project;
 use super::{first_error, plan};
+use crate::support::plans::CONFIG;
+use crate::support::project::Project;
 
 const SET_HASH: &str = "SELECT encode(sha256(convert_to(string_agg(canonical_address || '|' || content_anchor_ref, E'\\n' \
     ORDER BY canonical_address || '|' || content_anchor_ref COLLATE \"C\"), 'UTF8')), 'hex') FROM information_unit \

@@ -1,8 +1,8 @@
 //! `gates`: declared values, and windows around them.
 
-use super::plans::{CONFIG, COUNTS, PLAN};
-use super::project::Project;
 use super::{first_error, plan, world};
+use crate::support::plans::{CONFIG, COUNTS, PLAN};
+use crate::support::project::Project;
 
 const GATE: &str = "SELECT value FROM dot_config WHERE key = 'iu_core.vector_sync_enabled'";
 

@@ -1,8 +1,8 @@
 //! `protect`: identical before and after, or nothing is applied.
 
-use super::plans::{CONFIG, PLAN};
-use super::project::Project;
 use super::{ROW, first_error, plan, world};
+use crate::support::plans::{CONFIG, PLAN};
+use crate::support::project::Project;
 
 /// Makes a trigger that writes behind the plan's back as soon as the plan writes its row of settings.
 fn sabotage(project: &Project, statement: &str) {

@@ -1,8 +1,8 @@
 //! `retention`: the gate is opened with its pair, on its day, and never alone.
 
-use super::plans::CONFIG;
-use super::project::Project;
 use super::{first_error, flat, plan, world};
+use crate::support::plans::CONFIG;
+use crate::support::project::Project;
 
 const GATE: &str = "SELECT value FROM dot_config WHERE key = 'iu_core.retention_enabled'";
 

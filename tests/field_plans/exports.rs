@@ -1,8 +1,8 @@
 //! What lives as plan files, and plan files of what lives.
 
-use crate::world::{Backend, NAMESPACE, SET, World, text_of};
+use crate::field_plans::world::{Backend, NAMESPACE, SET, World, text_of};
 
-crate::on_both!(
+crate::field_plans::on_both!(
     import_writes_the_plan_file_of_points_that_nothing_declares,
     a_set_is_not_written_without_a_proof_of_its_ids,
     a_promotion_made_by_hand_is_recognised_from_its_rows,
@@ -158,7 +158,7 @@ fn one_row_of_a_large_table_is_exported_by_its_key(backend: Backend) {
     );
     let (_, refused) = world.exits(&["export", "row.public.many"], 3);
     assert!(refused.contains("has more than 10000 rows") && refused.contains("name single rows"), "{refused}");
-    let one = world.ok(&["export", "row.public.many[p,77]"]);
+    let one = world.ok(&["export", "row.public.many[part=p,number=77]"]);
     let rows = section(&one, "rows").join("\n");
     assert!(rows.contains("number: 77") && rows.contains("said: row 77"), "{one}");
     assert_eq!(rows.matches("- key:").count(), 1, "{one}");

@@ -15,13 +15,13 @@
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
-use crate::mask::{is_uuid, masked};
-use crate::world::{Backend, World, repository, text_of};
+use crate::field_plans::world::{Backend, World, repository, text_of};
+use crate::transcripts::mask::{is_uuid, masked};
 
 const GUIDE: &str = "docs/field-guide.md";
 const ANY_LINES: &str = "…";
 
-#[test]
+#[test(postgres)]
 fn the_guide_prints_what_enact_answers() {
     let world = World::start(Backend::Postgres15);
     let config = text_of("examples/field/enact.yaml").replace(EMBEDDER, &world.embeddings.url);

@@ -1,8 +1,8 @@
 //! The items carried forward.
 
-use crate::world::{Backend, SET, World, text_of};
+use crate::field_plans::world::{Backend, SET, World, text_of};
 
-crate::on_both!(
+crate::field_plans::on_both!(
     o1_the_onboarding_chunks_embeds_writes_and_records,
     o2_a_secret_is_looked_for_and_never_shown,
     o3_an_unreachable_store_says_what_to_change,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::world::{Backend, SET, SHARED, World, text_of};
+use crate::field_plans::world::{Backend, SET, SHARED, World, text_of};
 
-crate::on_both!(
+crate::field_plans::on_both!(
     l1_values_stay_data_and_are_never_part_of_a_statement,
     l2_every_reference_names_a_row_or_stops_the_plan,
     l3_channels_are_probed_and_not_believed,
@@ -63,7 +63,7 @@ fn l2_every_reference_names_a_row_or_stops_the_plan(backend: Backend) {
     let (_, refused) = world.exits(&["plan"], 3);
     let missing = "refers by column cut_change_set_ref to \"cutter_governance.cut_change_set\" with change_set_id = cf00007e-be60-3730-ac3a-74b64723230e";
     assert!(refused.contains("E050") && refused.contains(missing), "{refused}");
-    assert!(refused.contains("plans/envelope.yaml:5:7"), "{refused}");
+    assert!(refused.contains("plans/envelope.yaml:12:29"), "{refused}");
     std::fs::remove_file(world.path().join("plans/envelope.yaml")).expect("the plan is removed");
     assert_eq!(stores(&world), before);
     // A promotion itself expands to all four kinds of row.

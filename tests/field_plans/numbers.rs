@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::process::{Command, Stdio};
 
-use crate::world::{Backend, NAMESPACE, SET, SHARED, World, text_of};
+use crate::field_plans::world::{Backend, NAMESPACE, SET, SHARED, World, text_of};
 
-crate::on_both!(
+crate::field_plans::on_both!(
     import_takes_over_the_61_points_as_they_are,
     the_promotion_alone,
     the_onboarding_alone_then_nothing_to_do,

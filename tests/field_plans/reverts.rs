@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::numbers::{EARLIER, ONBOARDED, ONBOARDING, PROMOTED, PROMOTION, counts, nothing_to_do, run};
-use crate::world::{Backend, SET, SHARED, World, flat, has};
+use crate::field_plans::numbers::{EARLIER, ONBOARDED, ONBOARDING, PROMOTED, PROMOTION, counts, nothing_to_do, run};
+use crate::field_plans::world::{Backend, SET, SHARED, World, flat, has};
 
-crate::on_both!(
+crate::field_plans::on_both!(
     both_packages_go_back_as_far_as_the_rules_allow,
     the_promotion_goes_forward_to_retired_under_a_decision,
     the_onboarding_goes_back_whole,

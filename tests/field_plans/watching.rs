@@ -1,8 +1,8 @@
 //! The items that are watched after an apply: drift for a timer, and retention on its day.
 
-use crate::world::{Backend, SET, World, flat, has, text_of};
+use crate::field_plans::world::{Backend, SET, World, flat, has, text_of};
 
-crate::on_both!(
+crate::field_plans::on_both!(
     o6_drift_is_a_line_a_document_and_a_metric,
     o6_a_failed_check_is_drift_and_is_named,
     o6_what_cannot_be_asked_is_no_drift,

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
 use super::embeddings::{DIMENSION, Embeddings, vector};
-use super::postgres::PrivateCluster;
+use crate::support::postgres::PrivateCluster;
 
 /// The collection of the plans.
 pub const SET: &str = "iu_core_iu_chunks";
@@ -89,11 +89,15 @@ impl World {
         let world = World { embeddings, runtime, servers: Some(servers), folder };
         std::fs::create_dir(world.path().join("plans")).expect("plans/");
         world.write("enact.yaml", &world.config(""));
-        for (_, sql) in schema::iu_core_sql() {
-            world.sql(sql);
-        }
-        world.sql(schema::fixture_sql().1);
-        world.sql(&text_of("examples/field/seed.sql"));
+        // On one connection: the embedded server starts anew for each.
+        world.with_postgres(async |client| {
+            let seed = text_of("examples/field/seed.sql");
+            let scripts =
+                schema::iu_core_sql().iter().copied().chain([schema::fixture_sql(), ("seed.sql", seed.as_str())]);
+            for (name, sql) in scripts {
+                client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            }
+        });
         world.load_points();
         world.ok(&["init"]);
         world

@@ -40,9 +40,9 @@ pub struct Network {
 }
 
 impl Network {
-    /// Makes one.
-    pub fn new() -> Network {
-        let scene = Scene::new(&Rollout::ALL);
+    /// Makes one whose plans go these ways.
+    pub fn new(rollouts: &[Rollout]) -> Network {
+        let scene = Scene::new(rollouts);
         let socket = scene.stores.socket();
         let postgres = Proxy::start(&scene.stores.runtime, Upstream::Unix(socket));
         let qdrant = Proxy::start(&scene.stores.runtime, Upstream::Tcp(scene.stores.vectors.address()));
@@ -93,49 +93,48 @@ impl Network {
     }
 }
 
-#[test]
-fn a_lost_commit_or_a_lost_write_is_looked_for_and_never_guessed() {
-    let mut network = Network::new();
+for_each_rollout! {
+    a_lost_commit_or_a_lost_write_is_looked_for_and_never_guessed,
+    an_ill_network_leaves_before_or_after_once_it_is_well,
+}
+
+fn a_lost_commit_or_a_lost_write_is_looked_for_and_never_guessed(rollout: Rollout) {
+    let mut network = Network::new(&[rollout]);
     let mut told = Vec::new();
-    for rollout in Rollout::ALL {
-        // Points that stay are written into a new collection as well.
-        let upserts = if rollout == Rollout::BlueGreen { 2 } else { 1 };
-        for (side, text, most) in [(Side::Postgres, COMMIT, 3), (Side::Qdrant, UPSERT, upserts)] {
-            for nth in 1..=most {
-                for (place, then_refuse) in [
-                    (Place::Request(text, nth), false),
-                    (Place::ReplyTo(text, nth), false),
-                    (Place::ReplyTo(text, nth), true),
-                ] {
-                    let fault = Fault::Strike { place, blow: Blow::Close, then_refuse };
-                    let (world, code, struck) = network.round(rollout, side, fault, "a lost answer");
-                    assert!(struck, "{rollout:?} {side:?} {fault:?} never struck");
-                    told.push(format!("{rollout:?} {place:?}, then refused: {then_refuse}: exit {code:?}, {world:?}"));
-                }
+    // Points that stay are written into a new collection as well.
+    let upserts = if rollout == Rollout::BlueGreen { 2 } else { 1 };
+    for (side, text, most) in [(Side::Postgres, COMMIT, 3), (Side::Qdrant, UPSERT, upserts)] {
+        for nth in 1..=most {
+            for (place, then_refuse) in [
+                (Place::Request(text, nth), false),
+                (Place::ReplyTo(text, nth), false),
+                (Place::ReplyTo(text, nth), true),
+            ] {
+                let fault = Fault::Strike { place, blow: Blow::Close, then_refuse };
+                let (world, code, struck) = network.round(rollout, side, fault, "a lost answer");
+                assert!(struck, "{rollout:?} {side:?} {fault:?} never struck");
+                told.push(format!("{rollout:?} {place:?}, then refused: {then_refuse}: exit {code:?}, {world:?}"));
             }
         }
     }
     println!("{}", told.join("\n"));
 }
 
-#[test]
-fn an_ill_network_leaves_before_or_after_once_it_is_well() {
+fn an_ill_network_leaves_before_or_after_once_it_is_well(rollout: Rollout) {
     let (seed, random) = Random::seeded();
-    let mut network = Network::new();
+    let mut network = Network::new(&[rollout]);
     println!("ENACT_KILL_SEED={seed}");
     let mut seen: BTreeMap<(Side, String, World), u32> = BTreeMap::new();
     // Every kind of fault on both sides, and as many times over as there is time for.
     let times = rounds_asked().map_or(1, |asked| asked / 20 + 1);
-    for rollout in Rollout::ALL {
-        let sizes = network.measure(rollout);
-        for round in 0..times {
-            for side in SIDES {
-                let mut random = random.round(round);
-                for fault in faults(&mut random, sizes[&side]) {
-                    let told = format!("round {round} of seed {seed}");
-                    let (world, _, _) = network.round(rollout, side, fault, &told);
-                    *seen.entry((side, name(fault), world)).or_default() += 1;
-                }
+    let sizes = network.measure(rollout);
+    for round in 0..times {
+        for side in SIDES {
+            let mut random = random.round(round);
+            for fault in faults(&mut random, sizes[&side]) {
+                let told = format!("round {round} of seed {seed}");
+                let (world, _, _) = network.round(rollout, side, fault, &told);
+                *seen.entry((side, name(fault), world)).or_default() += 1;
             }
         }
     }

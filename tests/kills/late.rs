@@ -17,18 +17,35 @@ const LATE: Duration = Duration::from_secs(3);
 /// Only in requests that make a collection.
 const CREATE: &str = "enact_set";
 
-#[test]
-fn a_request_that_arrives_after_its_sender_died_changes_nothing() {
-    let mut network = Network::new();
+/// One test for each kind of request: they wait for the deadline most of the time.
+mod a_request_that_arrives_after_its_sender_died_changes_nothing {
+    use super::{CREATE, Rollout, UPSERT, arrives_late};
+
+    #[test(postgres)]
+    fn that_makes_a_collection() {
+        arrives_late(Rollout::BlueGreen, CREATE);
+    }
+
+    #[test(postgres)]
+    fn that_fills_a_new_collection() {
+        arrives_late(Rollout::BlueGreen, UPSERT);
+    }
+
+    #[test(postgres)]
+    fn that_writes_into_the_live_collection() {
+        arrives_late(Rollout::InPlace, UPSERT);
+    }
+}
+
+fn arrives_late(rollout: Rollout, text: &'static str) {
+    let mut network = Network::new(&[rollout]);
     network.configure(DEADLINE);
-    for (rollout, text) in [(Rollout::BlueGreen, CREATE), (Rollout::BlueGreen, UPSERT), (Rollout::InPlace, UPSERT)] {
-        let path = network.scene.path(&plan_file(&["DIEU32"], rollout), "late");
-        network.scene.paths.insert(rollout, path);
-        for refuse in [false, true] {
-            let told = format!("{rollout:?}, a late request with {text:?}, refused later: {refuse}");
-            let world = network.late_request(rollout, text, refuse, &told);
-            assert_eq!(world, if refuse { World::Before } else { World::After }, "{told}");
-        }
+    let path = network.scene.path(&plan_file(&["DIEU32"], rollout), "late");
+    network.scene.paths.insert(rollout, path);
+    for refuse in [false, true] {
+        let told = format!("{rollout:?}, a late request with {text:?}, refused later: {refuse}");
+        let world = network.late_request(rollout, text, refuse, &told);
+        assert_eq!(world, if refuse { World::Before } else { World::After }, "{told}");
     }
 }
 

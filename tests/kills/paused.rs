@@ -12,52 +12,51 @@ use super::rounds::{documented, rounds_asked};
 use super::scene::{Rollout, Scene, World, same};
 use super::stores::SOON;
 
-#[test]
-fn a_process_that_slept_at_any_boundary_does_no_harm_when_it_wakes() {
-    let mut scene = Scene::new(&Rollout::ALL);
+for_each_rollout! {
+    a_process_that_slept_at_any_boundary_does_no_harm_when_it_wakes,
+    a_process_that_slept_at_any_time_does_no_harm_when_it_wakes,
+}
+
+fn a_process_that_slept_at_any_boundary_does_no_harm_when_it_wakes(rollout: Rollout) {
+    let mut scene = Scene::new(&[rollout]);
     let mut seen: BTreeMap<(String, World, Option<i32>), u32> = BTreeMap::new();
-    for rollout in Rollout::ALL {
-        for refuse in [false, true] {
-            let path = &scene.paths[&rollout];
-            let entries = if refuse { path.entries_refused.clone() } else { path.entries.clone() };
-            for (at, kind) in entries.iter().enumerate() {
-                let told = format!("{rollout:?}, refused: {refuse}, asleep at entry {} ({kind})", at + 1);
-                scene.stores.restore();
-                scene.stores.sql(&format!("UPDATE gate.switch SET refuse = {refuse}"));
-                let file = scene.paths[&rollout].file.clone();
-                let gate = Gate::close(&scene.stores, at + 1);
-                let mut enact = scene.stores.start_enact(&["apply", &file, "--auto-approve"]);
-                assert!(gate.reached(SOON, || enact.runs()).is_some(), "{told}: the run never came there");
-                signal(enact.pid(), Signal::STOP);
-                gate.open();
-                let (world, code) = sleep_and_wake(&mut scene, rollout, enact, &told);
-                *seen.entry((kind.clone(), world, code)).or_default() += 1;
-            }
+    for refuse in [false, true] {
+        let path = &scene.paths[&rollout];
+        let entries = if refuse { path.entries_refused.clone() } else { path.entries.clone() };
+        for (at, kind) in entries.iter().enumerate() {
+            let told = format!("{rollout:?}, refused: {refuse}, asleep at entry {} ({kind})", at + 1);
+            scene.stores.restore();
+            scene.stores.sql(&format!("UPDATE gate.switch SET refuse = {refuse}"));
+            let file = scene.paths[&rollout].file.clone();
+            let gate = Gate::close(&scene.stores, at + 1);
+            let mut enact = scene.stores.start_enact(&["apply", &file, "--auto-approve"]);
+            assert!(gate.reached(SOON, || enact.runs()).is_some(), "{told}: the run never came there");
+            signal(enact.pid(), Signal::STOP);
+            gate.open();
+            let (world, code) = sleep_and_wake(&mut scene, rollout, enact, &told);
+            *seen.entry((kind.clone(), world, code)).or_default() += 1;
         }
     }
     println!("(asleep at, world, exit when it woke): {seen:?}");
 }
 
-#[test]
-fn a_process_that_slept_at_any_time_does_no_harm_when_it_wakes() {
+fn a_process_that_slept_at_any_time_does_no_harm_when_it_wakes(rollout: Rollout) {
     let (seed, random) = Random::seeded();
-    let mut scene = Scene::new(&Rollout::ALL);
+    let mut scene = Scene::new(&[rollout]);
     println!("ENACT_KILL_SEED={seed}");
     let mut seen: BTreeMap<(World, Option<i32>), u32> = BTreeMap::new();
     for round in 0..rounds_asked().map_or(4, |asked| asked / 4) {
-        for rollout in Rollout::ALL {
-            let mut random = random.round(round);
-            scene.stores.restore();
-            let path = &scene.paths[&rollout];
-            let (file, within) = (path.file.clone(), u64::try_from(path.takes.as_micros()).expect("a short time"));
-            let after = Duration::from_micros(random.below(within));
-            let told = format!("round {round} of seed {seed}: {rollout:?}, asleep after {after:?}");
-            let mut enact = scene.stores.start_enact(&["apply", &file, "--auto-approve"]);
-            enact.until(after);
-            signal(enact.pid(), Signal::STOP);
-            let seen_here = sleep_and_wake(&mut scene, rollout, enact, &told);
-            *seen.entry(seen_here).or_default() += 1;
-        }
+        let mut random = random.round(round);
+        scene.stores.restore();
+        let path = &scene.paths[&rollout];
+        let (file, within) = (path.file.clone(), u64::try_from(path.takes.as_micros()).expect("a short time"));
+        let after = Duration::from_micros(random.below(within));
+        let told = format!("round {round} of seed {seed}: {rollout:?}, asleep after {after:?}");
+        let mut enact = scene.stores.start_enact(&["apply", &file, "--auto-approve"]);
+        enact.until(after);
+        signal(enact.pid(), Signal::STOP);
+        let seen_here = sleep_and_wake(&mut scene, rollout, enact, &told);
+        *seen.entry(seen_here).or_default() += 1;
     }
     println!("(world, exit when it woke): {seen:?}");
 }

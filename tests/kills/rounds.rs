@@ -49,32 +49,33 @@ pub fn rounds_asked() -> Option<u64> {
     std::env::var("ENACT_KILL_ROUNDS").ok().map(|text| text.parse().expect("ENACT_KILL_ROUNDS is a number"))
 }
 
-/// How long the short form goes on.
-const SHORT: Duration = Duration::from_secs(20);
+/// How long the short form goes on, for each rollout.
+const SHORT: Duration = Duration::from_secs(10);
 /// Rounds of each kind that the short form does at least.
 const LEAST: u64 = 2;
 
-#[test]
-fn a_kill_at_every_boundary_of_the_journal_converges_with_one_resume() {
+for_each_rollout! {
+    a_kill_at_every_boundary_of_the_journal_converges_with_one_resume,
+    kills_at_random_times_converge_with_one_resume,
+}
+
+fn a_kill_at_every_boundary_of_the_journal_converges_with_one_resume(rollout: Rollout) {
     let (seed, random) = Random::seeded();
     let mut random = random.round(0);
-    let mut scene = Scene::new(&Rollout::ALL);
+    let mut scene = Scene::new(&[rollout]);
     println!("ENACT_KILL_SEED={seed}");
     let mut worlds: BTreeMap<(Boundary, World), u32> = BTreeMap::new();
-    for rollout in Rollout::ALL {
-        for refuse in [false, true] {
-            let path = &scene.paths[&rollout];
-            let entries = if refuse { path.entries_refused.clone() } else { path.entries.clone() };
-            for (at, kind) in entries.iter().enumerate() {
-                // The long form does all three at each boundary, the short one takes one by the seed.
-                let chosen =
-                    if rounds_asked().is_some() { BOUNDARIES.to_vec() } else { vec![random.pick(&BOUNDARIES)] };
-                for boundary in chosen {
-                    let told = format!("{rollout:?}, refused: {refuse}, entry {} ({kind}), {boundary:?}", at + 1);
-                    let world = kill_at(&mut scene, rollout, refuse, at + 1, boundary, &told);
-                    *worlds.entry((boundary, world)).or_default() += 1;
-                    assert!(!(refuse && world == World::After), "{told}: a refused plan came true");
-                }
+    for refuse in [false, true] {
+        let path = &scene.paths[&rollout];
+        let entries = if refuse { path.entries_refused.clone() } else { path.entries.clone() };
+        for (at, kind) in entries.iter().enumerate() {
+            // The long form does all three at each boundary, the short one takes one by the seed.
+            let chosen = if rounds_asked().is_some() { BOUNDARIES.to_vec() } else { vec![random.pick(&BOUNDARIES)] };
+            for boundary in chosen {
+                let told = format!("{rollout:?}, refused: {refuse}, entry {} ({kind}), {boundary:?}", at + 1);
+                let world = kill_at(&mut scene, rollout, refuse, at + 1, boundary, &told);
+                *worlds.entry((boundary, world)).or_default() += 1;
+                assert!(!(refuse && world == World::After), "{told}: a refused plan came true");
             }
         }
     }
@@ -128,7 +129,7 @@ fn told_at_the_end(lived: bool, ended: &Ended, told: &str) {
     assert!(!(lived && silent), "{told}: it ended without a word");
 }
 
-#[test]
+#[test(postgres)]
 fn the_comparison_sees_one_row_and_one_point() {
     let mut scene = Scene::new(&[]);
     scene.stores.sql("UPDATE public.dot_config SET updated_at = now() WHERE key = 'iu_core.vector_sync_enabled'");
@@ -141,23 +142,20 @@ fn the_comparison_sees_one_row_and_one_point() {
     assert!(missing.iter().any(|text| text.contains(&removed)), "{missing:?}");
 }
 
-#[test]
-fn kills_at_random_times_converge_with_one_resume() {
+fn kills_at_random_times_converge_with_one_resume(rollout: Rollout) {
     let (seed, random) = Random::seeded();
-    let mut scene = Scene::new(&Rollout::ALL);
+    let mut scene = Scene::new(&[rollout]);
     println!("ENACT_KILL_SEED={seed}");
-    let kinds: Vec<(Rollout, Victim)> =
-        Rollout::ALL.iter().flat_map(|rollout| VICTIMS.map(|victim| (*rollout, victim))).collect();
-    let least = LEAST * kinds.len() as u64;
+    let least = LEAST * VICTIMS.len() as u64;
     let began = Instant::now();
     let mut seen: BTreeMap<(Victim, World), u32> = BTreeMap::new();
     let mut round = 0;
     let more = |round: u64| match rounds_asked() {
-        Some(asked) => round < asked,
+        Some(asked) => round < asked.div_ceil(Rollout::ALL.len() as u64),
         None => round < least || began.elapsed() < SHORT,
     };
     while more(round) {
-        let (rollout, victim) = kinds[usize::try_from(round).expect("a number of rounds") % kinds.len()];
+        let victim = VICTIMS[usize::try_from(round).expect("a number of rounds") % VICTIMS.len()];
         let world =
             random_kill(&mut scene, rollout, victim, random.round(round), &format!("round {round} of seed {seed}"));
         *seen.entry((victim, world)).or_default() += 1;

@@ -7,10 +7,10 @@ use enact::store::VectorStore;
 use tokio::runtime::Runtime;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-use super::postgres::PrivateCluster;
 use super::process::{Enact, Ended, LIMIT, poll};
 use super::state::{self, State};
 use super::vectors::VectorServer;
+use crate::support::postgres::PrivateCluster;
 
 /// The database that runs work in.
 const LIVE: &str = "kb";
@@ -238,5 +238,5 @@ impl Stores {
 /// The usual deadline of a request, in seconds: as short as can be written, because recovery waits it out.
 pub const DEADLINE: u64 = 1;
 
-/// How long a session's end may take to be seen.
-pub const SOON: Duration = Duration::from_secs(20);
+/// How long what happens soon may take to be seen on a machine that is busy.
+pub const SOON: Duration = LIMIT;

@@ -21,7 +21,7 @@ fn apply(file: &str) -> [&str; 3] {
     ["apply", file, "--auto-approve"]
 }
 
-#[test]
+#[test(postgres)]
 fn while_one_runs_all_others_do_nothing_and_name_it() {
     let (mut scene, other) = scene();
     for crowd in CROWDS {
@@ -59,7 +59,7 @@ fn while_one_runs_all_others_do_nothing_and_name_it() {
     }
 }
 
-#[test]
+#[test(postgres)]
 fn of_many_applies_at_the_same_moment_exactly_one_runs() {
     let (mut scene, other) = scene();
     let mut codes: BTreeMap<(usize, bool, i32), u32> = BTreeMap::new();

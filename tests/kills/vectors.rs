@@ -13,13 +13,14 @@ use std::time::Duration;
 use enact::local::qdrant::QdrantServer;
 
 use super::process::poll;
+use crate::harness::RUN;
 
 const DIRECTORY: &str = "ENACT_TEST_QDRANT_DIRECTORY";
 const ADDRESS: &str = "ENACT_TEST_QDRANT_ADDRESS";
 const READY: &str = "ready";
 
 /// Serves until it is killed, or until the test that started it is gone: its input ends then.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[test]
 async fn serve() {
     let (Some(directory), Ok(address)) = (std::env::var_os(DIRECTORY), std::env::var(ADDRESS)) else { return };
     let (directory, address) = (PathBuf::from(directory), address.parse().expect("an address"));
@@ -79,7 +80,7 @@ impl VectorServer {
         let ready = self.directory.join(READY);
         let _none_yet = std::fs::remove_file(&ready);
         let child = Command::new(std::env::current_exe().expect("this test binary"))
-            .args(["--exact", "vectors::serve", "--nocapture"])
+            .args([RUN, "kills::vectors::serve"])
             .env(DIRECTORY, &self.directory)
             .env(ADDRESS, self.address.to_string())
             .stdin(Stdio::piped())

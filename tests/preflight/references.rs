@@ -1,6 +1,6 @@
 //! Every reference that a plan can make and that is not there stops at plan, with its place and a way out.
 
-use super::project::Project;
+use crate::support::project::Project;
 
 const CONFIG: &str = r#"enact: v1
 default: local

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use super::world::{World, config};
 
-#[test]
+#[test(postgres)]
 fn what_is_wrong_with_the_way_to_qdrant_is_told_apart() {
     let world = World::start();
     let closed = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");

@@ -7,7 +7,7 @@ use enact::local::qdrant::QdrantServer;
 use enact::local::schema;
 use tokio::runtime::Runtime;
 
-use super::postgres::PrivateCluster;
+use crate::support::postgres::PrivateCluster;
 
 const DATABASE: &str = "kb";
 

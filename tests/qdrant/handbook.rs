@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use super::other::{Other, Rule};
-use super::project::Project;
+use crate::support::project::Project;
 
 /// The handbook, whose points are on another server than the project's own.
 pub fn handbook(other: &Other) -> Project {

@@ -9,7 +9,7 @@ use super::handbook::handbook;
 use super::other::{Other, Rule};
 use super::reading::spec;
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 async fn a_server_that_drops_vectors_is_refused_when_connecting() {
     let other = Other::start(vec![Rule::Version("1.12.6")]).await;
     let Err(error) = Qdrant::connect(&other.options(None)).await else { panic!("it should not connect") };
@@ -20,7 +20,7 @@ async fn a_server_that_drops_vectors_is_refused_when_connecting() {
     other.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 async fn metadata_is_not_asked_of_a_server_that_keeps_none() {
     let other = Other::start(vec![Rule::Version("1.15.5")]).await;
     let store = other.connect().await;

@@ -25,7 +25,7 @@ pub fn points(count: u64) -> Vec<Point> {
     (0..count).map(point).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 async fn a_strict_collection_is_counted_by_its_ids_and_asked_within_its_limits() {
     let other = Other::start(Vec::new()).await;
     other.connect().await.ensure_collection(&spec("c")).await.expect("made");
@@ -44,7 +44,7 @@ async fn a_strict_collection_is_counted_by_its_ids_and_asked_within_its_limits()
     other.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 async fn what_strict_mode_refuses_is_not_taken_for_a_wrong_key() {
     let other = Other::start(Vec::new()).await;
     let store = other.connect().await;
@@ -58,7 +58,7 @@ async fn what_strict_mode_refuses_is_not_taken_for_a_wrong_key() {
     other.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 async fn a_name_that_the_key_does_not_show_is_refused() {
     let other = Other::start(Vec::new()).await;
     let store = other.connect().await;

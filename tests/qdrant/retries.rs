@@ -13,7 +13,7 @@ fn limited() -> Status {
     status
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 async fn a_read_is_asked_again_until_it_is_answered() {
     let other = Other::start(Vec::new()).await;
     let store = other.connect().await;
@@ -29,7 +29,7 @@ async fn a_read_is_asked_again_until_it_is_answered() {
     other.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 async fn a_write_is_sent_again_only_where_it_was_not_done() {
     let other = Other::start(Vec::new()).await;
     let store = other.connect().await;
@@ -46,7 +46,7 @@ async fn a_write_is_sent_again_only_where_it_was_not_done() {
     other.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 async fn who_wants_to_stop_does_not_wait_for_a_server_that_cannot_answer() {
     let other = Other::start(Vec::new()).await;
     let store = other.connect().await;
@@ -67,7 +67,7 @@ async fn who_wants_to_stop_does_not_wait_for_a_server_that_cannot_answer() {
     other.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 async fn building_indexes_is_seen() {
     let other = Other::start(Vec::new()).await;
     let store = other.connect().await;

@@ -7,7 +7,8 @@ use enact::diff::{
     RowChange, UnitPoints, VectorChange,
 };
 use enact::model::{
-    Address, Binding, Cell, Digest, EmbedderIdentity, LiveRow, PointId, RowKey, SourceFile, TableName, UnitFacts,
+    Address, Binding, Cell, Digest, EmbedderIdentity, KeyPart, LiveRow, PointId, RowKey, SourceFile, TableName,
+    UnitFacts,
 };
 use enact::plan::{
     Baseline, EnvironmentPin, FORMAT_VERSION, Phase, Pins, SavedPlan, Step, Summary, VectorMaker, VectorWork, Work,
@@ -68,8 +69,8 @@ impl PlanBuilder {
         reason: Reason,
         change: RowChange,
     ) -> PlanBuilder {
-        let address = Address::row(&table, &[key.to_owned()]);
-        let key = RowKey(vec![key.to_owned()]);
+        let key = RowKey(vec![KeyPart { column: "id".to_owned(), value: Cell::Text(key.to_owned()) }]);
+        let address = Address::row(&table, &key);
         self.change(address, reason, ChangeDetail::Row { table, key, kind: kind.map(str::to_owned), change })
     }
 

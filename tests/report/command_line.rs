@@ -5,8 +5,8 @@ use std::process::{Command, Output, Stdio};
 use enact::diff::Reason;
 use enact::plan::Phase;
 
-use crate::builder::{PlanBuilder, create, some_work};
-use crate::golden::check;
+use crate::report::builder::{PlanBuilder, create, some_work};
+use crate::report::golden::check;
 
 fn enact(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_enact"));

@@ -10,7 +10,7 @@ use enact::report::{
     GraphEdge, GraphNode, GraphView, TextOptions, graph_dot, graph_mermaid, plan_json, plan_markdown, plan_text,
 };
 
-use crate::builder::{PlanBuilder, create, delete, points, set, some_work, unit, update};
+use crate::report::builder::{PlanBuilder, create, delete, points, set, some_work, unit, update};
 
 /// Compares with a golden file.
 pub fn check(name: &str, actual: &str) {

@@ -1,7 +1,7 @@
 //! The HTML page and the drawings: what they are made of, that no value escapes its place in them, and how large they get.
 
 use enact::diff::{ChunkSource, CollectionChange, Reason, RowChange};
-use enact::model::{Address, TableName};
+use enact::model::{Address, Cell, KeyPart, RowKey, TableName};
 use enact::plan::{Link, Phase, SavedPlan};
 use enact::report::{
     GraphView, SvgPlace, changes_view, escape, focused, folded, graph_json, graph_svg, plan_html, plan_view,
@@ -9,9 +9,9 @@ use enact::report::{
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::builder::{PlanBuilder, create, delete, points, set, some_work, unit, update};
-use crate::golden::check;
-use crate::properties::{graph_with, hostile, plan_with};
+use crate::report::builder::{PlanBuilder, create, delete, points, set, some_work, unit, update};
+use crate::report::golden::check;
+use crate::report::properties::{graph_with, hostile, plan_with};
 
 const EMBED: ChunkSource = ChunkSource::Embed { tokens: 120 };
 
@@ -51,7 +51,8 @@ fn small() -> SavedPlan {
         soft,
         count,
     };
-    let block = Address::row(&TableName::new("governance", "unit_block"), &["b1".to_owned()]);
+    let key = RowKey(vec![KeyPart { column: "id".to_owned(), value: Cell::Text("b1".to_owned()) }]);
+    let block = Address::row(&TableName::new("governance", "unit_block"), &key);
     let (moved, set) = (Address::lifecycle("DIEU-1"), Address::vector_set("charter"));
     builder.plan.links = vec![
         link(moved.clone(), block.clone(), "is allowed by", false, 2),

@@ -10,7 +10,7 @@ use enact::report::{
 };
 use proptest::prelude::*;
 
-use crate::builder::{PlanBuilder, create, delete, environment, file, points, set, some_work, unit, update};
+use crate::report::builder::{PlanBuilder, create, delete, environment, file, points, set, some_work, unit, update};
 
 const NASTY: &[&str] = &[
     "\u{1b}[31m",

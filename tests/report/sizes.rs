@@ -4,7 +4,7 @@ use enact::diff::{Reason, RowChange};
 use enact::plan::SavedPlan;
 use enact::report::{COMMENT_CHARS, TextOptions, plan_markdown, plan_text};
 
-use crate::builder::{PlanBuilder, create, delete, update};
+use crate::report::builder::{PlanBuilder, create, delete, update};
 
 fn plan_of(count: usize, change: impl Fn(&str) -> RowChange) -> SavedPlan {
     let mut builder = PlanBuilder::new();

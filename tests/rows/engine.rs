@@ -12,7 +12,7 @@ use enact::embed::Makers;
 use enact::model::{Binding, BindingRef, Desired, Diagnostics, Environment, Identities, Severity};
 use enact::observe::{ObserveError, Request, observe, read_catalog};
 use enact::plan::{AppliedRun, BuildInput, SavedPlan, WayBack, build, desired_before};
-use enact::spec::{load_binding, load_plans};
+use enact::spec::{load_binding, load_plans_in};
 use enact::store::postgres::{ConnectOptions, Postgres};
 use enact::store::{Relational, StoreError, TxMode};
 use secrecy::SecretString;
@@ -102,7 +102,7 @@ impl Engine {
             std::fs::write(&path, text).expect("a file of the project");
             plans.extend(name.ends_with(".yaml").then_some(path));
         }
-        let (desired, _, _) = load_plans(&plans).map_err(|(found, _)| refused(&found))?;
+        let (desired, _, _) = load_plans_in(folder.path(), &plans).map_err(|(found, _)| refused(&found))?;
         self.compared(&desired, None).await.map_err(|error| stopped(&error))
     }
 
@@ -133,7 +133,7 @@ impl Engine {
     async fn compared(&mut self, desired: &Desired, way: Option<&WayBack>) -> Result<SavedPlan, ObserveError> {
         let (binding, environment) = (&self.binding, &self.environment);
         let (identities, count_tokens) = (&Identities::default(), &|text: &str| text.len() as u64);
-        let request = Request { desired, binding, environment, identities, count_tokens };
+        let request = Request { desired, binding, environment, identities, addresses: false, count_tokens };
         let mut tx = self.postgres.begin(TxMode::Snapshot).await?;
         let seen = observe(tx.as_mut(), &Nothing, &request).await;
         tx.rollback().await?;

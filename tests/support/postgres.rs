@@ -2,10 +2,10 @@
 //!
 //! - PostgreSQL refuses to run as root; there it runs as the user `postgres`, else `nobody`, and owns the directory.
 //! - Authentication is `trust`, the superuser `enact_admin`. Stopped and removed when dropped.
-//! - What is missing is an error that says so; nothing is skipped.
-//! - Any version that is installed, or each major version that `.ci/postgres-versions` has installed (`installed_majors`).
-
-#![allow(dead_code, reason = "each test file that includes this uses a part of it")]
+//! - What is missing is an error that says so. A test that starts one says `#[test(postgres)]`; the harness does not run it where
+//!   no server is installed.
+//! - `ENACT_POSTGRES_BIN` names the one directory to look for the programs in; an empty one stands for a machine without.
+//! - A test of one major version says `#[test(releases)]`: `.ci/postgres-versions` installs them all.
 
 use std::fs;
 use std::io;
@@ -16,6 +16,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use crate::harness::{Mark, declares};
 
 const SUPERUSER: &str = "enact_admin";
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -44,20 +46,11 @@ pub enum ClusterError {
     NotReady { log: String },
 }
 
-/// Whether a commit waits for the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// `fsync` off: enough when only processes are killed.
-    Fast,
-    Durable,
-}
-
 /// A running (or, after [`PrivateCluster::kill`], a dead) PostgreSQL.
 #[derive(Debug)]
 pub struct PrivateCluster {
     bin: PathBuf,
     user: Option<User>,
-    durability: Durability,
     postmaster: Option<Child>,
     temp: TempDir,
 }
@@ -69,24 +62,27 @@ struct User {
 }
 
 impl PrivateCluster {
-    /// Makes a cluster and starts it, with `fsync` off.
+    /// Makes a cluster and starts it, with `fsync` off: that is enough where only processes are killed.
     pub fn start() -> Result<Self, ClusterError> {
-        Self::start_with(Durability::Fast)
+        assert!(declares(Mark::Postgres), "a test that starts a PostgreSQL server says #[test(postgres)]");
+        Self::start_undeclared()
     }
 
-    pub fn start_with(durability: Durability) -> Result<Self, ClusterError> {
-        Self::start_in(find_programs()?, durability)
+    /// The same for a test that can do without.
+    pub fn start_undeclared() -> Result<Self, ClusterError> {
+        Self::start_in(find_programs()?)
     }
 
     /// The same of a major version, such as 13.
     pub fn start_major(major: u32) -> Result<Self, ClusterError> {
-        Self::start_in(find_major(major).ok_or(ClusterError::NoMajor { major })?, Durability::Fast)
+        assert!(declares(Mark::Releases), "a test that starts a version of PostgreSQL says #[test(releases)]");
+        Self::start_in(find_major(major).ok_or(ClusterError::NoMajor { major })?)
     }
 
-    fn start_in(bin: PathBuf, durability: Durability) -> Result<Self, ClusterError> {
+    fn start_in(bin: PathBuf) -> Result<Self, ClusterError> {
         let user = unprivileged_user()?;
         let temp = temp_dir(user)?;
-        let mut cluster = Self { bin, user, durability, postmaster: None, temp };
+        let mut cluster = Self { bin, user, postmaster: None, temp };
         let mut initdb = cluster.command("initdb");
         initdb.args(["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "-U", SUPERUSER]);
         run("initdb", initdb.arg("-D").arg(cluster.data()))?;
@@ -163,13 +159,9 @@ impl PrivateCluster {
     fn spawn(&self) -> Result<Child, ClusterError> {
         let log = fs::File::create(self.log());
         let log = log.map_err(|source| ClusterError::Directory { path: self.log(), source })?;
-        let fsync = match self.durability {
-            Durability::Fast => "fsync=off",
-            Durability::Durable => "fsync=on",
-        };
         let mut postgres = self.command("postgres");
         postgres.arg("-D").arg(self.data()).arg("-k").arg(self.temp.path());
-        postgres.args(["-c", "listen_addresses=", "-c", fsync, "-c", "max_connections=50"]);
+        postgres.args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50"]);
         postgres.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         postgres.spawn().map_err(|source| ClusterError::Run { program: "postgres", source })
     }
@@ -222,7 +214,15 @@ fn run(program: &'static str, command: &mut Command) -> Result<(), ClusterError>
     Err(ClusterError::Failed { program, output: String::from_utf8_lossy(&text).into_owned() })
 }
 
+/// Whether the programs of a server are there.
+pub fn is_installed() -> bool {
+    find_programs().is_ok()
+}
+
 fn find_programs() -> Result<PathBuf, ClusterError> {
+    if let Some(only) = std::env::var_os("ENACT_POSTGRES_BIN") {
+        return Some(PathBuf::from(only)).filter(|path| is_complete(path)).ok_or(ClusterError::NoPostgres);
+    }
     let mut places = Vec::new();
     for parent in ["/usr/lib/postgresql", "/usr"] {
         let entries = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
@@ -239,9 +239,9 @@ fn is_complete(bin: &Path) -> bool {
     PROGRAMS.iter().all(|program| bin.join(program).is_file())
 }
 
-/// Which of [`MAJORS`] can be started, oldest first.
-pub fn installed_majors() -> Vec<u32> {
-    MAJORS.into_iter().filter(|major| find_major(*major).is_some()).collect()
+/// Whether each of [`MAJORS`] is there.
+pub fn are_installed() -> bool {
+    MAJORS.into_iter().all(|major| find_major(major).is_some())
 }
 
 /// The places of `.ci/postgres-versions`, then those of distributions.

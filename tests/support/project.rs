@@ -32,11 +32,13 @@ impl Project {
     /// A project over the reference schema and its fixture, with the schema `enact`.
     pub fn with_fixture(config: &str) -> Project {
         let project = Project::start(config);
-        for (_, sql) in schema::iu_core_sql() {
-            project.sql(sql);
-        }
-        project.sql(schema::fixture_sql().1);
-        project.sql("SELECT fn_iu_three_axis_envelope_refresh('fixture')");
+        // On one connection: the embedded server starts anew for each.
+        project.with_client(async |client| {
+            let scripts = schema::iu_core_sql().iter().copied().chain([schema::fixture_sql()]);
+            for (name, sql) in scripts.chain([("refresh", "SELECT fn_iu_three_axis_envelope_refresh('fixture')")]) {
+                client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            }
+        });
         project.ok(&["init"]);
         project
     }

@@ -50,7 +50,7 @@ pub fn is_used(name: &str, sources: &[Source]) -> bool {
         "md-5" => "md5".to_owned(),
         _ => name.replace('-', "_"),
     };
-    let forms = [format!("{name}::"), format!("{name}!"), format!("use {name} as")];
+    let forms = [format!("{name}::"), format!("{name}!"), format!("use {name} as"), format!("extern crate {name};")];
     NEVER_NAMED.contains(&name.replace('_', "-").as_str())
         || sources.iter().any(|source| source.code.iter().any(|line| forms.iter().any(|form| has_word(line, form))))
 }

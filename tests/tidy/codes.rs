@@ -64,7 +64,7 @@ pub fn page(codes: &[Declared]) -> String {
     let mut out = String::from(
         "# Error and warning codes\n\nA code keeps its meaning; what is no longer reported leaves its number unused. \
          An error stops the command before\nanything is changed. This page is made from the source: \
-         `UPDATE_DOCS=1 cargo test --release --test tidy`.\n",
+         `UPDATE_DOCS=1 cargo test --release --test suite tidy`.\n",
     );
     for (letter, title) in [('E', "Errors"), ('W', "Warnings")] {
         out.push_str(&format!("\n## {title}\n\n| code | says | means |\n| --- | --- | --- |\n"));

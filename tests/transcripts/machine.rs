@@ -4,8 +4,8 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::plans::{CONFIG, PLAN};
-use crate::project::Project;
+use crate::support::plans::{CONFIG, PLAN};
+use crate::support::project::Project;
 
 fn schema(name: &str) -> jsonschema::Validator {
     let path = format!("{}/schemas/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));

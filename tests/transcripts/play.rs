@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::mask::{is_uuid, masked};
-use crate::project::Project;
+use crate::support::project::Project;
+use crate::transcripts::mask::{is_uuid, masked};
 
 /// Plays `tests/cases/cli/<case>.md` in a folder, with or without stores.
 pub fn play(case: &str, folder: &Path, project: Option<&Project>) {

@@ -2,8 +2,8 @@
 
 use std::process::{Command, Output};
 
-use crate::handbook;
-use crate::project::Project;
+use crate::support::project::Project;
+use crate::transcripts::handbook;
 
 const IN_VARIABLE: &str = "hush-variable-7f31";
 const IN_ENV_FILE: &str = "hush-env-file-8a42";

@@ -117,7 +117,7 @@ fn with_new(new: &New<'_>, global: &GlobalArgs, output: &Output) -> Result<(Desi
     }
     // The folder of plan files may be yet to come.
     let there: Vec<_> = paths.into_iter().filter(|path| !global.file.is_empty() || holds_plans(path)).collect();
-    match load_plans_with(&there, (&name, &new.text)) {
+    match load_plans_with(&global.dir, &there, (&name, &new.text)) {
         Ok((mut desired, _, sources)) => {
             desired.partial = !global.file.is_empty();
             Ok((desired, sources))

@@ -108,7 +108,7 @@ fn row_detail(row: &RowChange, limit: usize) -> DetailData {
 fn shown(cell: &Cell, limit: usize) -> Shown {
     match cell {
         Cell::Text(text) => Shown::Text(mark::lines(&value::cut(text, limit))),
-        Cell::Null | Cell::ApplyTime => Shown::Word([value::cell(cell)]),
+        Cell::Null | Cell::ApplyTime | Cell::Reference(_) => Shown::Word([value::cell(cell)]),
     }
 }
 

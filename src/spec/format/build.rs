@@ -58,6 +58,9 @@ pub(super) fn build(mut root: Shape, lines: &[&str]) -> Option<Document> {
     footer.iter().all(|line| is_trivia(line) || line.starts_with("...")).then_some(Document { header, root, footer })
 }
 
+/// What YAML takes for blank; other white space belongs to a value.
+const BLANKS: [char; 2] = [' ', '\t'];
+
 /// The lines that stay at the head of the file, and those that belong to its first key.
 fn header(lines: &[&str]) -> (Vec<String>, Vec<String>) {
     let all: Vec<String> = lines.iter().map(|line| line.trim().to_owned()).collect();
@@ -194,12 +197,14 @@ impl<'t> Builder<'t> {
             return None;
         }
         let key_text = key.map(|key| key.text.clone());
-        let head = if key.is_some() { text } else { text.strip_prefix('-')?.trim_start() };
+        let head = if key.is_some() { text } else { text.strip_prefix('-')?.trim_start_matches(BLANKS) };
         let comments = || mine.iter().map(|line| line.trim().to_owned()).collect();
         let entry =
             |head: &str, body, after| Entry { key: key_text, before: Vec::new(), head: head.to_owned(), body, after };
         match &value.kind {
-            Kind::Leaf | Kind::BlockText => Some(entry(head.trim_end(), self.further(place)?, comments())),
+            Kind::Leaf | Kind::BlockText => {
+                Some(entry(head.trim_end_matches(BLANKS), self.further(place)?, comments()))
+            }
             Kind::Map(_) | Kind::List(_) if value.line == place.line => {
                 let between = line.get(place.column + 1..value.column)?;
                 let inline = key.is_none() && between.trim().is_empty();
@@ -214,7 +219,11 @@ impl<'t> Builder<'t> {
                 }
                 let bare = key.is_none() && head.trim().is_empty();
                 let block = self.block(value, above, mine)?;
-                Some(entry(head.trim_end(), if bare { Body::Inline(block) } else { Body::Below(block) }, Vec::new()))
+                Some(entry(
+                    head.trim_end_matches(BLANKS),
+                    if bare { Body::Inline(block) } else { Body::Below(block) },
+                    Vec::new(),
+                ))
             }
         }
     }

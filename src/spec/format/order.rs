@@ -3,7 +3,7 @@
 use super::build::{Block, Body, Entry};
 use crate::spec::plan_file::PLAN_KEYS;
 use crate::spec::promotion::{IDS_KEYS, PROMOTION_KEYS, REVIEW_KEYS};
-use crate::spec::rows::ROW_KEYS;
+use crate::spec::rows::{ROW_KEYS, TABLE_KEYS};
 use crate::spec::selection::{EXPECT_KEYS, UNITS_KEYS};
 use crate::spec::vectors::{POLICY_KEYS, SET_KEYS, VECTOR_KEYS};
 
@@ -37,7 +37,8 @@ fn known_keys(path: &[String]) -> Option<Vec<&'static str>> {
         ["promotions", _] => PROMOTION_KEYS,
         ["promotions", _, "review"] => REVIEW_KEYS,
         ["promotions", _, "ids"] => IDS_KEYS,
-        ["rows", _, ITEM] => ROW_KEYS,
+        ["rows", _] => TABLE_KEYS,
+        ["rows", _, ITEM] | ["rows", _, "rows", ITEM] => ROW_KEYS,
         ["chunk_policies", _] => POLICY_KEYS,
         ["vector_sets", _] => SET_KEYS,
         ["vector_sets", _, "vectors", _] => VECTOR_KEYS,

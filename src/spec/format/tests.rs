@@ -59,6 +59,16 @@ fn empty_lines_are_at_most_one_and_lists_are_indented() {
 }
 
 #[test]
+fn rows_keep_their_spelling_and_tags_and_the_keys_of_a_table_are_ordered() {
+    check(
+        "enact: v1\nplan: p\nrows:\n    a.t:\n        max_delete: 1\n        rows:\n        -   computed: [c]\n            values: {n: 012, at: {apply.time}}\n            key:\n              id: 1.10\n\
+         \x20       key: [id]\n        mode: sync\n    b.t:\n        - values:\n            j: !json null\n            k: !json '{\"a\": 1}'\n            l: !json |\n              [1]\n          key: {id: 1}\n",
+        "enact: v1\nplan: p\n\nrows:\n  a.t:\n    mode: sync\n    rows:\n      - key:\n          id: 1.10\n        values: {n: 012, at: {apply.time}}\n        computed: [c]\n    key: [id]\n    max_delete: 1\n\
+         \x20 b.t:\n    - key: {id: 1}\n      values:\n        j: !json null\n        k: !json '{\"a\": 1}'\n        l: !json |\n          [1]\n",
+    );
+}
+
+#[test]
 fn what_cannot_be_moved_is_refused_and_what_is_no_mapping_is_left() {
     assert_eq!(format_plan("p.yaml", "{enact: v1,\n   plan: p}\n").as_deref(), Ok("{enact: v1,\n   plan: p}\n"));
     for text in ["? enact\n: v1\n", "enact: v1\nunits:\n  &a\n  x: 1\n"] {

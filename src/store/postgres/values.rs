@@ -15,7 +15,7 @@ pub(super) fn type_of(param: &Param) -> Type {
         Param::Null | Param::Text(_) => Type::TEXT,
         Param::Bool(_) => Type::BOOL,
         Param::Int(_) => Type::INT8,
-        Param::Texts(_) => Type::TEXT_ARRAY,
+        Param::Texts(_) | Param::OptionalTexts(_) => Type::TEXT_ARRAY,
         Param::Json(_) => Type::JSONB,
     }
 }
@@ -29,6 +29,7 @@ pub(super) fn bound(param: &Param) -> &(dyn ToSql + Sync) {
         Param::Int(number) => number,
         Param::Text(text) => text,
         Param::Texts(texts) => texts,
+        Param::OptionalTexts(texts) => texts,
         Param::Json(value) => value,
     }
 }

@@ -10,6 +10,9 @@ pub const UNTOUCHED: &str = "2000-01-01 00:00:00+00";
 /// The first value that the database makes for an identity; below are those of the seeds, and from 1000 on hand-picked ones.
 pub const MADE_FROM: u32 = 100;
 
+/// The tag of the primary key of a row that was deleted softly.
+const BURIED: u8 = 60;
+
 /// The table that audit triggers write to, by its last part alone.
 pub fn audit_log() -> &'static str {
     "public.audit_log"
@@ -155,7 +158,7 @@ impl Table {
     }
 
     /// The columns that a row has, as SQL.
-    fn seed(&self, row: &Row, tables: &[Table]) -> String {
+    fn seed(&self, row: &Row, tables: &[Table]) -> Vec<(String, String)> {
         let null = |name: &str| (name.to_owned(), "NULL".to_owned());
         let mut values: Vec<(String, String)> = Vec::new();
         for (key, tag) in self.keys.iter().zip(&row.keys) {
@@ -172,11 +175,20 @@ impl Table {
             values.push((column.name.to_owned(), value.unwrap_or_else(|| "NULL".to_owned())));
         }
         values.extend(self.fills().then(|| (FILLED.to_owned(), "'seed'".to_owned())));
-        insert(&self.path(), &values)
+        values
     }
 
     fn fill(&self, tables: &[Table]) -> String {
-        let mut out: String = self.seeds.iter().map(|row| self.seed(row, tables) + ";\n").collect();
+        let mut out: String =
+            self.seeds.iter().map(|row| insert(&self.path(), &self.seed(row, tables)) + ";\n").collect();
+        // A row that was deleted softly has the key of one that lives.
+        if let (true, Some(first)) = (self.has_living_key(), self.seeds.first()) {
+            let mut row = first.clone();
+            row.keys[0] = Some(BURIED);
+            let mut values = self.seed(&row, tables);
+            values.push((GONE.to_owned(), "'2020-01-01Z'".to_owned()));
+            out.push_str(&(insert(&self.path(), &values) + ";\n"));
+        }
         if self.keys[0].made != Made::ByHand {
             let id = ident(self.keys[0].columns[0].0);
             out.push_str(&format!("ALTER TABLE {} ALTER {id} RESTART WITH {MADE_FROM};\n", self.path()));

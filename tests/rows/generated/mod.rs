@@ -19,7 +19,9 @@
 //! | `ENACT_ROWS_CASES=500` | so many cases: the long form |
 //! | `ENACT_ROWS_SEED=…` | the cases of an earlier run |
 //! | `ENACT_ROWS_CASE=17` | this one alone, printed whole |
-//! | `ENACT_ROWS_GRAMMAR=whole` | modes, files and references by natural key too |
+//! | `ENACT_ROWS_GRAMMAR=lists` | without modes, files, and references by natural key |
+//!
+//! `cargo test --release --test suite rows:: -- --nocapture` prints the counts.
 
 mod ddl;
 mod draw;

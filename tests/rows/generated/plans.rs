@@ -6,7 +6,7 @@ use super::schema::{
     Case, Column, Cover, Declared, Made, Mode, Named, OnDelete, Place, Reference, Rows, State, Table, Target,
 };
 use super::tables::seed_tag;
-use super::values::BROKEN;
+use super::values::{BROKEN, Kind};
 
 /// A row of the plan as far as other rows need to know it.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +30,8 @@ pub fn plan(tables: Vec<Table>, choices: &[Vec<u8>], is_wild: bool, grammar: Gra
     let mut plan = Vec::new();
     for (index, draw) in draws.iter_mut().enumerate() {
         let (mode, place) = modes[index].clone();
+        // A file has a header, and so a row.
+        let place = if outlines[index].is_empty() { Place::Plan } else { place };
         let rotates = draw.chance(30);
         let mut writer = Writer { tables: &tables, outlines: &outlines, table: index, is_wild, rotates, grammar, draw };
         let rows = outlines[index].iter().map(|outline| writer.row(*outline, &mode, place)).collect();
@@ -52,6 +54,8 @@ fn mode(index: usize, draw: &mut Draw, tables: &[Table], grammar: Grammar) -> (M
         _ if (0..4).any(|seed| is_held(index, seed, tables)) && !draw.chance(25) => Mode::Upsert,
         _ => {
             let within = draw.chance(50).then(|| (draw.below(table.values.len()), draw.tag(4)));
+            let is_plain = |column: &Column| !matches!(column.kind, Kind::Json | Kind::Texts);
+            let within = within.filter(|(column, _)| is_plain(&table.values[*column]));
             Mode::Sync { within, max_delete: if draw.chance(20) { 0 } else { 10 } }
         }
     };
@@ -72,8 +76,8 @@ fn outline(
     let mut by = key_of(table, draw, grammar);
     let mut out: Vec<Outline> = Vec::new();
     for number in 0..count {
-        // The rows of a file have one key.
-        if *place == Place::Plan {
+        // The rows of a file have one key, and those of a whole table.
+        if *place == Place::Plan && !matches!(mode, Mode::Sync { .. }) {
             by = key_of(table, draw, grammar);
         }
         let is_seed = draw.chance(55);

@@ -272,7 +272,13 @@ async fn differing(
     if values.is_empty() {
         return Vec::new();
     }
-    let differ = values.iter().map(|(name, value)| format!("{} IS DISTINCT FROM {value}", ident(name)));
+    // Of a text the spelling is a part of the value, also where two spellings are equal.
+    let differ = values.iter().map(|(name, value)| {
+        let name = ident(name);
+        let respelled =
+            format!("pg_typeof({name}) = 'citext'::regtype AND {name}::text IS DISTINCT FROM ({value})::text");
+        format!("{name} IS DISTINCT FROM {value} OR ({respelled})")
+    });
     let query = format!("SELECT {} FROM {} WHERE {condition}", differ.collect::<Vec<_>>().join(", "), table.path());
     // A value that its domain refuses differs from whatever is there.
     let Ok(answer) = rows(client, &query).await else { return values.to_vec() };

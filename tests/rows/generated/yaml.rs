@@ -24,13 +24,14 @@ impl Case {
                     } else {
                         format!("\n{}", self.list(rows, "      "))
                     };
-                    plan.push_str(&format!("  {name}:\n{}    rows:{list}", settings(rows, table)));
+                    let is_whole = matches!(rows.mode, Mode::Sync { .. });
+                    let key = if is_whole { format!("    key: [{}]\n", key(rows, table)) } else { String::new() };
+                    plan.push_str(&format!("  {name}:\n{}{key}    rows:{list}", settings(rows, table)));
                 }
                 Place::Csv | Place::JsonLines => {
                     let end = if rows.place == Place::Csv { "csv" } else { "jsonl" };
                     let file = format!("table{}.{end}", rows.table);
-                    let columns = table.keys[by(rows)].columns.iter().map(|(name, _)| Value::from(*name).to_string());
-                    let key = columns.collect::<Vec<_>>().join(", ");
+                    let key = key(rows, table);
                     let settings = settings(rows, table);
                     plan.push_str(&format!("  {name}:\n{settings}    from: {file}\n    key: [{key}]\n"));
                     files.push((file, self.data(rows)));
@@ -123,9 +124,11 @@ impl Case {
     }
 }
 
-/// Which key finds the rows of a file.
-fn by(rows: &Rows) -> usize {
-    rows.rows.first().map_or(0, |row| row.by)
+/// The columns of the key that finds the rows of a file, or of a whole table.
+fn key(rows: &Rows, table: &Table) -> String {
+    let by = rows.rows.first().map_or(0, |row| row.by);
+    let columns = table.keys[by].columns.iter().map(|(name, _)| Value::from(*name).to_string());
+    columns.collect::<Vec<_>>().join(", ")
 }
 
 fn settings(rows: &Rows, table: &Table) -> String {

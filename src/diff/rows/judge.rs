@@ -1,0 +1,145 @@
+//! Changes of rows, from what the database said of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::change::{Change, ChangeDetail, FieldChange, Finding, Reason, RowChange};
+use super::super::compare::Comparison;
+use super::super::resolve::Resolved;
+use crate::diff::codes;
+use crate::model::{
+    Address, Cell, Diagnostic, Diagnostics, Observed, RowKey, RowOrigin, RowRef, RowSeen, RowSet, RowState, TableFacts,
+    TableName,
+};
+
+/// The address of a row.
+pub fn row_address(table: &TableName, key: &RowKey) -> Address {
+    Address::row(table, key)
+}
+
+/// Columns that a new row needs and does not get.
+pub fn check_created(
+    set: &RowSet,
+    row: RowRef,
+    values: &BTreeMap<String, Cell>,
+    facts: &TableFacts,
+) -> Option<Diagnostic> {
+    if facts.fills_rows {
+        return None;
+    }
+    let computed = |name: &String| set.computed.iter().any(|computed| computed.value == *name);
+    let missing: Vec<&str> = facts
+        .columns
+        .iter()
+        .filter(|(name, column)| {
+            let absent = matches!(values.get(*name), None | Some(Cell::Null));
+            let needed = column.not_null && !column.generated && !computed(name);
+            needed && absent && (!column.has_default || values.contains_key(*name))
+        })
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let detail = format!("a new row of \"{}\" needs {}", set.table.value, missing.join(", "));
+    let hint = "give it a value, or list it under computed when the database makes it";
+    Some(Diagnostic::error(codes::REQUIRED_COLUMN, detail).at(&set.rows[row.row].place).hint(hint))
+}
+
+/// The changes of rows, with what is said about them.
+pub(in crate::diff) fn row_changes(
+    resolved: &Resolved,
+    observed: &Observed,
+    out: &mut Comparison,
+    errors: &mut Diagnostics,
+) {
+    let facts = &observed.rows;
+    for seen in &facts.seen {
+        let set = &resolved.rows[seen.of.set];
+        out.changes.extend(declared_change(set, seen, observed, errors));
+    }
+    for extra in &facts.extra {
+        let synced = &resolved.synced[extra.synced];
+        let table = synced.table.value.clone();
+        out.changes.push(Change {
+            address: row_address(&table, &extra.key),
+            declared_at: Some(synced.place.to_string()),
+            reasons: vec![Reason::NotInSync],
+            detail: ChangeDetail::Row {
+                table,
+                key: extra.key.clone(),
+                kind: None,
+                change: RowChange::Delete { before: extra.live.clone() },
+            },
+        });
+    }
+    for (table, key) in &facts.left {
+        out.changes.push(Change {
+            address: row_address(table, key),
+            declared_at: None,
+            reasons: vec![Reason::NoLongerDeclared],
+            detail: ChangeDetail::Forget,
+        });
+    }
+    out.same_rows = facts.same;
+    let find = |(code, address, message): &(crate::model::Code, Option<Address>, String)| Finding {
+        code: code.id.to_owned(),
+        address: address.clone(),
+        message: message.clone(),
+    };
+    out.findings.extend(facts.findings.iter().map(find));
+}
+
+fn declared_change(set: &RowSet, seen: &RowSeen, observed: &Observed, errors: &mut Diagnostics) -> Option<Change> {
+    let table = &set.table.value;
+    let address = row_address(table, &seen.key);
+    let place = &set.rows[seen.of.row].place;
+    let (reason, change, command) = match (&seen.live, set.state) {
+        (Some((_, live)), RowState::Absent) => {
+            (Reason::DeclaredAbsent, RowChange::Delete { before: live.clone() }, "DELETE")
+        }
+        (None, _) => (Reason::NotThere, RowChange::Create { values: seen.values.clone() }, "INSERT"),
+        (Some((_, live)), RowState::Present | RowState::Inserted) => {
+            if let RowOrigin::Promotion { .. } = set.origin {
+                let detail = format!("\"{address}\" was authored before with another {}", seen.differs.join(", "));
+                let hint = "a promotion's rows are written once; give the promotion another ids.namespace";
+                errors.push(Diagnostic::error(codes::APPEND_ONLY, detail).at(place).hint(hint));
+                return None;
+            }
+            let mut fields: BTreeMap<String, FieldChange> = BTreeMap::new();
+            let times = seen.values.iter().filter(|(_, cell)| **cell == Cell::ApplyTime).map(|(name, _)| name);
+            let changing: BTreeSet<&String> = seen.differs.iter().chain(times).collect();
+            for name in changing {
+                let before = live.0.get(name).cloned().flatten();
+                fields.insert(name.clone(), FieldChange { before, after: seen.values[name].clone() });
+            }
+            (Reason::ValuesDiffer, RowChange::Update { live: live.clone(), fields }, "UPDATE")
+        }
+    };
+    let facts = observed.tables.get(table);
+    if facts.is_some_and(|facts| !facts.allows.contains(command)) {
+        let detail = format!("\"{table}\" takes no {command}");
+        let hint = "a view needs an INSTEAD OF trigger, or to be simple enough, to be written";
+        errors.push(Diagnostic::error(codes::APPEND_ONLY, detail).at(place).hint(hint));
+        return None;
+    }
+    if let RowChange::Update { fields, .. } = &change {
+        let fixed =
+            |name: &&String| facts.is_some_and(|facts| facts.columns.get(*name).is_some_and(|c| c.identity_always));
+        if let Some(name) = fields.keys().find(fixed) {
+            let detail = format!("column \"{name}\" of \"{table}\" is GENERATED ALWAYS and keeps the value it got");
+            let hint = "leave it out; it can only be chosen when the row is made";
+            errors.push(Diagnostic::error(codes::APPEND_ONLY, detail).at(place).hint(hint));
+            return None;
+        }
+    }
+    let (reason, kind) = match &set.origin {
+        RowOrigin::Files => (reason, None),
+        RowOrigin::Promotion { name, kind, .. } => (Reason::Promotion(name.clone()), Some(kind.clone())),
+    };
+    Some(Change {
+        address,
+        declared_at: Some(place.to_string()),
+        reasons: vec![reason],
+        detail: ChangeDetail::Row { table: table.clone(), key: seen.key.clone(), kind, change },
+    })
+}

@@ -1,0 +1,152 @@
+//! Every wrong value of every row, each at its own place.
+
+use super::matching::{Ask, attempt, guarded, is_value_error};
+use super::sql::Facts;
+use crate::diff::codes;
+use crate::diff::rows::shape::{Batch, Form};
+use crate::model::{Column, Diagnostic, Diagnostics, Place};
+use crate::observe::catalog::server_major;
+use crate::observe::error::ObserveError;
+use crate::store::{Param, Query, Sql, StoreError, Tx};
+
+/// The first version that tells about a value without failing (`pg_input_error_info`).
+const TELLS: i64 = 16;
+/// So many wrong values of one column are looked for one by one where the server does not tell.
+const SEARCHED: usize = 200;
+
+/// Finds what is wrong after a batch was refused.
+///
+/// # Errors
+/// Those of the store that are no value's fault.
+pub(super) async fn bad_values<T: Clone>(
+    tx: &mut dyn Tx,
+    batch: &Batch<T>,
+    tables: &Facts,
+    refused: &StoreError,
+    places: &(dyn Fn(&T, &str) -> Place + Sync),
+) -> Result<Diagnostics, ObserveError> {
+    let mut out = Diagnostics::default();
+    let tells = server_major(tx).await? >= TELLS;
+    let facts = &tables[&batch.table];
+    for (name, form) in batch.key_forms().chain(batch.value_forms()) {
+        let Form::Text(place) = form else { continue };
+        let column = &facts.columns[name];
+        let texts = &batch.texts[*place];
+        let mut found = if tells { told(tx, column, texts).await? } else { Vec::new() };
+        if !tells {
+            search(tx, column, texts, &mut found).await?;
+        }
+        for (index, why) in found {
+            let detail = format!("column \"{name}\" of \"{}\": {why}", batch.table);
+            let hint = format!("write it as PostgreSQL reads the type {}", column.type_name);
+            out.push(Diagnostic::error(codes::BAD_VALUE, detail).at(&places(&batch.rows[index], name)).hint(hint));
+        }
+    }
+    if out.0.is_empty() {
+        out.push(one_bad_row(tx, batch, tables, refused, places).await?);
+    }
+    Ok(out)
+}
+
+async fn told(
+    tx: &mut dyn Tx,
+    column: &Column,
+    texts: &[Option<String>],
+) -> Result<Vec<(usize, String)>, ObserveError> {
+    let sql = "SELECT d.i, (SELECT e.message FROM pg_catalog.pg_input_error_info(d.c, $2) e) \
+               FROM unnest($1) WITH ORDINALITY AS d(c, i) WHERE NOT pg_catalog.pg_input_is_valid(d.c, $2) ORDER BY d.i";
+    let query = Query::new(Sql::new(sql)).bind(Param::OptionalTexts(texts.to_vec()));
+    let answer = guarded(tx, &query.bind(Param::Text(column.type_name.clone()))).await;
+    match answer {
+        Ok(records) => {
+            let line = |record: &crate::store::Record| {
+                let index = usize::try_from(record.int(0).unwrap_or(1) - 1).unwrap_or(0);
+                (index, record.text(1).unwrap_or("it does not fit the type").to_owned())
+            };
+            Ok(records.iter().map(line).collect())
+        }
+        // Types of extensions, and some of the server's own, fail instead of telling.
+        Err(error) if is_value_error(&error) => {
+            let mut found = Vec::new();
+            search(tx, column, texts, &mut found).await?;
+            Ok(found)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Halves until single values are left.
+async fn search(
+    tx: &mut dyn Tx,
+    column: &Column,
+    texts: &[Option<String>],
+    found: &mut Vec<(usize, String)>,
+) -> Result<(), ObserveError> {
+    let cast =
+        Sql::new("SELECT pg_catalog.count((d.c::").trusted(&column.base_type).text(")::").trusted(&column.type_name);
+    let cast = cast.text(") FROM unnest($1) AS d(c)");
+    let mut open = vec![(0, texts.len())];
+    while let Some((from, to)) = open.pop() {
+        if found.len() >= SEARCHED || from >= to {
+            continue;
+        }
+        let query = Query::new(cast.clone()).bind(Param::OptionalTexts(texts[from..to].to_vec()));
+        match guarded(tx, &query).await {
+            Ok(_) => {}
+            Err(error) if is_value_error(&error) && to - from == 1 => found.push((from, error.message)),
+            Err(error) if is_value_error(&error) => {
+                let middle = usize::midpoint(from, to);
+                open.push((middle, to));
+                open.push((from, middle));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    found.sort();
+    Ok(())
+}
+
+/// No single value is wrong: a reference meets several rows, an array or a composite value does not fit, or a check is not
+/// the same each time.
+async fn one_bad_row<T: Clone>(
+    tx: &mut dyn Tx,
+    batch: &Batch<T>,
+    tables: &Facts,
+    refused: &StoreError,
+    places: &(dyn Fn(&T, &str) -> Place + Sync),
+) -> Result<Diagnostic, ObserveError> {
+    let (mut from, mut to) = (0, batch.rows.len());
+    let mut why = refused.message.clone();
+    let mut stable = true;
+    while to - from > 1 {
+        let middle = usize::midpoint(from, to);
+        match attempt(tx, &batch.slice(from, middle), tables, Ask::All).await {
+            Err(error) if is_value_error(&error) => {
+                to = middle;
+                why = error.message;
+            }
+            Err(error) => return Err(error.into()),
+            Ok(_) => from = middle,
+        }
+    }
+    match attempt(tx, &batch.slice(from, to), tables, Ask::All).await {
+        Err(error) if is_value_error(&error) => why = error.message,
+        Err(error) => return Err(error.into()),
+        Ok(_) => stable = false,
+    }
+    if refused.code.as_deref().is_some_and(|code| code.starts_with("21")) {
+        "its reference by key meets more than one row".clone_into(&mut why);
+    }
+    let first = batch.columns.first().or(batch.key.first()).map_or("", String::as_str);
+    let place = places(&batch.rows[from], first);
+    let diagnostic = match stable {
+        true => Diagnostic::error(codes::BAD_VALUE, format!("a row of \"{}\": {why}", batch.table))
+            .hint("a reference has to meet one row, and a value has to fit its column's type"),
+        false => Diagnostic::error(
+            codes::BAD_VALUE,
+            format!("\"{}\" refused values and accepted the same ones a moment later: {why}", batch.table),
+        )
+        .hint("a check of the table or of a domain does not give the same answer each time; mend it first"),
+    };
+    Ok(diagnostic.at(&place))
+}

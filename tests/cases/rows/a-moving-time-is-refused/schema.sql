@@ -1,0 +1,1 @@
+CREATE TABLE public.jobs (name text PRIMARY KEY, checked timestamptz, until timestamptz);

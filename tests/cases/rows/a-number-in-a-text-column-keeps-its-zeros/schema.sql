@@ -1,0 +1,1 @@
+CREATE TABLE public.releases (name text PRIMARY KEY, version text);

@@ -1,0 +1,1 @@
+CREATE TABLE public.flags (name text PRIMARY KEY, value text);
