@@ -67,7 +67,7 @@ pub async fn check(stage: &Stage, case: &Case) -> Played {
     let sql = &stage.sql;
     let before = Photo::take(sql, case).await;
     let work = Work::of_plan(sql, case).await;
-    let verdict = judge(sql, case, &work).await;
+    let verdict = judge(sql, case, &work, &before).await;
     let name = verdict.name();
     let mut bench = Bench { case, engine, sql, before, work };
     let done = bench.forth(verdict).await;
@@ -196,7 +196,7 @@ impl Bench<'_> {
 
     async fn back(&mut self, applied: Applied, after: &Photo) -> Result<(), Problem> {
         let work = self.work.back(self.case, &self.before, after);
-        let verdict = judge(self.sql, self.case, &work).await;
+        let verdict = judge(self.sql, self.case, &work, after).await;
         let plan = match (self.engine.plan_back(&applied).await, &verdict) {
             (Ok(plan), _) => plan,
             (Err(Stopped::Refused(found)), Verdict::Works(_) | Verdict::WorksInParts(_)) => {

@@ -14,11 +14,12 @@
 use std::collections::BTreeSet;
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use super::ddl::ident;
-use super::photo::{Photo, rows};
-use super::schema::{Case, Cover, OnDelete, Reference, Table};
-use super::work::{Check, Work};
+use super::photo::{Photo, Texts, rows};
+use super::schema::{Case, Cover, OnDelete, Reference, Table, Trigger};
+use super::work::{Check, Step, Verb, Work};
 
 /// What has to come of a plan.
 #[derive(Debug, Clone)]
@@ -56,8 +57,19 @@ enum Stuck {
     Rewritten(String),
 }
 
-/// Asks PostgreSQL.
-pub async fn judge(client: &Client, case: &Case, work: &Work) -> Verdict {
+/// Asks PostgreSQL. `before` is what is there.
+pub async fn judge(client: &Client, case: &Case, work: &Work, before: &Photo) -> Verdict {
+    let verdict = ask(client, case, work).await;
+    let (Verdict::Works(end) | Verdict::WorksInParts(end)) = &verdict else { return verdict };
+    let row = |photo: &Photo, (table, key): &(usize, Texts)| photo.tables[*table].get(key).cloned();
+    if work.left_alone.iter().any(|place| row(end, place).is_none()) {
+        return Verdict::Illegal("a declared row goes with another".to_owned());
+    }
+    let is_changed = work.left_alone.iter().any(|place| row(end, place) != row(before, place));
+    if is_changed || work.is_doubtful { Verdict::MayWork(end.clone()) } else { verdict }
+}
+
+async fn ask(client: &Client, case: &Case, work: &Work) -> Verdict {
     if let Some(why) = &work.conflict {
         return Verdict::Illegal(why.clone());
     }
@@ -122,21 +134,20 @@ fn refused(error: &tokio_postgres::Error) -> Stuck {
 
 /// Tries what is left until nothing moves. Rows go last, so that nothing goes with them that another statement saves.
 async fn greedy(client: &Client, case: &Case, work: &Work) -> Result<(), Stuck> {
-    let is_delete = |sql: &String| sql.starts_with("DELETE");
-    let statements = work.steps.iter().map(|step| step.sql(case));
-    let (deletes, mut left): (Vec<String>, Vec<String>) = statements.partition(is_delete);
+    let is_delete = |step: &&Step| matches!(step.verb, Verb::Delete(_));
+    let (deletes, mut left): (Vec<&Step>, Vec<&Step>) = work.steps.iter().partition(is_delete);
     left.extend(deletes);
     while !left.is_empty() {
         let (mut stuck, mut why) = (Vec::new(), None);
         let all = left.len();
-        for statement in left {
+        for step in left {
             client.batch_execute("SAVEPOINT one").await.expect("a savepoint");
-            match client.batch_execute(&statement).await {
+            match client.batch_execute(&step.sql(case)).await {
                 Ok(()) => client.batch_execute("RELEASE one").await.expect("it is kept"),
                 Err(error) => {
-                    why = Some(refused(&error));
+                    why = Some(if is_left_empty(case, step, &error) { hidden(&error) } else { refused(&error) });
                     client.batch_execute("ROLLBACK TO one").await.expect("it is taken back");
-                    stuck.push(statement);
+                    stuck.push(step);
                 }
             }
         }
@@ -146,6 +157,20 @@ async fn greedy(client: &Client, case: &Case, work: &Work) -> Result<(), Stuck> 
         }
     }
     Ok(())
+}
+
+/// Whether a column that nobody named has no value, where a trigger could have given it one: only the trigger knows.
+fn is_left_empty(case: &Case, step: &Step, error: &tokio_postgres::Error) -> bool {
+    let column = error.as_db_error().filter(|_| error.code() == Some(&SqlState::NOT_NULL_VIOLATION));
+    let (Some(column), Verb::Insert(_, values)) = (column.and_then(|error| error.column()), &step.verb) else {
+        return false;
+    };
+    let fills = |trigger: &Trigger| matches!(trigger, Trigger::Fill { .. } | Trigger::Rewrite(_));
+    case.tables[step.table].triggers.iter().any(fills) && values.iter().all(|(name, _)| name != column)
+}
+
+fn hidden(error: &tokio_postgres::Error) -> Stuck {
+    Stuck::Rewritten(error.to_string())
 }
 
 /// What does not hold, and whether a trigger is why.

@@ -3,7 +3,7 @@
 use super::super::Grammar;
 use super::draw::Draw;
 use super::schema::{
-    Case, Column, Cover, Declared, Made, Mode, Named, OnDelete, Place, Reference, Rows, State, Table, Target,
+    Case, Column, Cover, Declared, Made, Mode, NOBODY, Named, OnDelete, Place, Reference, Rows, State, Table, Target,
 };
 use super::tables::seed_tag;
 use super::values::{BROKEN, Kind};
@@ -212,7 +212,7 @@ impl Writer<'_, '_> {
             return Target::Null;
         }
         if self.wild() {
-            return Target::Tag(40);
+            return Target::Tag(NOBODY);
         }
         self.there(reference, names_all)
     }

@@ -204,3 +204,6 @@ pub const FILLED: &str = "made_by";
 pub const TOUCHED: &str = "touched_at";
 /// The name of the generated column.
 pub const GENERATED: &str = "length";
+
+/// The tag of a row that is nowhere.
+pub const NOBODY: u8 = 40;

@@ -7,6 +7,9 @@ use super::ddl::{audit_log, ident};
 use super::schema::Case;
 use super::values::PREPARATION;
 
+const THERE: &str = "CREATE FUNCTION pg_temp.there(value anyelement) RETURNS anyelement LANGUAGE plpgsql AS $$ \
+    BEGIN IF value IS NULL THEN RAISE 'nobody is referred to'; END IF; RETURN value; END $$";
+
 /// A database without tables of a case.
 pub struct Stage {
     pub conninfo: String,
@@ -22,6 +25,7 @@ impl Stage {
         let conninfo = server.conninfo(&name);
         let sql = client(&conninfo).await;
         sql.batch_execute(PREPARATION).await.expect("what all cases have");
+        sql.batch_execute(THERE).await.expect("a function of the session");
         let forget = forget(&sql).await;
         Stage { conninfo, sql, forget }
     }

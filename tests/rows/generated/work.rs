@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use super::super::engine::Action;
 use super::ddl::{ident, insert, literal};
 use super::photo::{Photo, Texts, rows};
-use super::schema::{Case, Cover, Declared, GENERATED, GONE, Mode, Named, Rows, State, Table, Target};
+use super::schema::{Case, Cover, Declared, GENERATED, GONE, Mode, NOBODY, Named, Rows, State, Table, Target};
 
 /// A statement of one row.
 #[derive(Debug, Clone)]
@@ -22,7 +22,10 @@ pub struct Step {
 
 #[derive(Debug, Clone)]
 pub enum Verb {
-    Insert(Vec<(String, String)>),
+    /// Of what this finds afterwards.
+    Insert(String, Vec<(String, String)>),
+    /// Of the row that this finds.
+    Complete(String, Vec<(String, String)>),
     /// Of the row with this primary key.
     Update(Texts, Vec<(String, String)>),
     Delete(Texts),
@@ -45,6 +48,10 @@ pub struct Work {
     pub checks: Vec<Check>,
     /// Why it can be no plan.
     pub conflict: Option<String>,
+    /// Declared rows that are there and stay as they are.
+    pub left_alone: Vec<(usize, Texts)>,
+    /// Whether what is declared of those could not be written, so that a plan may refuse it.
+    pub is_doubtful: bool,
 }
 
 impl Step {
@@ -52,11 +59,12 @@ impl Step {
     pub fn sql(&self, case: &Case) -> String {
         let table = &case.tables[self.table];
         match &self.verb {
-            Verb::Insert(values) => insert(&table.path(), values),
-            Verb::Update(key, values) => {
-                let set = values.iter().map(|(name, value)| format!("{} = {value}", ident(name))).collect::<Vec<_>>();
-                format!("UPDATE {} SET {} WHERE {}", table.path(), set.join(", "), at(table, key))
+            Verb::Insert(_, values) => {
+                let values: Vec<_> = values.iter().map(|(name, value)| (name.clone(), there(value))).collect();
+                insert(&table.path(), &values)
             }
+            Verb::Complete(condition, values) => update(table, condition, values),
+            Verb::Update(key, values) => update(table, &at(table, key), values),
             Verb::Delete(key) => format!("DELETE FROM {} WHERE {}", table.path(), at(table, key)),
         }
     }
@@ -64,8 +72,8 @@ impl Step {
     /// As a plan says it: the table, what happens, and the columns of an update.
     pub fn line(&self, case: &Case) -> (String, Action) {
         let action = match &self.verb {
-            Verb::Insert(_) => Action::Create,
-            Verb::Update(_, values) => {
+            Verb::Insert(..) => Action::Create,
+            Verb::Complete(_, values) | Verb::Update(_, values) => {
                 let mut columns: Vec<String> = values.iter().map(|(name, _)| name.clone()).collect();
                 columns.sort();
                 Action::Update(columns)
@@ -74,6 +82,16 @@ impl Step {
         };
         (case.tables[self.table].written(), action)
     }
+}
+
+/// A value that is looked up has to be found: nobody wants NULL in its place.
+fn there(value: &str) -> String {
+    if value.starts_with("(SELECT ") { format!("pg_temp.there({value})") } else { value.to_owned() }
+}
+
+fn update(table: &Table, condition: &str, values: &[(String, String)]) -> String {
+    let set = values.iter().map(|(name, value)| format!("{} = {}", ident(name), there(value))).collect::<Vec<_>>();
+    format!("UPDATE {} SET {} WHERE {condition}", table.path(), set.join(", "))
 }
 
 /// The row with this primary key.
@@ -120,11 +138,14 @@ impl Work {
                 self.steps.extend(live.map(|key| step(Verb::Delete(key))));
                 self.checks.push(check(None));
             }
-            (Some(_), Some(_)) if of.mode == Mode::Insert => {}
+            (Some(values), Some(key)) if of.mode == Mode::Insert => {
+                self.left_alone.push((of.table, key));
+                self.is_doubtful |= refers_to_nobody(row) || !can_be_read(client, case, table, &values).await;
+            }
             (Some(values), None) => {
                 let mut all = table.keys[row.by].values(row.tag, row.odd);
                 all.extend(values.iter().cloned());
-                self.steps.push(step(Verb::Insert(all)));
+                self.steps.push(step(Verb::Insert(condition.clone(), all)));
                 self.checks.push(check(Some(values)));
             }
             (Some(values), Some(key)) => {
@@ -177,14 +198,14 @@ impl Work {
                 parts.map(|((name, kind), text)| (name.clone(), format!("{}::{kind}", value(text)))).collect()
             };
             let (key, values, verb) = match verb {
-                Verb::Insert(_) => continue,
+                Verb::Insert(..) | Verb::Complete(..) => continue,
                 Verb::Update(key, values) => {
                     let values = old(key, &|name| values.iter().any(|(written, _)| written == name));
                     (key, values.clone(), Verb::Update(key.clone(), values))
                 }
                 Verb::Delete(key) => {
                     let values = old(key, &|name| name != GENERATED);
-                    (key, values.clone(), Verb::Insert(values))
+                    (key, values.clone(), Verb::Insert(at(table, key), values))
                 }
             };
             work.checks.push(Check { table: *index, condition: at(table, key), holds: Some(values) });
@@ -204,18 +225,14 @@ impl Work {
                 let mut nullable = table.references.iter().filter(|reference| reference.nullable);
                 nullable.any(|reference| reference.columns.iter().any(|column| column == name))
             };
-            let Verb::Insert(values) = &step.verb else {
+            let Verb::Insert(condition, values) = &step.verb else {
                 work.steps.push(step.clone());
                 continue;
             };
             let (set, first): (Vec<_>, Vec<_>) = values.iter().cloned().partition(|(name, _)| is_late(name));
-            let key: Option<Texts> = table.keys[0].columns.iter().map(|(name, _)| value(values, name)).collect();
-            match key {
-                Some(key) if !set.is_empty() => {
-                    work.steps.push(Step { table: step.table, verb: Verb::Insert(first) });
-                    late.push(Step { table: step.table, verb: Verb::Update(key, set) });
-                }
-                Some(_) | None => work.steps.push(step.clone()),
+            work.steps.push(Step { table: step.table, verb: Verb::Insert(condition.clone(), first) });
+            if !set.is_empty() {
+                late.push(Step { table: step.table, verb: Verb::Complete(condition.clone(), set) });
             }
         }
         work.steps.extend(late);
@@ -263,6 +280,21 @@ fn named(case: &Case, table: &Table, row: &Declared) -> Option<Vec<(String, Stri
     Some(out)
 }
 
+fn refers_to_nobody(row: &Declared) -> bool {
+    match &row.state {
+        State::Absent => false,
+        State::Present { references, .. } => references.contains(&Target::Tag(NOBODY)),
+    }
+}
+
+/// Whether the types of the columns take these values.
+async fn can_be_read(client: &Client, case: &Case, table: &Table, values: &[(String, String)]) -> bool {
+    let columns = table.columns(&case.tables);
+    let kind = |name: &str| columns.iter().find(|(column, _)| column == name).map_or("text", |(_, kind)| kind.as_str());
+    let casts = values.iter().map(|(name, value)| format!("({value})::{}", kind(name))).collect::<Vec<_>>();
+    rows(client, &format!("SELECT {}", casts.join(", "))).await.is_ok()
+}
+
 async fn differing(
     client: &Client,
     table: &Table,
@@ -285,11 +317,4 @@ async fn differing(
     let flags = answer.into_iter().next().unwrap_or_default();
     let differ = values.iter().zip(flags).filter(|(_, flag)| flag.as_deref() == Some("t"));
     differ.map(|(pair, _)| pair.clone()).collect()
-}
-
-/// The text of a value that is written as a literal; a key always is.
-fn value(values: &[(String, String)], name: &str) -> Option<Option<String>> {
-    let (_, sql) = values.iter().find(|(column, _)| column == name)?;
-    let text = sql.split("'::").next().unwrap_or(sql);
-    Some(Some(text.trim_start_matches('\'').replace("''", "'")))
 }
