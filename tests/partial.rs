@@ -18,7 +18,7 @@ fn project() -> Project {
 #[test]
 fn a_target_brings_what_it_needs_and_nothing_else() {
     let project = project();
-    let row = "row.public.dot_config[\"partial.one\"]";
+    let row = "row.public.dot_config[key=partial.one]";
     let plan = project.ok(&["plan", "--target", row, "--out", "one.json"]);
     assert!(plan.starts_with("Plan: 1 to add, 0 to change, 0 to destroy.\nLifecycle: 0 to promote."), "{plan}");
     assert!(plan.contains("W057") && plan.contains("the plan is partial: only row.public.dot_config"), "{plan}");

@@ -108,7 +108,7 @@ impl Runner<'_> {
         let rechecked = relational.run(tx.as_mut()).await?;
         recheck_vectors(self.vectors, plan).await?;
         approval::check_locked(tx.as_mut(), plan, rule).await?;
-        rows::advance_sequences(tx.as_mut(), plan).await?;
+        rows::advance_sequences(tx.as_mut(), plan, &rechecked.tables).await?;
         let in_place: Vec<&Step> = plan.steps.iter().filter(|step| writes_in_place(step)).collect();
         for step in &in_place {
             let Work::WriteVectors { set } = &step.work else { panic!("BUG: step {} writes no points", step.id) };
@@ -269,7 +269,7 @@ impl RelationalPart<'_> {
         guards::as_planned(tx, vectors, plan).await?;
         let now = tx.query(&Query::new(Sql::new("SELECT now()::text"))).await?;
         let now = now.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned();
-        let tables = rows::facts(tx, plan).await?;
+        let tables = &rechecked.tables;
         let mut steps =
             Steps { plan, run, events, stop, tables, path: rows::SearchPath::default(), now, refuse_at, moved: 0 };
         if plan.steps.iter().any(|step| matches!(step.work, Work::WriteRows(_))) {
@@ -282,7 +282,7 @@ impl RelationalPart<'_> {
         steps.path.set(tx, true).await?;
         tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL IMMEDIATE"))).await?;
         steps.path.set(tx, false).await?;
-        rows::verify(tx, plan, &steps.tables).await?;
+        rows::verify(tx, plan, tables).await?;
         recheck_unlocked(tx, plan, &rechecked).await?;
         guards::hold(tx, vectors, plan, run, events).await?;
         Ok(rechecked)

@@ -21,6 +21,8 @@ pub(super) struct Rechecked {
     pub units: BTreeMap<String, UnitFacts>,
     /// Whether the units could be locked; if not, they are read again before the decision.
     pub locked: bool,
+    /// Facts of the tables whose rows the plan writes.
+    pub tables: crate::observe::rows::Facts,
 }
 
 /// Compares everything in the relational store.
@@ -41,10 +43,11 @@ pub(super) async fn recheck(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<Recheck
     let locked = may_lock(tx, plan).await?;
     let units = read_baseline_units(tx, plan, &managed, locked).await?;
     compare_units(plan, &units, &mut moved);
-    rows::compare(tx, plan, &mut moved).await?;
+    let tables = rows::facts(tx, plan).await?;
+    rows::compare(tx, plan, &tables, &mut moved).await?;
     compare_gates(tx, plan, &mut moved).await?;
     compare_ledgers(tx, plan, &mut moved).await?;
-    if moved.is_empty() { Ok(Rechecked { units, locked }) } else { Err(ApplyError::Stale(moved)) }
+    if moved.is_empty() { Ok(Rechecked { units, locked, tables }) } else { Err(ApplyError::Stale(moved)) }
 }
 
 /// Whether the connection's role may lock the rows of the units.

@@ -1,17 +1,15 @@
 //! Writes down which rows are declared, from the live rows that the plan made: no value travels for it.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use crate::diff::rows::identity::matching;
 use crate::diff::rows::shape::batches_of_cells;
-use crate::model::{Cell, KeyPart, RowKey, TableName};
-use crate::observe::{read_catalog, rows};
+use crate::model::{KeyPart, RowKey};
+use crate::observe::rows::{self, Facts};
 use crate::plan::{RowsKept, RowsRecord};
 use crate::store::{Param, Query, Sql, StoreError, Tx};
 
-pub(super) async fn write(tx: &mut dyn Tx, record: &RowsRecord, run: &str) -> Result<(), StoreError> {
+pub(super) async fn write(tx: &mut dyn Tx, record: &RowsRecord, run: &str, tables: &Facts) -> Result<(), StoreError> {
     for forgotten in &record.forget {
         let sql = "DELETE FROM enact.managed_row m WHERE m.project = $1 AND m.relation = $2 \
                    AND m.key IN (SELECT e.v FROM pg_catalog.jsonb_array_elements($3) AS e(v))";
@@ -20,7 +18,7 @@ pub(super) async fn write(tx: &mut dyn Tx, record: &RowsRecord, run: &str) -> Re
         tx.query(&query.bind(Param::Text(forgotten.table.to_string())).bind(rows)).await?;
     }
     for kept in &record.keep {
-        keep(tx, record, kept, run).await?;
+        keep(tx, record, kept, run, tables).await?;
     }
     let declared: Vec<Value> =
         record.declared.iter().map(|(table, digest)| serde_json::json!([table, digest.as_str()])).collect();
@@ -31,11 +29,14 @@ pub(super) async fn write(tx: &mut dyn Tx, record: &RowsRecord, run: &str) -> Re
     tx.query(&query.bind(Param::Json(Value::Array(declared)))).await.map(|_| ())
 }
 
-async fn keep(tx: &mut dyn Tx, record: &RowsRecord, kept: &RowsKept, run: &str) -> Result<(), StoreError> {
+async fn keep(
+    tx: &mut dyn Tx,
+    record: &RowsRecord,
+    kept: &RowsKept,
+    run: &str,
+    tables: &Facts,
+) -> Result<(), StoreError> {
     let RowsKept { table, key, columns, rows: keys } = kept;
-    let mut names = BTreeSet::from([table.clone()]);
-    keys.iter().flatten().for_each(|cell| referred(cell, &mut names));
-    let (tables, _) = read_catalog(tx, &names, &BTreeSet::new()).await?;
     let Some(facts) = tables.get(table) else { return Ok(()) };
     let keys: Vec<RowKey> = keys
         .iter()
@@ -54,7 +55,7 @@ async fn keep(tx: &mut dyn Tx, record: &RowsRecord, kept: &RowsKept, run: &str) 
         let sql = sql.list(columns, |sql, name| sql.literal(name)).text("]::text[], ARRAY[");
         let sql = sql.list(columns, |sql, name| sql.text("pg_catalog.md5(t.").ident(name).text("::text)"));
         let sql = sql.text("]::text[])), ").param(offset + 3).text(" FROM ");
-        let sql = sql.sql(&rows::declared(&batch, &matched, &tables, 0)).text(" d JOIN ");
+        let sql = sql.sql(&rows::declared(&batch, &matched, tables, 0)).text(" d JOIN ");
         let sql = rows::on(sql.sql(&rows::live(table, &matched, facts)).text(" t ON "), &matched, facts);
         let sql = sql.text(
             " ON CONFLICT (project, relation, key) DO UPDATE SET digests = excluded.digests, run_id = excluded.run_id",
@@ -64,11 +65,4 @@ async fn keep(tx: &mut dyn Tx, record: &RowsRecord, kept: &RowsKept, run: &str) 
         tx.query(&query.bind(Param::Text(run.to_owned()))).await?;
     }
     Ok(())
-}
-
-fn referred(cell: &Cell, names: &mut BTreeSet<TableName>) {
-    if let Cell::Reference(reference) = cell {
-        names.insert(reference.table.clone());
-        reference.key.0.iter().for_each(|part| referred(&part.value, names));
-    }
 }

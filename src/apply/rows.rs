@@ -16,7 +16,7 @@ use crate::diff::rows::identity::{Match, Part, matching};
 use crate::diff::rows::shape::{Batch, batches_of_cells};
 use crate::model::{Address, Cell, KeyPart, LiveRow, RowKey, TableName, digest_of};
 use crate::observe::rows::{self, Facts, Matched};
-use crate::observe::{read_catalog, read_references};
+use crate::observe::{read_only_tables, read_references};
 use crate::plan::{RowAction, RowBatch, RowsWork, SavedPlan, Step, Work};
 use crate::store::{Param, Query, Sql, StoreError, Tx};
 
@@ -41,7 +41,7 @@ impl SearchPath {
     }
 }
 
-/// Writes the rows of a step, and looks whether what should go is gone.
+/// Writes the rows of a step.
 ///
 /// # Errors
 /// What the database refuses, and what did not become as planned; those of the store.
@@ -73,8 +73,23 @@ pub(super) async fn write(tx: &mut dyn Tx, step: &Step, work: &RowsWork, tables:
             let why = format!("{count} of {} rows of \"{}\" were written", typed.rows.len(), batch.table);
             return Err(refused(step, why));
         }
-        if batch.action == RowAction::Delete {
-            read_back(tx, step, batch, typed, tables).await?;
+    }
+    Ok(())
+}
+
+/// Looks whether what a step deleted is gone. As the session's own role: that of the step may have no more than it needs.
+///
+/// # Errors
+/// A row that is still there; those of the store.
+pub(super) async fn check_gone(
+    tx: &mut dyn Tx,
+    step: &Step,
+    work: &RowsWork,
+    tables: &Facts,
+) -> Result<(), ApplyError> {
+    for batch in work.batches.iter().filter(|batch| batch.action == RowAction::Delete) {
+        for typed in batches(batch) {
+            read_back(tx, step, batch, &typed, tables).await?;
         }
     }
     Ok(())
@@ -100,21 +115,34 @@ fn part_name(number: usize) -> String {
     format!("enact w{number}")
 }
 
-/// Facts of all tables whose rows a plan writes or refers to, read once.
+/// Facts of all tables whose rows a plan writes, writes down or refers to, read once.
 ///
 /// # Errors
 /// Those of the store.
 pub(super) async fn facts(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<Facts, StoreError> {
     let mut names = BTreeSet::new();
-    let works = plan.steps.iter().filter_map(|step| match &step.work {
-        Work::WriteRows(work) => Some(work),
-        _ => None,
-    });
-    for batch in works.flat_map(|work| &work.batches) {
-        names.insert(batch.table.clone());
-        batch.rows.iter().flat_map(|row| row.key.iter().chain(&row.values)).for_each(|cell| referred(cell, &mut names));
+    for step in &plan.steps {
+        match &step.work {
+            Work::WriteRows(work) => {
+                for batch in &work.batches {
+                    names.insert(batch.table.clone());
+                    let cells = batch.rows.iter().flat_map(|row| row.key.iter().chain(&row.values));
+                    cells.for_each(|cell| referred(cell, &mut names));
+                }
+            }
+            Work::RecordRows(record) => {
+                for kept in &record.keep {
+                    names.insert(kept.table.clone());
+                    kept.rows.iter().flatten().for_each(|cell| referred(cell, &mut names));
+                }
+            }
+            _ => {}
+        }
     }
-    Ok(read_catalog(tx, &names, &BTreeSet::new()).await?.0)
+    names.extend(plan.baseline.rows.iter().map(|row| row.table.clone()));
+    names.extend(plan.baseline.references.iter().map(|target| target.table.clone()));
+    plan.baseline.rows.iter().flat_map(|row| &row.key.0).for_each(|part| referred(&part.value, &mut names));
+    if names.is_empty() { Ok(Facts::new()) } else { read_only_tables(tx, &names).await }
 }
 
 fn referred(cell: &Cell, names: &mut BTreeSet<TableName>) {
@@ -188,7 +216,7 @@ async fn read_back(
     tables: &Facts,
 ) -> Result<(), ApplyError> {
     let ask = if batch.action == RowAction::Delete { rows::Ask::There } else { rows::Ask::Different };
-    let found = rows::attempt(tx, typed, tables, ask).await?;
+    let found = rows::attempt(tx, typed, tables, ask, rows::Guard::None).await?;
     for one in &found {
         let row = &batch.rows[typed.rows[one.index]];
         let address = Address::row(&batch.table, &key_of(batch, &row.key));
@@ -228,11 +256,12 @@ fn by_store(step: &Step, batches: &[RowBatch], error: StoreError) -> ApplyError 
 }
 
 /// Locks the rows that the plan changes, and names those that are not as it found them.
-pub(super) async fn compare(tx: &mut dyn Tx, plan: &SavedPlan, moved: &mut Vec<String>) -> Result<(), ApplyError> {
-    let mut names: BTreeSet<TableName> = plan.baseline.rows.iter().map(|row| row.table.clone()).collect();
-    names.extend(plan.baseline.references.iter().map(|target| target.table.clone()));
-    plan.baseline.rows.iter().flat_map(|row| &row.key.0).for_each(|part| referred(&part.value, &mut names));
-    let (tables, _) = read_catalog(tx, &names, &BTreeSet::new()).await?;
+pub(super) async fn compare(
+    tx: &mut dyn Tx,
+    plan: &SavedPlan,
+    tables: &Facts,
+    moved: &mut Vec<String>,
+) -> Result<(), ApplyError> {
     let mut groups: BTreeMap<(&TableName, Vec<String>), Vec<usize>> = BTreeMap::new();
     for (index, row) in plan.baseline.rows.iter().enumerate() {
         groups.entry((&row.table, row.key.columns().cloned().collect())).or_default().push(index);
@@ -248,8 +277,8 @@ pub(super) async fn compare(tx: &mut dyn Tx, plan: &SavedPlan, moved: &mut Vec<S
                 moved.push(format!("no unique index of \"{table}\" covers {} any more", key.join(", ")));
                 continue;
             }
-            rows::lock_rows(tx, &batch, &tables).await?;
-            let live: BTreeMap<usize, LiveRow> = rows::live_rows(tx, &batch, &tables)
+            rows::lock_rows(tx, &batch, tables).await?;
+            let live: BTreeMap<usize, LiveRow> = rows::live_rows(tx, &batch, tables)
                 .await?
                 .into_iter()
                 .filter_map(|Matched { index, live, .. }| Some((batch.rows[index], live?.1)))
@@ -268,7 +297,7 @@ pub(super) async fn compare(tx: &mut dyn Tx, plan: &SavedPlan, moved: &mut Vec<S
         }
     }
     let targets = plan.baseline.references.iter().cloned().collect();
-    for (target, lives) in read_references(tx, &targets, &tables).await? {
+    for (target, lives) in read_references(tx, &targets, tables).await? {
         if !lives {
             let values = target.values.iter().map(|value| Cell::Text(value.clone()));
             let parts = target.columns.iter().cloned().zip(values);
@@ -281,10 +310,17 @@ pub(super) async fn compare(tx: &mut dyn Tx, plan: &SavedPlan, moved: &mut Vec<S
 
 /// Moves sequences past values that the plan chose for columns which they number, so that the next value of the database is
 /// free. Sequences are outside of transactions: this is the last thing before the decision, and moves forward alone.
-pub(super) async fn advance_sequences(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<(), ApplyError> {
-    let tables = facts(tx, plan).await?;
+pub(super) async fn advance_sequences(tx: &mut dyn Tx, plan: &SavedPlan, tables: &Facts) -> Result<(), ApplyError> {
     for step in &plan.steps {
         let Work::WriteRows(work) = &step.work else { continue };
+        let numbered = |batch: &RowBatch| {
+            let facts = tables.get(&batch.table);
+            let mut columns = batch.key.iter().chain(&batch.columns);
+            columns.any(|name| facts.is_some_and(|facts| facts.columns.get(name).is_some_and(|c| c.sequence.is_some())))
+        };
+        if !work.batches.iter().any(numbered) {
+            continue;
+        }
         if let Some(role) = &step.run_as {
             tx.query(&Query::new(Sql::new("SET LOCAL ROLE ").ident(role))).await?;
         }

@@ -28,7 +28,7 @@ pub(super) struct Steps<'a> {
     pub events: &'a Events<'a>,
     pub stop: &'a Stop,
     /// Facts of the tables whose rows are written.
-    pub tables: crate::observe::rows::Facts,
+    pub tables: &'a crate::observe::rows::Facts,
     /// The search path that is set.
     pub path: rows::SearchPath,
     /// The transaction's time, as the database spells it.
@@ -49,7 +49,7 @@ impl Steps<'_> {
             tx.query(&Query::new(Sql::new("SET LOCAL ROLE ").ident(role))).await?;
         }
         match &step.work {
-            Work::WriteRows(work) => rows::write(tx, step, work, &self.tables).await?,
+            Work::WriteRows(work) => rows::write(tx, step, work, self.tables).await?,
             Work::Transitions(work) => self.transitions(tx, step, work).await?,
             Work::Calls(work) => self.calls(tx, step, work, &[]).await?,
             Work::Refresh { call, status } => {
@@ -62,7 +62,7 @@ impl Steps<'_> {
                 let forget: Vec<String> = forget.iter().map(|address| address.to_string()).collect();
                 self.record(tx, write, forget).await?;
             }
-            Work::RecordRows(record) => row_record::write(tx, record, self.run).await?,
+            Work::RecordRows(record) => row_record::write(tx, record, self.run, self.tables).await?,
             Work::StageVectors(_)
             | Work::WriteVectors { .. }
             | Work::SwitchAlias { .. }
@@ -71,6 +71,9 @@ impl Steps<'_> {
         }
         if step.run_as.is_some() {
             tx.query(&Query::new(Sql::new("SET LOCAL ROLE NONE"))).await?;
+        }
+        if let Work::WriteRows(work) = &step.work {
+            rows::check_gone(tx, step, work, self.tables).await?;
         }
         (self.events)(Event::StepDone { step: step.id, title: step.title.clone() });
         Ok(())

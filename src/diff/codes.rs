@@ -82,6 +82,9 @@ pub const CHECK_VIOLATED: Code = Code { id: "E095", summary: "a check of the tab
 /// Rows of other tables go or change with rows of the plan, because their foreign keys say so. They are counted and named; a
 /// revert does not bring them back.
 pub const CONSEQUENCE: Code = Code { id: "W066", summary: "other rows go or change too" };
+/// A new row would take a unique value of a row that stays, unless a trigger of the table makes another one of it. The plan
+/// cannot see through the trigger: the database decides when it is applied.
+pub const GUESS: Code = Code { id: "W071", summary: "a unique value may be taken" };
 /// Rows of other tables change with keys of the plan's rows, because their foreign keys say `ON UPDATE CASCADE`. They are
 /// counted and named; a revert changes them back the same way.
 pub const FOLLOWS: Code = Code { id: "W070", summary: "other rows follow a key that changes" };

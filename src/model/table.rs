@@ -25,6 +25,8 @@ pub struct TableFacts {
     pub referenced_by: Vec<ForeignKey>,
     /// Whether a trigger sees a new row before it is there, and may fill its columns.
     pub fills_rows: bool,
+    /// Whether rules rewrite what is written into it.
+    pub has_rules: bool,
     /// Whether policies may hide rows from this role.
     pub row_security: bool,
     /// Whether this role may read every column, so that rows can be told apart by where they stand.
@@ -58,6 +60,8 @@ pub struct Column {
     pub base_type: String,
     /// How its values are read and compared.
     pub kind: ColumnKind,
+    /// Whether the type is a domain.
+    pub domain: bool,
     /// The fields of a composite type.
     pub fields: Vec<String>,
     /// The type's own equality, `OPERATOR(schema.=)`; types without one are compared as they are spelled.

@@ -25,6 +25,7 @@ mod units;
 mod vectors;
 
 pub use ask::ask;
+pub(crate) use catalog::read_only_tables;
 pub use catalog::{read_catalog, read_known};
 pub use error::ObserveError;
 pub use live::read_live;

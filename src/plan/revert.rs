@@ -83,7 +83,7 @@ pub fn desired_before(
             records += 1;
             continue;
         }
-        way.desired.rows.push(row_before(table, key, row, tables.get(table), &place));
+        add_rows(&mut way.desired.rows, row_before(table, key, row, tables.get(table), &place));
     }
     for went in applied.plan.findings.iter().filter(|finding| finding.code == codes::CONSEQUENCE.id) {
         let message = format!("what went or changed by the way does not go back: {}", went.message);
@@ -106,6 +106,17 @@ fn gates_back(applied: &AppliedRun<'_>, place: &Place, way: &mut WayBack) {
         };
         let value = Spot { value: before.clone(), place: place.clone() };
         way.desired.gates.insert(gate.clone(), GateResource { value, place: place.clone() });
+    }
+}
+
+/// Rows that name the same columns are one set, so that they are asked for together.
+fn add_rows(sets: &mut Vec<RowSet>, one: RowSet) {
+    let same = |set: &&mut RowSet| {
+        set.table.value == one.table.value && set.key == one.key && set.columns == one.columns && set.state == one.state
+    };
+    match sets.iter_mut().rev().find(same) {
+        Some(set) => set.rows.extend(one.rows),
+        None => sets.push(one),
     }
 }
 

@@ -17,7 +17,7 @@ impl Builder<'_> {
         let sets = &self.input.resolved.rows;
         let address = |row: RowRef, key: &RowKey| crate::model::Address::row(&sets[row.set].table.value, key);
         let mut kept = Kept::new();
-        let seen = rows.seen.iter().filter(|seen| crate::diff::rows::is_present(&sets[seen.of.set]));
+        let seen = rows.seen.iter().filter(|seen| crate::diff::rows::is_recorded(&sets[seen.of.set]));
         for seen in seen.filter(|seen| changed.contains(&address(seen.of, &seen.key))) {
             self.keep(seen.of, &seen.key, &mut kept);
         }
@@ -26,7 +26,7 @@ impl Builder<'_> {
         }
         let mut forgotten: BTreeMap<&TableName, Vec<BTreeMap<String, Option<String>>>> = BTreeMap::new();
         for change in &self.input.comparison.changes {
-            if let ChangeDetail::Row { table, change: RowChange::Delete { before }, .. } = &change.detail {
+            if let ChangeDetail::Row { table, kind: None, change: RowChange::Delete { before }, .. } = &change.detail {
                 let facts = self.input.observed.tables.get(table);
                 let columns = facts.and_then(|facts| facts.keys().next()).cloned().unwrap_or_default();
                 let value = |name: String| (before.0.get(&name).cloned().flatten(), name);

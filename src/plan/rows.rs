@@ -46,6 +46,12 @@ struct Node<'a> {
     values: BTreeMap<&'a String, &'a Cell>,
 }
 
+/// Rows of one group that are written alike.
+type Part<'a> = (RowAction, Group<'a>, Vec<usize>);
+
+/// Parts that are one statement: whether it comes last and its level, the circles in it.
+type Joined<'a> = ((bool, u32), BTreeSet<usize>, Vec<Part<'a>>);
+
 type Group<'a> = (&'a TableName, RowAction, Vec<&'a String>, Vec<&'a String>);
 
 impl<'a> Node<'a> {
@@ -180,7 +186,7 @@ impl Ordered {
             batches.entry((late.contains(&at), self.level[at], node.action, node.group())).or_default().push(at);
         }
         // Batches that hold rows of one circle are one statement.
-        let mut joined: Vec<((bool, u32), BTreeSet<usize>, Vec<(RowAction, Group<'_>, Vec<usize>)>)> = Vec::new();
+        let mut joined: Vec<Joined<'_>> = Vec::new();
         for ((is_late, level, action, group), rows) in batches {
             let circles: BTreeSet<usize> = rows.iter().map(|at| self.circle[*at]).collect();
             let place =

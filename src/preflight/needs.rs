@@ -263,20 +263,27 @@ impl Needs {
         }
     }
 
-    /// Written columns, and those that find the row; all that is written is read back.
+    /// Written columns, and those that find the row; the session's own role reads back what was written.
     fn rows(&mut self, role: &RoleName, batch: &RowBatch, place: Option<&Place>) {
         let names = |list: &'_ [String]| Columns::named(list.iter().map(String::as_str));
         let need = self.table(role, &batch.table, place);
-        need.select.add(names(&batch.key));
         match batch.action {
             RowAction::Create => {
                 need.insert.add(names(&batch.key));
                 need.insert.add(names(&batch.columns));
             }
-            RowAction::Update => need.update.add(names(&batch.columns)),
-            RowAction::Delete => need.delete = true,
+            RowAction::Update => {
+                need.select.add(names(&batch.key));
+                need.update.add(names(&batch.columns));
+            }
+            RowAction::Delete => {
+                need.select.add(names(&batch.key));
+                need.delete = true;
+            }
         }
-        need.select.add(names(&batch.columns));
+        let own = self.table(&None, &batch.table, place);
+        own.select.add(names(&batch.key));
+        own.select.add(names(&batch.columns));
     }
 
     fn step(&mut self, step: &Step, plan: &SavedPlan, place: Option<&Place>) {

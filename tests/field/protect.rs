@@ -95,8 +95,8 @@ fn a_plan_that_would_write_into_what_it_protects_is_refused_at_its_place() {
             "lifecycle[\"D38-DIEU32-S7\"]",
             "22:3",
         ),
-        (protecting("{ table: public.dot_config }"), "row.public.dot_config[\"a\"]", "7:3"),
-        (protecting("{ table: public.dot_config, where: { key: a } }"), "row.public.dot_config[\"a\"]", "7:3"),
+        (protecting("{ table: public.dot_config }"), "row.public.dot_config[key=a]", "7:3"),
+        (protecting("{ table: public.dot_config, where: { key: a } }"), "row.public.dot_config[key=a]", "7:3"),
         (
             plan("gates: { iu_core.composer_enabled: \"true\" }\nprotect:\n  kept: { table: public.dot_config }\n"),
             "gate.iu_core.composer_enabled",

@@ -73,7 +73,7 @@ fn hold(scripts: &[Script], found: &[String]) {
     assert!(broken.is_empty(), "{}", broken.join("\n\n"));
 }
 
-#[test]
+#[test(postgres)]
 fn every_example_of_the_reference_of_rows_is_true() {
     let file = root().join("docs/rows.md");
     let expected = std::fs::read_to_string(&file).unwrap();
@@ -82,21 +82,21 @@ fn every_example_of_the_reference_of_rows_is_true() {
     hold(&[Script { name: "docs/rows.md".to_owned(), file, expected }], &[found]);
 }
 
-#[test]
+#[test(postgres)]
 fn every_case_of_rows_comes_out_as_it_says() {
     let cases = cases::all(&root().join("tests/cases/rows"));
     assert!(cases.len() > 20, "only {} cases were found", cases.len());
-    let found = play_all(&cases, |servers, number, case| cases::play(servers, number, case));
+    let found = play_all(&cases, cases::play);
     let scripts: Vec<Script> = cases.into_iter().map(cases::Case::into_script).collect();
     hold(&scripts, &found);
 }
 
-#[test]
+#[test(postgres)]
 fn twenty_thousand_rows_of_a_tree_come_in_any_order() {
     cases::twenty_thousand(&Servers::start());
 }
 
-#[test]
+#[test(postgres)]
 fn a_check_that_answers_at_random_is_an_error_or_a_plan() {
     cases::a_check_at_random(&Servers::start());
 }

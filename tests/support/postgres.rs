@@ -100,6 +100,7 @@ impl PrivateCluster {
     }
 
     /// By a session of its own: some packages of the server have no `createdb`.
+    #[cfg(feature = "embedded")]
     pub fn create_database(&self, name: &str) -> Result<(), ClusterError> {
         let conninfo = self.conninfo("postgres");
         let statement = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
@@ -129,6 +130,7 @@ impl PrivateCluster {
     }
 
     /// Kills the postmaster (SIGKILL). Its sessions notice and die by themselves.
+    #[cfg(feature = "embedded")]
     pub fn kill(&mut self) {
         if let Some(mut postmaster) = self.postmaster.take() {
             let _ = postmaster.kill();

@@ -3,7 +3,9 @@
 #[cfg(feature = "embedded")]
 use enact::local::PostgresServer;
 
-use crate::support::postgres::{self, PrivateCluster};
+use crate::support::postgres::PrivateCluster;
+#[cfg(feature = "embedded")]
+use crate::support::postgres::is_installed;
 
 /// A running server; its database `postgres` is empty.
 pub enum Server {
@@ -19,7 +21,7 @@ impl Server {
     /// Starts one. Without the embedded servers it is a real one.
     pub async fn start() -> Server {
         #[cfg(feature = "embedded")]
-        if !postgres::is_installed() {
+        if !is_installed() {
             let files = tempfile::tempdir().expect("a directory");
             let server = PostgresServer::start(files.path(), ([127, 0, 0, 1], 0).into()).await.expect("a server");
             return Server::Embedded { server, _files: files };

@@ -146,9 +146,12 @@ mod tests {
     use super::*;
     use crate::model::Column;
 
-    fn facts(indexes: &[(&[(Option<&str>, &str)], Option<&str>)]) -> TableFacts {
+    /// Parts of an index, and what it is narrowed to.
+    type Index<'a> = (&'a [(Option<&'a str>, &'a str)], Option<&'a str>);
+
+    fn facts(indexes: &[Index<'_>]) -> TableFacts {
         let columns = ["email", "tenant", "deleted_at", "Odd \"Name"].map(|name| (name.to_owned(), Column::default()));
-        let index = |(parts, predicate): &(&[(Option<&str>, &str)], Option<&str>)| UniqueIndex {
+        let index = |(parts, predicate): &Index<'_>| UniqueIndex {
             parts: parts.iter().map(|(column, text)| (column.map(str::to_owned), (*text).to_owned())).collect(),
             predicate: predicate.map(str::to_owned),
             ..UniqueIndex::default()
@@ -175,7 +178,7 @@ mod tests {
         let email: &[(Option<&str>, &str)] = &[(Some("email"), "email")];
         let lower: &[(Option<&str>, &str)] = &[(None, "lower(email)")];
         let live = Some("(deleted_at IS NULL)");
-        let by = |indexes: &[(&[(Option<&str>, &str)], Option<&str>)]| matching(&facts(indexes), &key, &text);
+        let by = |indexes: &[Index<'_>]| matching(&facts(indexes), &key, &text);
         assert_eq!(by(&[(email, None)]), one(vec![column.clone()], None, false));
         assert_eq!(by(&[(email, live)]), one(vec![column.clone()], live, false));
         assert_eq!(by(&[(email, live), (email, None)]), one(vec![column], None, false));

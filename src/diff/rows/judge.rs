@@ -122,6 +122,13 @@ fn declared_change(set: &RowSet, seen: &RowSeen, observed: &Observed, errors: &m
         errors.push(Diagnostic::error(codes::APPEND_ONLY, detail).at(place).hint(hint));
         return None;
     }
+    if facts.is_some_and(|facts| facts.has_rules) {
+        let detail =
+            format!("rules of \"{table}\" rewrite what is written, and may do another thing than the plan says");
+        let hint = "make a trigger of the rule";
+        errors.push(Diagnostic::error(codes::APPEND_ONLY, detail).at(place).hint(hint));
+        return None;
+    }
     if let RowChange::Update { fields, .. } = &change {
         let fixed =
             |name: &&String| facts.is_some_and(|facts| facts.columns.get(*name).is_some_and(|c| c.identity_always));

@@ -14,4 +14,6 @@ mod typed;
 
 pub(super) use judge::row_changes;
 pub use judge::{check_created, row_address};
-pub use typed::{Catalog, Typed, index_text, is_canonical, is_present, type_rows, unknown_column, unknown_table};
+pub use typed::{
+    Catalog, Typed, index_text, is_canonical, is_present, is_recorded, type_rows, unknown_column, unknown_table,
+};

@@ -91,12 +91,15 @@ impl<T> Batch<T> {
     }
 }
 
+/// Texts by place, and the rows they are of.
+type Gathered<T> = (Vec<Vec<Option<String>>>, Vec<T>);
+
 /// Gathers rows with the same columns into batches, one for each shape.
 pub struct Batches<T> {
     table: TableName,
     key: Vec<String>,
     columns: Vec<String>,
-    by_shape: BTreeMap<Shape, (Vec<Vec<Option<String>>>, Vec<T>)>,
+    by_shape: BTreeMap<Shape, Gathered<T>>,
 }
 
 impl<T> Batches<T> {

@@ -118,23 +118,12 @@ fn type_set(index: usize, set: &RowSet, facts: &TableFacts, catalog: &Catalog<'_
     let mut row = RowTyping { set, facts, catalog, texts: Texts::default(), out };
     for (number, declared) in set.rows.iter().enumerate() {
         row.texts = Texts::default();
-        let key: Option<Vec<Form>> = (0..set.key.len())
-            .map(|at| row.value(&set.key[at], &declared.cells[at], true))
-            .fold(Some(Vec::new()), |all, form| {
-                all.zip(form).map(|(mut all, form)| {
-                    all.push(form);
-                    all
-                })
-            });
-        let values: Option<Vec<Form>> = kept
-            .iter()
-            .map(|at| row.value(&set.columns[*at], &declared.cells[set.key.len() + at], false))
-            .fold(Some(Vec::new()), |all, form| {
-                all.zip(form).map(|(mut all, form)| {
-                    all.push(form);
-                    all
-                })
-            });
+        // All of them are typed before any is given up, so that every mistake of the row is said.
+        let key: Vec<Option<Form>> =
+            (0..set.key.len()).map(|at| row.value(&set.key[at], &declared.cells[at], true)).collect();
+        let values: Vec<Option<Form>> =
+            kept.iter().map(|at| row.value(&set.columns[*at], &declared.cells[set.key.len() + at], false)).collect();
+        let (key, values) = (key.into_iter().collect(), values.into_iter().collect());
         if let (Some(key), Some(values)) = (key, values) {
             batches.add(Shape { key, values }, std::mem::take(&mut row.texts), RowRef { set: index, row: number });
         }
@@ -423,6 +412,11 @@ pub fn is_canonical(column: &Column, text: &str) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the rows of a set are to be there because plan files say so: those of a promotion are known by its record.
+pub fn is_recorded(set: &RowSet) -> bool {
+    is_present(set) && set.origin == RowOrigin::Files
 }
 
 /// Whether the rows of a set are to be there.

@@ -37,8 +37,19 @@ pub async fn read_catalog(
     let related: BTreeSet<TableName> =
         facts.values().flat_map(related).filter(|table| !facts.contains_key(table)).collect();
     facts.extend(read_tables(tx, &related).await?);
-    let functions = read_functions(tx, functions).await?;
+    let functions = if functions.is_empty() { BTreeMap::new() } else { read_functions(tx, functions).await? };
     Ok((facts, functions))
+}
+
+/// Reads the facts of these tables and of no others.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn read_only_tables(
+    tx: &mut dyn Tx,
+    tables: &BTreeSet<TableName>,
+) -> Result<BTreeMap<TableName, TableFacts>, StoreError> {
+    read_tables(tx, tables).await
 }
 
 const KNOWN: &str = "SELECT n.nspname::text, c.relname::text, true FROM pg_catalog.pg_class c \

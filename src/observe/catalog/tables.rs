@@ -14,7 +14,7 @@ use crate::store::{Query, Record, Sql, StoreError, Tx};
 /// the operator class that sorts or hashes it by default, whose equality is its own. Types that are stored like another
 /// one (`varchar`, `cidr`, `regclass`) have that one's, types made of others (arrays, enums, ranges) their kind's.
 const COLUMNS: &str = "WITH RECURSIVE cols AS ( \
-  SELECT c.oid AS rel, n.nspname, c.relname, c.relkind, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attnotnull, \
+  SELECT c.oid AS rel, n.nspname, c.relname, c.relkind, c.relhasrules, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attnotnull, \
    a.attidentity, a.attgenerated, a.attcollation, d.adbin, d.adrelid \
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
   JOIN unnest($1, $2) AS w(s, t) ON w.s = n.nspname AND w.t = c.relname \
@@ -48,19 +48,20 @@ const COLUMNS: &str = "WITH RECURSIVE cols AS ( \
   (c.adbin IS NOT NULL AND c.attgenerated = '') OR c.attidentity <> '' OR b.filled, \
   pg_catalog.pg_get_expr(c.adbin, c.adrelid), \
   c.attgenerated <> '', c.attidentity = 'a', \
-  CASE WHEN c.relkind IN ('r', 'p') AND t.typname IN ('int2', 'int4', 'int8') \
-   THEN pg_catalog.pg_get_serial_sequence(pg_catalog.format('%I.%I', c.nspname, c.relname), c.attname) END, \
+  q.objid::regclass::text, \
   pg_catalog.has_column_privilege(c.rel, c.attnum, 'SELECT'), \
   pg_catalog.has_table_privilege(c.rel, 'SELECT') AND c.relkind IN ('r', 'p'), \
   pg_catalog.row_security_active(c.rel), pg_catalog.pg_relation_is_updatable(c.rel, true)::bigint, \
-  coalesce((SELECT (SELECT n.seqincrement > 0 FROM pg_catalog.pg_sequence n WHERE n.seqrelid = s.q::regclass) \
-   AND pg_catalog.has_sequence_privilege(s.q, 'USAGE') AND pg_catalog.has_sequence_privilege(s.q, 'UPDATE') \
-   FROM (SELECT CASE WHEN c.relkind IN ('r', 'p') AND t.typname IN ('int2', 'int4', 'int8') \
-    THEN pg_catalog.pg_get_serial_sequence(pg_catalog.format('%I.%I', c.nspname, c.relname), c.attname) END AS q) s), false), \
+  coalesce((SELECT n.seqincrement > 0 FROM pg_catalog.pg_sequence n WHERE n.seqrelid = q.objid), false) \
+  AND coalesce(pg_catalog.has_sequence_privilege(q.objid, 'USAGE') AND pg_catalog.has_sequence_privilege(q.objid, 'UPDATE'), false), \
   (SELECT pg_catalog.array_agg(f.attname::text) FROM pg_catalog.pg_attribute f \
-   WHERE t.typtype = 'c' AND f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped) \
+   WHERE t.typtype = 'c' AND f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped), \
+  c.atttypid <> b.type, c.relhasrules AND c.relkind IN ('r', 'p') \
  FROM cols c JOIN base b ON b.start = c.atttypid JOIN pg_catalog.pg_type t ON t.oid = b.type \
  LEFT JOIN pg_catalog.pg_type et ON et.oid = t.typelem AND t.typcategory = 'A' \
+ LEFT JOIN LATERAL (SELECT d.objid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S' \
+  WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass \
+  AND d.refobjid = c.rel AND d.refobjsubid = c.attnum AND d.deptype IN ('a', 'i') ORDER BY d.objid LIMIT 1) q ON true \
  LEFT JOIN equality e ON e.type = b.type LEFT JOIN equality ee ON ee.type = t.typelem \
  LEFT JOIN pg_catalog.pg_collation co ON co.oid = c.attcollation LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace \
  ORDER BY c.rel, c.attnum";
@@ -82,7 +83,8 @@ const INDEXES: &str = "SELECT n.nspname::text, c.relname::text, ic.relname::text
  LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u', 'x') \
  WHERE (i.indisunique OR i.indisexclusion) AND i.indisvalid ORDER BY 1, 2, i.indisprimary DESC, i.indexrelid";
 
-/// Constraints that a partition has from its parent are said once, at the parent.
+/// PostgreSQL keeps a copy of a constraint for each partition of either table: those of the referring one count there, those
+/// of the referred one do not.
 const FOREIGN_KEYS: &str = "SELECT n.nspname::text, c.relname::text, k.conname::text, fn.nspname::text, fc.relname::text, \
  (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.i) FROM unnest(k.conkey) WITH ORDINALITY o(n, i) \
   JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = o.n), \
@@ -96,6 +98,7 @@ const FOREIGN_KEYS: &str = "SELECT n.nspname::text, c.relname::text, k.conname::
  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
  JOIN pg_catalog.pg_class fc ON fc.oid = k.confrelid JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace \
  LEFT JOIN unnest($1, $2) AS o(s, t) ON o.s = n.nspname AND o.t = c.relname \
+  AND (k.conparentid = 0 OR k.confrelid = (SELECT u.confrelid FROM pg_catalog.pg_constraint u WHERE u.oid = k.conparentid)) \
  LEFT JOIN unnest($1, $2) AS i(s, t) ON i.s = fn.nspname AND i.t = fc.relname AND (k.conparentid = 0 OR (fc.relispartition AND NOT c.relispartition)) \
  WHERE k.contype = 'f' AND (o.s IS NOT NULL OR i.s IS NOT NULL) ORDER BY 1, 2, 3";
 
@@ -147,6 +150,7 @@ pub(super) async fn read_tables(
         };
         facts.located = record.is_true(20);
         facts.row_security = record.is_true(21);
+        facts.has_rules = record.is_true(26);
         let bits = record.int(22).unwrap_or(0);
         facts.allows = COMMANDS.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| (*name).to_owned()).collect();
         facts.columns.insert(text(&record, 3), column(&record));
@@ -178,6 +182,7 @@ fn column(record: &Record) -> Column {
         base_type: text(record, 5),
         kind: kind(&text(record, 6), &text(record, 7), &text(record, 8), record.text(9), record.is_true(11)),
         fields: record.texts(24).to_vec(),
+        domain: record.is_true(25),
         equality: optional(10),
         spelling_matters: record.is_true(11),
         collation: optional(12),

@@ -20,6 +20,8 @@ pub(super) struct Changed {
     pub before: Option<(String, LiveRow)>,
     /// The row to be, by column; absent where it goes.
     pub after: Option<BTreeMap<String, After>>,
+    /// Columns of which a trigger may make another value than the known one.
+    pub guessed: BTreeSet<String>,
     /// Columns that are declared as another row's.
     pub references: BTreeMap<String, RowReference>,
 }
@@ -53,6 +55,11 @@ impl Changed {
         })
     }
 
+    /// Whether what is known of one of these columns is a guess.
+    pub fn guesses(&self, columns: &[String]) -> bool {
+        columns.iter().any(|column| self.guessed.contains(column))
+    }
+
     /// Where the live row stands.
     pub fn at(&self) -> Option<&String> {
         self.before.as_ref().map(|(at, _)| at)
@@ -80,6 +87,7 @@ pub(super) fn changed_rows(request: &RowsRequest<'_>, facts: &RowFacts, met: &Me
             place: synced.place.clone(),
             before: Some((extra.at.clone(), extra.live.clone())),
             after: None,
+            guessed: BTreeSet::new(),
             references: BTreeMap::new(),
         }
     }));
@@ -101,6 +109,7 @@ fn changed(request: &RowsRequest<'_>, seen: &RowSeen, met: &Met) -> Changed {
         place: set.rows[seen.of.row].place.clone(),
         before: seen.live.clone(),
         after,
+        guessed: if set.state == RowState::Absent { BTreeSet::new() } else { guessed(&request.tables[table], seen) },
         references: seen.values.iter().filter_map(reference).collect(),
     }
 }
@@ -146,8 +155,36 @@ pub(super) fn renew_references(changed: &ChangedRows, facts: &mut RowFacts, met:
     }
 }
 
-/// Live values, overlaid with the declared ones that differ; of a new row the declared ones. Triggers that see a new row first,
-/// defaults and generated columns are the database's.
+/// The value of a default that is a literal as the database spells one: `'x'::text`, `7`, `true`, `NULL::text`.
+fn literal(expression: &str) -> Option<Option<String>> {
+    let number =
+        |text: &str| text.parse::<f64>().is_ok() && text.chars().all(|c| c.is_ascii_digit() || "-.".contains(c));
+    if let Some(rest) = expression.strip_prefix('\'') {
+        let end = rest.rfind("'::")?;
+        let (text, type_name) = (&rest[..end], &rest[end + 3..]);
+        let moves =
+            ["now", "today", "tomorrow", "yesterday"].iter().any(|word| text.to_ascii_lowercase().contains(word));
+        let plain = !type_name.contains(['(', '\'']) && !text.replace("''", "").contains('\'') && !moves;
+        return plain.then(|| Some(text.replace("''", "'")));
+    }
+    match expression {
+        "true" | "false" => Some(Some(expression.to_owned())),
+        _ if expression.starts_with("NULL::") => Some(None),
+        _ if number(expression) => Some(Some(expression.to_owned())),
+        _ => None,
+    }
+}
+
+/// Columns of a new row that are not declared and that a trigger may fill: what is known of them is a guess.
+fn guessed(facts: &TableFacts, seen: &RowSeen) -> BTreeSet<String> {
+    if !facts.fills_rows || seen.live.is_some() {
+        return BTreeSet::new();
+    }
+    facts.columns.keys().filter(|name| !seen.values.contains_key(*name)).cloned().collect()
+}
+
+/// Live values, overlaid with the declared ones that differ; of a new row the declared ones, and defaults that are literals.
+/// Other defaults and generated columns are the database's.
 fn after(facts: &TableFacts, seen: &RowSeen, met: &Met) -> BTreeMap<String, After> {
     let mut out = BTreeMap::new();
     for (name, column) in &facts.columns {
@@ -156,8 +193,12 @@ fn after(facts: &TableFacts, seen: &RowSeen, met: &Met) -> BTreeMap<String, Afte
                 Some(text) if !column.generated => After::Known(text.clone()),
                 Some(_) | None => After::Made,
             },
-            None if column.has_default || column.generated || facts.fills_rows => After::Made,
-            None => After::Known(None),
+            None if column.generated => After::Made,
+            None => match (&column.default, column.has_default) {
+                (Some(default), _) => literal(default).map_or(After::Made, After::Known),
+                (None, true) => After::Made,
+                (None, false) => After::Known(None),
+            },
         };
         let declared = seen.values.get(name).filter(|_| seen.live.is_none() || seen.differs.contains(name));
         let value = match declared {

@@ -66,7 +66,8 @@ fn sequences(request: &RowsRequest<'_>, changed: &ChangedRows, facts: &mut RowFa
     for row in changed.rows.iter().filter(|row| row.before.is_none()) {
         for (name, column) in &request.tables[&row.table].columns {
             let Some(sequence) = column.sequence.as_ref().filter(|_| !column.may_set_sequence) else { continue };
-            let chosen = matches!(row.after.as_ref().and_then(|after| after.get(name)), Some(After::Known(Some(_))));
+            let chosen = !row.guesses(std::slice::from_ref(name))
+                && matches!(row.after.as_ref().and_then(|after| after.get(name)), Some(After::Known(Some(_))));
             if chosen && said.insert(sequence) {
                 let message = format!(
                     "column {name} of {} gets chosen values, and this role may not move {sequence}: numbers that the database \
@@ -126,7 +127,7 @@ async fn checks(
             .rows
             .iter()
             .filter(|row| row.table == *table && row.after.is_some() && row.changes(names))
-            .filter(|row| names.iter().all(|name| row.known(name).is_some()))
+            .filter(|row| names.iter().all(|name| row.known(name).is_some()) && !row.guesses(names))
             .collect();
         if rows.is_empty()
             || names.is_empty()

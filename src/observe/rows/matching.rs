@@ -26,6 +26,15 @@ pub(crate) enum Ask {
     All,
 }
 
+/// Whether the transaction goes on when a value is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// It does.
+    Savepoint,
+    /// It ends with it.
+    None,
+}
+
 /// What the database says of one declared row.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Matched {
@@ -64,7 +73,7 @@ pub(crate) async fn match_batch<T: Clone + Sync>(
         let whole = from == 0 && to == batch.rows.len();
         let part = if whole { None } else { Some(batch.slice(from, to)) };
         let part = part.as_ref().unwrap_or(batch);
-        match attempt(tx, part, tables, ask).await {
+        match attempt(tx, part, tables, ask, Guard::Savepoint).await {
             Ok(matched) => out.extend(matched.into_iter().map(|one| Matched { index: one.index + from, ..one })),
             Err(error) if is_value_error(&error) => errors.extend(bad_values(tx, part, tables, &error, places).await?),
             Err(error) => return Err(error.into()),
@@ -106,13 +115,17 @@ pub(crate) async fn attempt<T>(
     batch: &Batch<T>,
     tables: &Facts,
     ask: Ask,
+    guard: Guard,
 ) -> Result<Vec<Matched>, StoreError> {
     let facts = &tables[&batch.table];
     let Some(matched) = matching(facts, &batch.key, &batch.shape.key) else {
         panic!("BUG: rows of \"{}\" without a key came to the database", batch.table)
     };
     let query = sql::params(batch).into_iter().fold(Query::new(statement(batch, &matched, tables, ask)), Query::bind);
-    let records = guarded(tx, &query).await?;
+    let records = match guard {
+        Guard::Savepoint => guarded(tx, &query).await?,
+        Guard::None => tx.query(&query).await?,
+    };
     let columns: Vec<&String> = sql::readable(facts).collect();
     Ok(records.iter().map(|record| read(record, &columns)).collect())
 }
@@ -226,7 +239,7 @@ pub(crate) async fn live_rows<T>(
     batch: &Batch<T>,
     tables: &Facts,
 ) -> Result<Vec<Matched>, StoreError> {
-    attempt(tx, batch, tables, Ask::There).await
+    attempt(tx, batch, tables, Ask::There, Guard::None).await
 }
 
 /// Locks the live rows of a batch, where the role may: nobody changes them before the transaction ends.

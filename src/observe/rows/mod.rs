@@ -20,7 +20,7 @@ mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use self::matching::{Ask, Matched, attempt, cell, live_rows, lock_rows, match_batch};
+pub(crate) use self::matching::{Ask, Guard, Matched, attempt, cell, live_rows, lock_rows, match_batch};
 pub(crate) use self::record::{object, record_key};
 pub(crate) use self::sql::{Facts, declared, from, live, on, params};
 pub(crate) use self::whole::{read_references, rows_with_keys, whole_rows};
@@ -181,7 +181,8 @@ impl Comparing<'_> {
                 continue;
             }
             if self.request.addresses {
-                self.facts.addresses.push((row, key_of(batch, &one)));
+                let key = self.key_of(batch, &one);
+                self.facts.addresses.push((row, key));
             }
             if ask == Ask::All {
                 let names = batch.key.iter().chain(&batch.columns).cloned();
@@ -233,7 +234,7 @@ impl Comparing<'_> {
 
     fn row_twice(&self, batch: &Batch<RowRef>, one: &Matched, first: RowRef, row: RowRef) -> Diagnostic {
         let sets = &self.request.resolved.rows;
-        let address = row_address(&batch.table, &key_of(batch, one));
+        let address = row_address(&batch.table, &self.key_of(batch, one));
         let first = &sets[first.set].rows[first.row].place;
         Diagnostic::error(codes::ROW_TWICE, format!("\"{address}\" is declared here and at {first}"))
             .at(&sets[row.set].rows[row.row].place)
@@ -268,10 +269,11 @@ impl Comparing<'_> {
             (RowState::Inserted, Some(_)) => false,
         };
         let refers = batch.value_forms().any(|(_, form)| matches!(form, Form::Reference(_)));
-        if !wanted && !(refers && set.state == RowState::Present && !recorded) {
+        let waits = refers && set.state == RowState::Present && !recorded;
+        if !wanted && !waits {
             return false;
         }
-        let key = key_of(batch, &one);
+        let key = self.key_of(batch, &one);
         let mut values: BTreeMap<String, Cell> =
             key.0.iter().map(|part| (part.column.clone(), part.value.clone())).collect();
         for ((name, form), text) in batch.value_forms().zip(&one.values) {
@@ -292,6 +294,18 @@ impl Comparing<'_> {
             false => drop(self.met.referring.insert(row, seen)),
         }
         wanted
+    }
+
+    /// The key of a matched row, its columns in the order of the unique index that has just these.
+    fn key_of(&self, batch: &Batch<RowRef>, one: &Matched) -> RowKey {
+        let mut key = key_of(batch, one);
+        let own = |columns: &&Vec<String>| {
+            columns.len() == batch.key.len() && columns.iter().all(|column| batch.key.contains(column))
+        };
+        if let Some(columns) = self.tables[&batch.table].keys().find(own) {
+            key.0.sort_by_key(|part| columns.iter().position(|column| *column == part.column));
+        }
+        key
     }
 
     fn say_row_security(&mut self) {

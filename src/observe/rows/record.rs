@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::sql;
 use super::{Batch, RowRef, RowsRequest, params};
 use crate::diff::rows::identity::matching;
-use crate::diff::rows::is_present;
+use crate::diff::rows::is_recorded;
 use crate::model::{Cell, Digest, KeyPart, RowFacts, RowKey, TableFacts, TableName};
 use crate::observe::error::ObserveError;
 use crate::observe::read_catalog;
@@ -32,7 +32,7 @@ pub(crate) fn object(sql: Sql, columns: &[String]) -> Sql {
 pub(crate) fn declared_digests(batches: &[Batch<RowRef>], request: &RowsRequest<'_>) -> BTreeMap<TableName, Digest> {
     let mut rows: BTreeMap<&TableName, Vec<String>> = BTreeMap::new();
     for batch in batches {
-        let present = batch.rows.first().is_some_and(|row| is_present(&request.resolved.rows[row.set]));
+        let present = batch.rows.first().is_some_and(|row| is_recorded(&request.resolved.rows[row.set]));
         if !present {
             continue;
         }
@@ -75,7 +75,7 @@ pub(super) async fn compare(
     }
     let changing: BTreeSet<RowRef> = facts.seen.iter().map(|seen| seen.of).collect();
     for batch in batches {
-        if !batch.rows.first().is_some_and(|row| is_present(&request.resolved.rows[row.set])) {
+        if !batch.rows.first().is_some_and(|row| is_recorded(&request.resolved.rows[row.set])) {
             continue;
         }
         let found = &request.tables[&batch.table];
@@ -125,7 +125,18 @@ async fn left(
         }
         let Some(found) = tables.get(&table).filter(|facts| facts.keys().next().is_some()) else { continue };
         let gone = left_of(tx, request, batches, &table, found).await?;
-        facts.left.extend(gone.into_iter().map(|key| (table.clone(), key)));
+        // A row that a synced table loses is said with its deletion.
+        let goes = |key: &RowKey| {
+            facts.extra.iter().any(|extra| {
+                let value = |part: &KeyPart| match extra.live.0.get(&part.column).cloned().flatten() {
+                    Some(text) => part.value == Cell::Text(text),
+                    None => part.value == Cell::Null,
+                };
+                request.resolved.synced[extra.synced].table.value == table && key.0.iter().all(value)
+            })
+        };
+        let left: Vec<RowKey> = gone.into_iter().filter(|key| !goes(key)).collect();
+        facts.left.extend(left.into_iter().map(|key| (table.clone(), key)));
     }
     Ok(())
 }
@@ -141,8 +152,7 @@ async fn left_of(
     let whole = crate::diff::rows::identity::Match { parts: Vec::new(), predicates: Vec::new(), may_be_several: false };
     let mut declared: BTreeSet<String> = BTreeSet::new();
     for batch in batches.iter().filter(|batch| batch.table == *table) {
-        let present = batch.rows.first().is_some_and(|row| is_present(&request.resolved.rows[row.set]));
-        let Some(matched) = matching(facts, &batch.key, &batch.shape.key).filter(|_| present) else { continue };
+        let Some(matched) = matching(facts, &batch.key, &batch.shape.key) else { continue };
         let sql = object(Sql::new("SELECT "), key).text("::text FROM ");
         let sql = sql.sql(&sql::declared(batch, &matched, request.tables, 0)).text(" d JOIN ");
         let sql = sql::on(sql.sql(&sql::live(table, &matched, facts)).text(" t ON "), &matched, facts);

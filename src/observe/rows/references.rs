@@ -33,6 +33,18 @@ pub(super) async fn judge(
     let Reference { key, soft, why } = reference;
     let from = &request.tables[&key.from];
     let Some(to) = request.tables.get(&key.to).filter(|_| key.equal.len() == key.columns.len()) else { return Ok(()) };
+    if key.match_full {
+        for row in changed.rows.iter().filter(|row| row.table == key.from && row.changes(&key.columns)) {
+            let known: Vec<_> = key.columns.iter().filter_map(|name| row.known(name)).collect();
+            if known.iter().any(|value| value.is_none()) && known.iter().any(|value| value.is_some()) {
+                let detail =
+                    format!("{why} of \"{}\" wants all of {} or none of them", key.from, key.columns.join(", "));
+                let place = value_place(request, row, &key.columns);
+                let hint = "write all of them, or null for each";
+                errors.push(Diagnostic::error(codes::MISSING_REFERENCE, detail).at(&place).hint(hint));
+            }
+        }
+    }
     let rows: Vec<&Changed> = changed
         .rows
         .iter()
@@ -70,6 +82,7 @@ pub(super) async fn judge(
                 let (from, to) = (row.address.clone(), planned[*other].address.clone());
                 facts.needs.push(RowNeed { from, to, kind, why: why.clone() });
             }
+            None if row.guesses(&key.columns) => {}
             None => errors.push(missing(request, row, &target(), why, live.contains_key(&index), key)),
         }
     }

@@ -220,7 +220,8 @@ impl Judging<'_> {
     /// A row that refers no longer comes before the one that it referred to goes.
     fn before(&mut self, key: &ForeignKey, gone: &Gone, other: &Changed, of_plan: bool) {
         let cascades = if gone.goes() { key.on_delete } else { key.on_update };
-        if of_plan && !key.deferrable && other.address != gone.by && (gone.goes() || cascades == OnChange::Refuse) {
+        let first = of_plan || gone.goes();
+        if first && !key.deferrable && other.address != gone.by && (gone.goes() || cascades == OnChange::Refuse) {
             self.facts.needs.push(RowNeed {
                 from: gone.by.clone(),
                 to: other.address.clone(),
@@ -316,7 +317,8 @@ impl Judging<'_> {
             let Some(row) = self.declared[&key.from].get(&one.at) else { continue };
             let set = &sets[row.set];
             let named = key.columns.iter().any(|name| set.columns.contains(name) || set.key.contains(name));
-            if !(action == OnChange::Cascade && goes) && !named {
+            let taken = action == OnChange::Cascade && goes;
+            if !taken && !named {
                 continue;
             }
             let gone = moving[one.gone];

@@ -116,11 +116,20 @@ pub(crate) fn on(sql: Sql, matched: &Match, facts: &TableFacts) -> Sql {
 
 /// Two columns are equal, by the type's own equality or as they are spelled.
 pub(crate) fn equal(sql: Sql, a: &'static str, name: &str, b: &'static str, other: &str, column: &Column) -> Sql {
+    // An operator of any enum, array or range is none of a domain over it.
+    let side = |sql: Sql, alias: &'static str, name: &str, to: Option<&str>| {
+        let sql = sql.text(alias).text(".").ident(name);
+        match to {
+            Some(type_name) => sql.text("::").trusted(type_name),
+            None => sql,
+        }
+    };
     match &column.equality {
         Some(operator) => {
-            sql.text(a).text(".").ident(name).text(" ").trusted(operator).text(" ").text(b).text(".").ident(other)
+            let to = Some(column.base_type.as_str()).filter(|_| column.domain);
+            side(side(sql, a, name, to).text(" ").trusted(operator).text(" "), b, other, to)
         }
-        None => sql.text(a).text(".").ident(name).text("::text = ").text(b).text(".").ident(other).text("::text"),
+        None => side(side(sql, a, name, Some("text")).text(" = "), b, other, Some("text")),
     }
 }
 
@@ -158,11 +167,14 @@ fn json_differs(sql: Sql, name: &str) -> Sql {
 }
 
 fn expressions(matched: &Match) -> Vec<&String> {
-    let expression = |part| match part {
-        &Part::Expression(ref text) => Some(text),
-        Part::Column(_) | Part::Null(_) => None,
-    };
-    matched.parts.iter().filter_map(expression).collect()
+    let mut out = Vec::new();
+    for part in &matched.parts {
+        match part {
+            Part::Expression(text) => out.push(text),
+            Part::Column(_) | Part::Null(_) => {}
+        }
+    }
+    out
 }
 
 fn expression_name(number: usize) -> String {

@@ -57,27 +57,43 @@ pub(super) async fn judge(
                     });
                 }
             }
-            Some(_) | None => errors.push(taken_error(request, row, index, found, &record)),
+            Some(_) | None => {
+                let taken = taken_error(request, row, index, found, &record);
+                match row.guesses(&names) {
+                    true => facts.findings.push((codes::GUESS, Some(row.address.clone()), taken.detail)),
+                    false => errors.push(taken),
+                }
+            }
         }
     }
-    let twice = parts.grouped(&wanted);
-    for record in tx.query(&bind(Query::new(twice), &rows, &names, known)).await? {
+    let twice = bind(Query::new(parts.grouped(&wanted)), &rows, &names, known);
+    for record in tx.query(&twice).await? {
         let (first, second) = (rows[index_of(&record, 0)], rows[index_of(&record, 1)]);
-        let detail = format!(
-            "\"{}\" and \"{}\" (at {}) would have the same {} (index {})",
-            second.address,
-            first.address,
-            first.place,
-            index_text(index),
-            index.name
-        );
-        errors.push(
-            Diagnostic::error(codes::UNIQUE_VALUE, detail)
-                .at(&value_place(request, second, &names))
-                .hint("give one of the two another value"),
-        );
+        if !first.guesses(&names) && !second.guesses(&names) {
+            errors.push(twice_error(request, first, second, index, &names));
+        }
     }
     Ok(())
+}
+
+fn twice_error(
+    request: &RowsRequest<'_>,
+    first: &Changed,
+    second: &Changed,
+    index: &UniqueIndex,
+    names: &[String],
+) -> Diagnostic {
+    let detail = format!(
+        "\"{}\" and \"{}\" (at {}) would have the same {} (index {})",
+        second.address,
+        first.address,
+        first.place,
+        index_text(index),
+        index.name
+    );
+    Diagnostic::error(codes::UNIQUE_VALUE, detail)
+        .at(&value_place(request, second, names))
+        .hint("give one of the two another value")
 }
 
 /// The columns that an index reads.

@@ -1,6 +1,6 @@
 //! Every wrong value of every row, each at its own place.
 
-use super::matching::{Ask, attempt, guarded, is_value_error};
+use super::matching::{Ask, Guard, attempt, guarded, is_value_error};
 use super::sql::Facts;
 use crate::diff::codes;
 use crate::diff::rows::shape::{Batch, Form};
@@ -120,7 +120,7 @@ async fn one_bad_row<T: Clone>(
     let mut stable = true;
     while to - from > 1 {
         let middle = usize::midpoint(from, to);
-        match attempt(tx, &batch.slice(from, middle), tables, Ask::All).await {
+        match attempt(tx, &batch.slice(from, middle), tables, Ask::All, Guard::Savepoint).await {
             Err(error) if is_value_error(&error) => {
                 to = middle;
                 why = error.message;
@@ -129,7 +129,7 @@ async fn one_bad_row<T: Clone>(
             Ok(_) => from = middle,
         }
     }
-    match attempt(tx, &batch.slice(from, to), tables, Ask::All).await {
+    match attempt(tx, &batch.slice(from, to), tables, Ask::All, Guard::Savepoint).await {
         Err(error) if is_value_error(&error) => why = error.message,
         Err(error) => return Err(error.into()),
         Ok(_) => stable = false,
