@@ -43,6 +43,8 @@ inventory::collect!(Case);
 pub enum Mark {
     /// Needs the programs of a PostgreSQL server.
     Postgres,
+    /// Needs those of each major version that Enact is shown to work on.
+    Releases,
     /// Needs Chromium.
     Browser,
     /// Measures time or memory: nothing else runs meanwhile.
@@ -53,24 +55,32 @@ pub enum Mark {
 struct Need {
     mark: Mark,
     what: &'static str,
-    package: &'static str,
+    /// The command that installs it.
+    install: &'static str,
     /// The variable that makes its absence an error.
     required: &'static str,
     is_there: fn() -> bool,
 }
 
-const NEEDS: [Need; 2] = [
+const NEEDS: [Need; 3] = [
     Need {
         mark: Mark::Postgres,
         what: "a PostgreSQL server",
-        package: "postgresql",
+        install: "apt-get install postgresql",
         required: "ENACT_REQUIRE_POSTGRES",
         is_there: postgres::is_installed,
     },
     Need {
+        mark: Mark::Releases,
+        what: "PostgreSQL 13 to 18",
+        install: ".ci/postgres-versions",
+        required: "ENACT_REQUIRE_POSTGRES",
+        is_there: postgres::are_installed,
+    },
+    Need {
         mark: Mark::Browser,
         what: "a browser",
-        package: "chromium",
+        install: "apt-get install chromium",
         required: "ENACT_REQUIRE_BROWSER",
         is_there: || browser::find().is_some(),
     },
@@ -233,7 +243,7 @@ fn not_run(missing: &[&Need], cases: &[&Case]) -> String {
         .filter(|(_, count)| *count > 0)
         .map(|(need, count)| {
             let (tests, verb) = if count == 1 { ("test", "needs") } else { ("tests", "need") };
-            format!("{count} {tests} that {verb} {} (apt-get install {})", need.what, need.package)
+            format!("{count} {tests} that {verb} {} ({})", need.what, need.install)
         })
         .collect();
     if parts.is_empty() { String::new() } else { format!("not run: {}\n", parts.join(", ")) }

@@ -53,6 +53,8 @@ mod qdrant;
 mod reference_schema;
 mod sessions;
 #[cfg(feature = "embedded")]
+mod rows;
+#[cfg(feature = "embedded")]
 mod rows_reference;
 #[cfg(feature = "embedded")]
 mod transcripts;

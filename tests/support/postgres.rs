@@ -5,6 +5,7 @@
 //! - What is missing is an error that says so. A test that starts one says `#[test(postgres)]`; the harness does not run it where
 //!   no server is installed.
 //! - `ENACT_POSTGRES_BIN` names the one directory to look for the programs in; an empty one stands for a machine without.
+//! - A test of one major version says `#[test(releases)]`: `.ci/postgres-versions` installs them all.
 
 use std::fs;
 use std::io;
@@ -20,7 +21,10 @@ use crate::harness::{Mark, declares};
 
 const SUPERUSER: &str = "enact_admin";
 const START_LIMIT: Duration = Duration::from_secs(60);
-const PROGRAMS: [&str; 4] = ["initdb", "postgres", "pg_ctl", "createdb"];
+const PROGRAMS: [&str; 3] = ["initdb", "postgres", "pg_ctl"];
+
+/// The major versions that Enact is shown to work on, oldest first.
+pub const MAJORS: [u32; 6] = [13, 14, 15, 16, 17, 18];
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
@@ -28,6 +32,8 @@ pub enum ClusterError {
         "no PostgreSQL found: no directory of /usr/lib/postgresql/*/bin, /usr/pgsql-*/bin or PATH holds all of {PROGRAMS:?}"
     )]
     NoPostgres,
+    #[error("PostgreSQL {major} is not installed; .ci/postgres-versions installs it")]
+    NoMajor { major: u32 },
     #[error("running as root, and neither the user \"postgres\" nor \"nobody\" exists to run PostgreSQL as")]
     NoUser,
     #[error("the temporary directory \"{}\" cannot be prepared", .path.display())]
@@ -64,20 +70,21 @@ impl PrivateCluster {
 
     /// The same for a test that can do without.
     pub fn start_undeclared() -> Result<Self, ClusterError> {
-        let bin = find_programs()?;
+        Self::start_in(find_programs()?)
+    }
+
+    /// The same of a major version, such as 13.
+    pub fn start_major(major: u32) -> Result<Self, ClusterError> {
+        assert!(declares(Mark::Releases), "a test that starts a version of PostgreSQL says #[test(releases)]");
+        Self::start_in(find_major(major).ok_or(ClusterError::NoMajor { major })?)
+    }
+
+    fn start_in(bin: PathBuf) -> Result<Self, ClusterError> {
         let user = unprivileged_user()?;
         let temp = temp_dir(user)?;
         let mut cluster = Self { bin, user, postmaster: None, temp };
         let mut initdb = cluster.command("initdb");
-        initdb.args([
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--no-locale",
-            "--no-sync",
-            "--no-instructions",
-            "-U",
-            SUPERUSER,
-        ]);
+        initdb.args(["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "-U", SUPERUSER]);
         run("initdb", initdb.arg("-D").arg(cluster.data()))?;
         cluster.restart()?;
         Ok(cluster)
@@ -92,10 +99,22 @@ impl PrivateCluster {
         format!("host={} user={role} dbname={database}", self.temp.path().display())
     }
 
+    /// By a session of its own: some packages of the server have no `createdb`.
     #[cfg(feature = "embedded")]
     pub fn create_database(&self, name: &str) -> Result<(), ClusterError> {
-        let mut createdb = self.command("createdb");
-        run("createdb", createdb.arg("-h").arg(self.temp.path()).args(["-U", SUPERUSER, "--", name]))
+        let conninfo = self.conninfo("postgres");
+        let statement = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
+        // The caller may be in a runtime, which another one may not be started in.
+        let session = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let (client, connection) = tokio_postgres::connect(&conninfo, tokio_postgres::NoTls).await?;
+                tokio::spawn(connection);
+                client.batch_execute(&statement).await
+            })
+        });
+        let made = session.join().expect("the thread that makes a database ends");
+        made.map_err(|error| ClusterError::Failed { program: "CREATE DATABASE", output: format!("{error:?}") })
     }
 
     /// Ends the server at once and in order (`pg_ctl stop -m immediate`); the files stay until the drop.
@@ -203,9 +222,8 @@ pub fn is_installed() -> bool {
 }
 
 fn find_programs() -> Result<PathBuf, ClusterError> {
-    let complete = |path: &PathBuf| PROGRAMS.iter().all(|program| path.join(program).is_file());
     if let Some(only) = std::env::var_os("ENACT_POSTGRES_BIN") {
-        return Some(PathBuf::from(only)).filter(complete).ok_or(ClusterError::NoPostgres);
+        return Some(PathBuf::from(only)).filter(|path| is_complete(path)).ok_or(ClusterError::NoPostgres);
     }
     let mut places = Vec::new();
     for parent in ["/usr/lib/postgresql", "/usr"] {
@@ -216,7 +234,26 @@ fn find_programs() -> Result<PathBuf, ClusterError> {
     // The newest version first.
     places.sort_by_key(|path| std::cmp::Reverse(version(path)));
     places.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    places.into_iter().find(complete).ok_or(ClusterError::NoPostgres)
+    places.into_iter().find(|path| is_complete(path)).ok_or(ClusterError::NoPostgres)
+}
+
+fn is_complete(bin: &Path) -> bool {
+    PROGRAMS.iter().all(|program| bin.join(program).is_file())
+}
+
+/// Whether each of [`MAJORS`] is there.
+pub fn are_installed() -> bool {
+    MAJORS.into_iter().all(|major| find_major(major).is_some())
+}
+
+/// The places of `.ci/postgres-versions`, then those of distributions.
+fn find_major(major: u32) -> Option<PathBuf> {
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/enact-postgres"));
+    let own = std::env::var_os("ENACT_POSTGRES_DIR").map(PathBuf::from);
+    let places = own.into_iter().chain([PathBuf::from("/var/cache/enact-postgres")]).chain(home);
+    let unpacked = places.map(|place| place.join(major.to_string()).join("bin"));
+    let packaged = ["/usr/lib/postgresql/", "/usr/pgsql-"].map(|start| PathBuf::from(format!("{start}{major}/bin")));
+    unpacked.chain(packaged).find(|bin| is_complete(bin))
 }
 
 fn version(path: &Path) -> u32 {
