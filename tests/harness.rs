@@ -185,7 +185,7 @@ fn run(case: &Case, scratch: Option<&TempDir>, shown: bool) -> Result<(), Failed
     let mut command = Command::new(std::env::current_exe()?);
     command.args([RUN, case.name()]).stdin(Stdio::null());
     if let Some(scratch) = scratch {
-        command.env("TMPDIR", scratch.path());
+        command.env("TMPDIR", scratch.path()).env(postgres::SHARED, scratch.path());
     }
     if shown {
         let status = command.status()?;

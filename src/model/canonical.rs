@@ -8,7 +8,8 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+use super::encode;
 
 /// A blake3 digest, written as 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -45,47 +46,18 @@ impl fmt::Display for Digest {
 
 /// Digests anything serialisable through its canonical JSON.
 pub fn digest_of<T: Serialize>(value: &T) -> Digest {
-    Digest::of_bytes(canonical_json(value).as_bytes())
+    digest_without(value, &[])
+}
+
+/// The same without these entries, each named by the keys that lead to it.
+pub fn digest_without<T: Serialize>(value: &T, left_out: &[&[&str]]) -> Digest {
+    Digest::of_bytes(&encode::canonical(value, left_out))
 }
 
 /// Encodes as canonical JSON on one line.
 pub fn canonical_json<T: Serialize>(value: &T) -> String {
-    let Ok(value) = serde_json::to_value(value) else {
-        panic!("BUG: a model type does not serialise as JSON");
-    };
-    let mut out = String::new();
-    write_value(&value, &mut out);
-    out
-}
-
-fn write_value(value: &Value, out: &mut String) {
-    match value {
-        Value::Object(map) => {
-            let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort();
-            out.push('{');
-            for (i, key) in keys.into_iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                out.push_str(&Value::from(key.as_str()).to_string());
-                out.push(':');
-                write_value(&map[key], out);
-            }
-            out.push('}');
-        }
-        Value::Array(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                write_value(item, out);
-            }
-            out.push(']');
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => out.push_str(&value.to_string()),
-    }
+    let Ok(text) = String::from_utf8(encode::canonical(value, &[])) else { panic!("BUG: JSON that is no UTF-8") };
+    text
 }
 
 #[cfg(test)]
@@ -94,7 +66,33 @@ mod tests {
 
     #[test]
     fn key_order_does_not_change_the_bytes() {
-        let a: Value = serde_json::from_str(r#"{"b":1,"a":{"d":[1,2.5,18446744073709551615],"c":null}}"#).unwrap();
+        let a: serde_json::Value =
+            serde_json::from_str(r#"{"b":1,"a":{"d":[1,2.5,18446744073709551615],"c":null}}"#).unwrap();
         assert_eq!(canonical_json(&a), r#"{"a":{"c":null,"d":[1,2.5,18446744073709551615]},"b":1}"#);
+    }
+    #[derive(Serialize)]
+    enum Kind {
+        Plain,
+        Of(u8),
+        Two(u8, bool),
+        Named { z: f32, a: Option<char> },
+    }
+
+    #[test]
+    fn every_kind_of_value_is_as_serde_json_says() {
+        let kinds = [Kind::Plain, Kind::Of(1), Kind::Two(2, true), Kind::Named { z: 0.5, a: None }];
+        let map = std::collections::BTreeMap::from([(10_i64, f64::NAN), (9, -1.5)]);
+        let bytes: &[u8] = &[1, 2];
+        let all = ("\u{1}\"é", kinds, map, bytes, (), f64::MAX, u64::MAX, i64::MIN);
+        let value = serde_json::to_value(&all).unwrap();
+        assert_eq!(canonical_json(&all), canonical_json(&value));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&canonical_json(&all)).unwrap(), value);
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_there_and_nothing_else_of_its_name() {
+        let value = serde_json::json!({"a": {"b": 1, "c": 2}, "b": {"a": 3}, "d": [{"a": {"b": 4}}]});
+        let rest = serde_json::json!({"a": {"c": 2}, "d": [{"a": {"b": 4}}]});
+        assert_eq!(digest_without(&value, &[&["a", "b"], &["b"]]), digest_of(&rest));
     }
 }

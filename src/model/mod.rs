@@ -12,6 +12,7 @@ mod chunk_policy;
 mod closest;
 mod desired;
 mod diagnostic;
+mod encode;
 mod environment;
 mod guard;
 mod name;
@@ -29,7 +30,7 @@ pub use binding::{
     RetentionPolicy, RowTemplate, SetHash, SoftReference, StatusCheck, TableUpdate, TemplateScope, Transition,
     TransitionWork, UnitSource,
 };
-pub use canonical::{Digest, canonical_json, digest_of};
+pub use canonical::{Digest, canonical_json, digest_of, digest_without};
 pub use chunk_policy::{ChunkPolicy, ChunkTemplate, EmptyBody, Splitter, TemplateError};
 pub use closest::{closest, name_hint, near_hint};
 pub use desired::{

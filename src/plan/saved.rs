@@ -17,7 +17,7 @@ use super::summary::Summary;
 use crate::diff::{Change, Drift, Finding};
 use crate::model::{
     Address, ApprovalRule, Binding, ChunkPolicy, Digest, EmbedderIdentity, Followers, Guards, ReferenceTarget, RowKey,
-    Selection, SourceFile, TableName, canonical_json, digest_of,
+    Selection, SourceFile, TableName, canonical_json, digest_without,
 };
 
 /// The major version of the format.
@@ -108,6 +108,7 @@ pub struct Baseline {
     /// Rows that are referred to and have to live.
     pub references: Vec<ReferenceTarget>,
     /// Rows that go or change by the way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub followers: Vec<Followers>,
     /// Gates that were read.
     pub gates: BTreeMap<String, Option<String>>,
@@ -205,8 +206,7 @@ impl SavedPlan {
 
     /// Digests everything but `digest` itself.
     pub fn content_digest(&self) -> Digest {
-        let Ok(mut value) = serde_json::to_value(self) else { panic!("BUG: a plan does not serialise") };
-        without_digest(&mut value)
+        digest_without(self, NOT_DIGESTED)
     }
 
     /// Says who made it and what it was narrowed to, and digests it anew.
@@ -234,7 +234,7 @@ impl SavedPlan {
     /// # Errors
     /// When it is not a plan, is of a newer format, or was edited.
     pub fn from_text(text: &str) -> Result<SavedPlan, LoadError> {
-        let mut value: serde_json::Value =
+        let value: serde_json::Value =
             serde_json::from_str(text).map_err(|error| LoadError::NotAPlan(error.to_string()))?;
         let found = value.get("format_version").and_then(|v| v.as_str()).unwrap_or("").to_owned();
         match found.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
@@ -244,7 +244,7 @@ impl SavedPlan {
         }
         // Of what the file says, not of what this version makes of it: a field that an older one did not know has a default
         // here, and is not in the file's digest.
-        let real = without_digest(&mut value);
+        let real = digest_without(&value, NOT_DIGESTED);
         let plan: SavedPlan = serde_json::from_value(value).map_err(|error| LoadError::NotAPlan(error.to_string()))?;
         if real != plan.digest {
             return Err(LoadError::Edited { said: plan.digest.to_string(), real: real.to_string() });
@@ -258,21 +258,5 @@ impl SavedPlan {
     }
 }
 
-/// Digests everything but `digest` and `environment.connected_as`, which stay where they are. Who looked makes no other
-/// plan: one role may plan for reviewers and another apply.
-fn without_digest(value: &mut serde_json::Value) -> Digest {
-    let said = value.as_object_mut().and_then(|map| map.remove("digest"));
-    let environment = |value: &mut serde_json::Value| value.get_mut("environment")?.as_object_mut().map(std::mem::take);
-    let whole = environment(value);
-    if let (Some(map), Some(whole)) = (value.as_object_mut(), &whole) {
-        let mut rest = whole.clone();
-        rest.remove("connected_as");
-        map.insert("environment".to_owned(), serde_json::Value::Object(rest));
-    }
-    let real = digest_of(value);
-    if let Some(map) = value.as_object_mut() {
-        map.extend(said.map(|said| ("digest".to_owned(), said)));
-        map.extend(whole.map(|whole| ("environment".to_owned(), serde_json::Value::Object(whole))));
-    }
-    real
-}
+/// Who looked makes no other plan: one role may plan for reviewers and another apply.
+const NOT_DIGESTED: &[&[&str]] = &[&["digest"], &["environment", "connected_as"]];

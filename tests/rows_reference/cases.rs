@@ -117,7 +117,7 @@ fn refusal(why: &str, hint: &str) -> String {
     let row = "    - { key: { k: a }, values: { v: x } }";
     let mark = " ".repeat(row.find('x').unwrap() + 1);
     format!(
-        "? 3\nerror[E049]: a value does not fit its column: {why}value for domain public.flaky violates check constraint \
+        "? 3\nerror[E049]: a value does not fit its column: {why}value for domain flaky violates check constraint \
          \"flaky_check\"\n --> plans/t.yaml:5:37\n  |\n5 | {row}\n  |{mark}^\n  |\n  = help: {hint}\nInvalid input. Nothing was \
          changed.\n"
     )

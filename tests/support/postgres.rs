@@ -20,6 +20,8 @@ use tempfile::TempDir;
 use crate::harness::{Mark, declares};
 
 const SUPERUSER: &str = "enact_admin";
+/// Names the directory that the tests of one run of the suite share.
+pub const SHARED: &str = "ENACT_TEST_SHARED";
 const START_LIMIT: Duration = Duration::from_secs(60);
 const PROGRAMS: [&str; 3] = ["initdb", "postgres", "pg_ctl"];
 
@@ -83,11 +85,41 @@ impl PrivateCluster {
         let user = unprivileged_user()?;
         let temp = temp_dir(user)?;
         let mut cluster = Self { bin, user, postmaster: None, temp };
-        let mut initdb = cluster.command("initdb");
-        initdb.args(["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "-U", SUPERUSER]);
-        run("initdb", initdb.arg("-D").arg(cluster.data()))?;
+        match std::env::var_os(SHARED) {
+            Some(shared) => cluster.copy_template(Path::new(&shared))?,
+            None => cluster.initdb(&cluster.data())?,
+        }
         cluster.restart()?;
         Ok(cluster)
+    }
+
+    fn initdb(&self, data: &Path) -> Result<(), ClusterError> {
+        let mut initdb = self.command("initdb");
+        initdb.args(["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "-U", SUPERUSER]);
+        run("initdb", initdb.arg("-D").arg(data))
+    }
+
+    /// Copies what `initdb` of this version made for the first test of the suite that asked.
+    fn copy_template(&self, shared: &Path) -> Result<(), ClusterError> {
+        let name = self.bin.to_string_lossy().replace('/', "-");
+        let place = shared.join(format!("initdb{name}"));
+        let failed = |source| ClusterError::Directory { path: place.clone(), source };
+        fs::create_dir_all(&place).map_err(failed)?;
+        let lock = fs::File::create(shared.join(format!("lock{name}"))).map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        if !place.join("data").is_dir() {
+            if let Some(User { uid, gid }) = self.user {
+                chown(&place, Some(uid), Some(gid)).map_err(failed)?;
+            }
+            self.initdb(&place.join("new"))?;
+            fs::rename(place.join("new"), place.join("data")).map_err(failed)?;
+        }
+        drop(lock);
+        let mut copy = Command::new("cp");
+        if let Some(User { uid, gid }) = self.user {
+            copy.uid(uid).gid(gid);
+        }
+        run("cp", copy.current_dir("/").arg("-a").arg(place.join("data")).arg(self.data()))
     }
 
     /// A libpq connection string for one database of the cluster, as its superuser.

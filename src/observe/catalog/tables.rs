@@ -8,11 +8,9 @@ use crate::diff::rows::identity::columns_of;
 use crate::model::{
     CheckFacts, Column, ColumnKind, ForeignKey, OnChange, TableFacts, TableKind, TableName, UniqueIndex,
 };
-use crate::store::{Query, Record, Sql, StoreError, Tx};
+use crate::store::{Param, Query, Record, Sql, StoreError, Tx};
 
-/// A relation is known by its columns; each row is one of them. A domain is followed to the type under it, and a type to
-/// the operator class that sorts or hashes it by default, whose equality is its own. Types that are stored like another
-/// one (`varchar`, `cidr`, `regclass`) have that one's, types made of others (arrays, enums, ranges) their kind's.
+/// A relation is known by its columns; each row is one of them. A domain is followed to the type under it.
 const COLUMNS: &str = "WITH RECURSIVE cols AS ( \
   SELECT c.oid AS rel, n.nspname, c.relname, c.relkind, c.relhasrules, c.relispartition, a.attname, a.attnum, a.atttypid, a.atttypmod, a.attnotnull, \
    a.attidentity, a.attgenerated, a.attcollation, d.adbin, d.adrelid, d.oid AS filler \
@@ -25,24 +23,11 @@ const COLUMNS: &str = "WITH RECURSIVE cols AS ( \
   SELECT DISTINCT atttypid AS start, atttypid AS type, false AS not_null, false AS filled, 0 AS depth FROM cols \
   UNION ALL SELECT c.start, t.typbasetype, c.not_null OR t.typnotnull, c.filled OR t.typdefault IS NOT NULL, c.depth + 1 \
   FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.type AND t.typtype = 'd'), \
- base AS (SELECT DISTINCT ON (start) start, type, not_null, filled FROM chain ORDER BY start, depth DESC), \
- wanted AS (SELECT type FROM base UNION SELECT t.typelem FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type WHERE t.typcategory = 'A'), \
- equality AS ( \
-  SELECT DISTINCT ON (w.type) w.type, pg_catalog.format('OPERATOR(%I.%s)', ns.nspname, o.oprname) AS op, o.oprname \
-  FROM wanted w JOIN pg_catalog.pg_type t ON t.oid = w.type \
-  JOIN pg_catalog.pg_opclass oc ON oc.opcdefault AND oc.opcintype IN (w.type, \
-   CASE WHEN t.typtype = 'e' THEN 3500 WHEN t.typtype = 'r' THEN 3831 WHEN t.typtype = 'm' THEN 4537 WHEN t.typcategory = 'A' THEN 2277 ELSE w.type END, \
-   coalesce((SELECT k.casttarget FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_type p ON p.oid = k.casttarget AND p.typispreferred \
-    WHERE k.castsource = w.type AND k.castmethod = 'b' AND k.castcontext = 'i' LIMIT 1), w.type)) \
-  JOIN pg_catalog.pg_am am ON am.oid = oc.opcmethod AND am.amname IN ('btree', 'hash') \
-  JOIN pg_catalog.pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype \
-   AND ao.amopstrategy = CASE am.amname WHEN 'btree' THEN 3 ELSE 1 END \
-  JOIN pg_catalog.pg_operator o ON o.oid = ao.amopopr JOIN pg_catalog.pg_namespace ns ON ns.oid = o.oprnamespace \
-  ORDER BY w.type, (oc.opcintype = w.type) DESC, am.amname) \
+ base AS (SELECT DISTINCT ON (start) start, type, not_null, filled FROM chain ORDER BY start, depth DESC) \
  SELECT c.nspname::text, c.relname::text, c.relkind::text, c.attname::text, pg_catalog.format_type(c.atttypid, c.atttypmod), \
   pg_catalog.format_type(b.type, -1), t.typname::text, t.typtype::text, t.typcategory::text, et.typname::text, \
-  CASE WHEN t.typtype = 'c' OR (t.typcategory = 'A' AND ee.op IS NULL) THEN NULL ELSE e.op END, \
-  t.typname IN ('citext', 'interval') OR coalesce(et.typname IN ('citext', 'interval'), false) OR coalesce(NOT co.collisdeterministic, false), \
+  CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END::bigint, \
+  t.typname = 'citext' OR coalesce(et.typname = 'citext', false) OR coalesce(NOT co.collisdeterministic, false), \
   CASE WHEN c.attcollation <> 0 AND c.attcollation <> t.typcollation THEN pg_catalog.format('%I.%I', cn.nspname, co.collname) END, \
   c.attnotnull OR b.not_null, \
   (c.adbin IS NOT NULL AND c.attgenerated = '') OR c.attidentity <> '' OR b.filled, \
@@ -65,9 +50,30 @@ const COLUMNS: &str = "WITH RECURSIVE cols AS ( \
   UNION SELECT d.refobjid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.refobjid AND s.relkind = 'S' \
   WHERE d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = c.filler AND d.refclassid = 'pg_catalog.pg_class'::regclass \
   ORDER BY 1 LIMIT 1) q ON true \
- LEFT JOIN equality e ON e.type = b.type LEFT JOIN equality ee ON ee.type = t.typelem \
  LEFT JOIN pg_catalog.pg_collation co ON co.oid = c.attcollation LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace \
  ORDER BY c.rel, c.attnum";
+
+/// A type's equality is that of the operator class that sorts or hashes it by default. Types that are stored like another one
+/// (`varchar`, `cidr`, `regclass`) have that one's, enums and ranges their kind's.
+const EQUALITY: &str = "SELECT DISTINCT ON (w.type) w.type::bigint, pg_catalog.format('OPERATOR(%I.%s)', ns.nspname, o.oprname) \
+  FROM unnest($1::text[]::oid[]) AS w(type) JOIN pg_catalog.pg_type t ON t.oid = w.type \
+  JOIN pg_catalog.pg_opclass oc ON oc.opcdefault AND oc.opcintype IN (w.type, \
+   CASE t.typtype WHEN 'e' THEN 3500 WHEN 'r' THEN 3831 WHEN 'm' THEN 4537 ELSE w.type END, \
+   coalesce((SELECT k.casttarget FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_type p ON p.oid = k.casttarget AND p.typispreferred \
+    WHERE k.castsource = w.type AND k.castmethod = 'b' AND k.castcontext = 'i' LIMIT 1), w.type)) \
+  JOIN pg_catalog.pg_am am ON am.oid = oc.opcmethod AND am.amname IN ('btree', 'hash') \
+  JOIN pg_catalog.pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype \
+   AND ao.amopstrategy = CASE am.amname WHEN 'btree' THEN 3 ELSE 1 END \
+  JOIN pg_catalog.pg_operator o ON o.oid = ao.amopopr JOIN pg_catalog.pg_namespace ns ON ns.oid = o.oprnamespace \
+  ORDER BY w.type, (oc.opcintype = w.type) DESC, am.amname";
+
+/// What the server's own types are compared with; no other default can be given to them.
+const OWN_EQUALITY: &str = "OPERATOR(pg_catalog.=)";
+/// The server's own types that are asked for most, by their ids (`pg_type.dat`): bool, bytea, char, name, int8, int2, int4, text,
+/// oid, float4, float8, inet, bpchar, varchar, date, time, timestamp, timestamptz, interval, timetz, numeric, uuid, jsonb.
+const OWN_TYPES: [i64; 23] = [
+    16, 17, 18, 19, 20, 21, 23, 25, 26, 700, 701, 869, 1042, 1043, 1082, 1083, 1114, 1184, 1186, 1266, 1700, 2950, 3802,
+];
 
 /// `indnullsnotdistinct` came with PostgreSQL 15.
 const INDEXES: &str = "SELECT n.nspname::text, c.relname::text, ic.relname::text, i.indisprimary, \
@@ -145,7 +151,9 @@ pub(super) async fn read_tables(
     if tables.is_empty() {
         return Ok(out);
     }
-    for record in tx.query(&named(COLUMNS, tables)).await? {
+    let records = tx.query(&named(COLUMNS, tables)).await?;
+    let equalities = read_equalities(tx, &records).await?;
+    for record in records {
         let facts = out.entry(table_of(&record)).or_default();
         facts.kind = match record.text(2) {
             Some("r") => TableKind::Table,
@@ -159,7 +167,7 @@ pub(super) async fn read_tables(
         facts.partition = record.is_true(27);
         let bits = record.int(22).unwrap_or(0);
         facts.allows = COMMANDS.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| (*name).to_owned()).collect();
-        facts.columns.insert(text(&record, 3), column(&record));
+        facts.columns.insert(text(&record, 3), column(&record, &equalities));
     }
     read_indexes(tx, tables, &mut out).await?;
     read_foreign_keys(tx, tables, &mut out).await?;
@@ -181,7 +189,26 @@ pub(super) async fn read_tables(
     Ok(out)
 }
 
-fn column(record: &Record) -> Column {
+/// The equality of each type that a column holds, or an array of.
+async fn read_equalities(tx: &mut dyn Tx, records: &[Record]) -> Result<BTreeMap<i64, String>, StoreError> {
+    let types: BTreeSet<i64> = records.iter().filter_map(|record| record.int(10)).collect();
+    let (own, others): (Vec<i64>, Vec<i64>) = types.into_iter().partition(|id| OWN_TYPES.contains(id));
+    let mut out: BTreeMap<i64, String> = own.into_iter().map(|id| (id, OWN_EQUALITY.to_owned())).collect();
+    if !others.is_empty() {
+        let ids = others.iter().map(i64::to_string).collect();
+        let found = tx.query(&Query::new(Sql::new(EQUALITY)).bind(Param::Texts(ids))).await?;
+        out.extend(found.iter().filter_map(|record| Some((record.int(0)?, record.text(1)?.to_owned()))));
+    }
+    Ok(out)
+}
+
+fn column(record: &Record, equalities: &BTreeMap<i64, String>) -> Column {
+    // An array has an equality where its elements have one; a composite type's depends on its fields.
+    let equality = record.int(10).and_then(|id| equalities.get(&id)).filter(|_| record.text(7) != Some("c"));
+    let equality = match record.text(8) {
+        Some("A") => equality.map(|_| OWN_EQUALITY.to_owned()),
+        Some(_) | None => equality.cloned(),
+    };
     let optional = |index: usize| record.text(index).map(str::to_owned);
     Column {
         type_name: text(record, 4),
@@ -189,7 +216,7 @@ fn column(record: &Record) -> Column {
         kind: kind(&text(record, 6), &text(record, 7), &text(record, 8), record.text(9), record.is_true(11)),
         fields: record.texts(24).to_vec(),
         domain: record.is_true(25),
-        equality: optional(10),
+        equality,
         spelling_matters: record.is_true(11),
         collation: optional(12),
         not_null: record.is_true(13),

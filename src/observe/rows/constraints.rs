@@ -87,7 +87,9 @@ fn sequences(request: &RowsRequest<'_>, changed: &ChangedRows, facts: &mut RowFa
 /// Typed rows of texts as a subquery: `"enact i"` from 1 and the columns. Its places begin after `offset` others.
 pub(super) fn typed(columns: &[(&String, &Column)], offset: usize) -> Sql {
     let sql = columns.iter().enumerate().fold(Sql::new("(SELECT \"enact i\""), |sql, (place, (name, column))| {
-        let sql = sql.text(", a0.").ident(&format!("enact {place}")).text("::").trusted(&column.type_name);
+        // What a domain's check says of them is known, and its functions may need another search path.
+        let type_name = if column.domain { &column.base_type } else { &column.type_name };
+        let sql = sql.text(", a0.").ident(&format!("enact {place}")).text("::").trusted(type_name);
         let sql = match &column.collation {
             Some(collation) => sql.text(" COLLATE ").trusted(collation),
             None => sql,

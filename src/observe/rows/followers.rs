@@ -259,7 +259,9 @@ impl Following {
     fn before(&mut self, key: &ForeignKey, moving: &Moving, other: &Changed, of_plan: bool) {
         let cascades = if moving.goes() { key.on_delete } else { key.on_update };
         let first = of_plan || moving.goes();
-        if first && !key.deferrable && other.address != moving.by && (moving.goes() || cascades == OnChange::Refuse) {
+        // RESTRICT does not wait, whatever else the constraint says.
+        let at_once = !key.deferrable || key.restricts;
+        if first && at_once && other.address != moving.by && (moving.goes() || cascades == OnChange::Refuse) {
             self.needs.push(RowNeed {
                 from: moving.by.clone(),
                 to: other.address.clone(),

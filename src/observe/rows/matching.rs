@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::sql::{self, Facts};
-use super::values::bad_values;
+use super::values::{Wrong, bad_values};
 use crate::diff::rows::identity::{Match, matching};
 use crate::diff::rows::shape::{Batch, Form};
 use crate::model::{Cell, Diagnostics, LiveRow, TableFacts};
@@ -56,7 +56,18 @@ pub(crate) struct Matched {
     pub covered: bool,
 }
 
-/// Matches a batch. The second part of the answer is what is wrong with values, by row; their rows are not in the first.
+/// What is said of a batch.
+#[derive(Default)]
+pub(crate) struct Answer {
+    /// Its rows, as far as they were asked for.
+    pub matched: Vec<Matched>,
+    /// Rows with a wrong value. Where they are matched, the value counts as NULL.
+    pub wrong: BTreeSet<usize>,
+    /// What is wrong.
+    pub errors: Diagnostics,
+}
+
+/// Matches a batch.
 ///
 /// # Errors
 /// Those of the store.
@@ -66,9 +77,8 @@ pub(crate) async fn match_batch<T: Clone + Sync>(
     tables: &Facts,
     ask: Ask,
     places: &(dyn Fn(&T, &str) -> crate::model::Place + Sync),
-) -> Result<(Vec<Matched>, Diagnostics), ObserveError> {
-    let mut out = Vec::new();
-    let mut errors = Diagnostics::default();
+) -> Result<Answer, ObserveError> {
+    let mut out = Answer::default();
     let of_users = tables[&batch.table].runs_functions();
     if of_users {
         search_path(tx, true).await?;
@@ -80,11 +90,14 @@ pub(crate) async fn match_batch<T: Clone + Sync>(
         let part = if whole { None } else { Some(batch.slice(from, to)) };
         let part = part.as_ref().unwrap_or(batch);
         match attempt(tx, part, tables, ask, Guard::Savepoint).await {
-            Ok(matched) => out.extend(matched.into_iter().map(|one| Matched { index: one.index + from, ..one })),
+            Ok(matched) => {
+                out.matched.extend(matched.into_iter().map(|one| Matched { index: one.index + from, ..one }));
+            }
             Err(error) if is_value_error(&error) => {
-                let (matched, wrong) = without_wrong(tx, part, tables, ask, error, places).await?;
-                out.extend(matched.into_iter().map(|one| Matched { index: one.index + from, ..one }));
-                errors.extend(wrong);
+                let answer = without_wrong(tx, part, tables, ask, error, places).await?;
+                out.matched.extend(answer.matched.into_iter().map(|one| Matched { index: one.index + from, ..one }));
+                out.wrong.extend(answer.wrong.into_iter().map(|row| row + from));
+                out.errors.extend(answer.errors);
             }
             Err(error) => return Err(error.into()),
         }
@@ -93,13 +106,13 @@ pub(crate) async fn match_batch<T: Clone + Sync>(
     if of_users {
         search_path(tx, false).await?;
     }
-    Ok((out, errors))
+    Ok(out)
 }
 
-/// So many times a batch is asked again without the rows that were found wrong.
+/// So many times a batch is asked again without what was found wrong.
 const ROUNDS: usize = 100;
 
-/// Says what is wrong with the rows of a batch that was refused, and matches the others.
+/// Says what is wrong with a batch that was refused, and matches the rest: a wrong value counts as NULL.
 async fn without_wrong<T: Clone + Sync>(
     tx: &mut dyn Tx,
     batch: &Batch<T>,
@@ -107,30 +120,36 @@ async fn without_wrong<T: Clone + Sync>(
     ask: Ask,
     refused: StoreError,
     places: &(dyn Fn(&T, &str) -> crate::model::Place + Sync),
-) -> Result<(Vec<Matched>, Diagnostics), ObserveError> {
-    let mut errors = Diagnostics::default();
+) -> Result<Answer, ObserveError> {
+    let mut answer = Answer::default();
     let mut left: Vec<usize> = (0..batch.rows.len()).collect();
     let mut refused = refused;
     let mut rest = batch.clone();
     for _ in 0..ROUNDS {
-        let wrong = bad_values(tx, &rest, tables, &refused, places).await?;
-        let rows: BTreeSet<usize> = wrong.iter().map(|(index, _)| *index).collect();
-        wrong.into_iter().for_each(|(_, diagnostic)| errors.push(diagnostic));
-        rest = rest.without(&rows);
-        left = left.iter().enumerate().filter(|(at, _)| !rows.contains(at)).map(|(_, index)| *index).collect();
+        let mut out = BTreeSet::new();
+        for Wrong { row, place, diagnostic } in bad_values(tx, &rest, tables, &refused, places).await? {
+            answer.errors.push(diagnostic);
+            answer.wrong.insert(left[row]);
+            match place {
+                Some(place) => rest.texts[place][row] = None,
+                None => drop(out.insert(row)),
+            }
+        }
+        rest = rest.without(&out);
+        left = left.iter().enumerate().filter(|(at, _)| !out.contains(at)).map(|(_, index)| *index).collect();
         if left.is_empty() {
             break;
         }
         match attempt(tx, &rest, tables, ask, Guard::Savepoint).await {
             Ok(matched) => {
-                let matched = matched.into_iter().map(|one| Matched { index: left[one.index], ..one });
-                return Ok((matched.collect(), errors));
+                answer.matched = matched.into_iter().map(|one| Matched { index: left[one.index], ..one }).collect();
+                break;
             }
             Err(error) if is_value_error(&error) => refused = error,
             Err(error) => return Err(error.into()),
         }
     }
-    Ok((Vec::new(), errors))
+    Ok(answer)
 }
 
 /// Sets the search path that the role has of itself, or Enact's own.

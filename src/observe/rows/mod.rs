@@ -22,7 +22,9 @@ mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use self::matching::{Ask, Guard, Matched, attempt, cell, live_rows, lock_rows, match_batch, search_path};
+pub(crate) use self::matching::{
+    Answer, Ask, Guard, Matched, attempt, cell, live_rows, lock_rows, match_batch, search_path,
+};
 pub(crate) use self::planned::followers_of;
 pub(crate) use self::record::{object, record_key};
 pub(crate) use self::sql::{Facts, declared, from, live, on, params};
@@ -123,9 +125,10 @@ impl Comparing<'_> {
             let ask = self.ask(batch, &batches, *first);
             let sets = &self.request.resolved.rows;
             let places = |row: &RowRef, column: &str| place_of(sets, *row, column);
-            let (matched, wrong) = match_batch(tx, batch, self.tables, ask, &places).await?;
-            let (refused, before) = (wrong.0.len(), errors.0.len());
-            errors.extend(wrong);
+            let Answer { matched, wrong, errors: found } = match_batch(tx, batch, self.tables, ask, &places).await?;
+            let (refused, before) = (wrong.len(), errors.0.len());
+            errors.extend(found);
+            self.wrong.extend(wrong.into_iter().map(|index| batch.rows[index]));
             self.interpret(batch, ask, matched, refused, errors);
             if errors.0.len() > before {
                 self.met.incomplete.insert(batch.table.clone());

@@ -143,7 +143,7 @@ impl Judging<'_> {
         let mut out = BTreeMap::new();
         for batch in self.batches.iter().filter(|batch| batch.table == *table) {
             let places = |row: &RowRef, column: &str| place_of(sets, *row, column);
-            let (matched, _) = match_batch(tx, batch, self.request.tables, Ask::There, &places).await?;
+            let matched = match_batch(tx, batch, self.request.tables, Ask::There, &places).await?.matched;
             for one in matched {
                 let row = batch.rows[one.index];
                 if let Some((at, _)) = one.live.filter(|_| is_present(&sets[row.set])) {

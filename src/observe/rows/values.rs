@@ -14,7 +14,16 @@ const TELLS: i64 = 16;
 /// So many wrong values of one column are looked for one by one where the server does not tell.
 const SEARCHED: usize = 200;
 
-/// Finds what is wrong after a batch was refused: mistakes with the rows that they are in.
+/// A mistake.
+pub(super) struct Wrong {
+    /// The row of the batch.
+    pub row: usize,
+    /// The place of the value among the row's texts, where it is one value.
+    pub place: Option<usize>,
+    pub diagnostic: Diagnostic,
+}
+
+/// Finds what is wrong after a batch was refused.
 ///
 /// # Errors
 /// Those of the store that are no value's fault.
@@ -24,7 +33,7 @@ pub(super) async fn bad_values<T: Clone>(
     tables: &Facts,
     refused: &StoreError,
     places: &(dyn Fn(&T, &str) -> Place + Sync),
-) -> Result<Vec<(usize, Diagnostic)>, ObserveError> {
+) -> Result<Vec<Wrong>, ObserveError> {
     let mut out = Vec::new();
     let tells = server_major(tx).await? >= TELLS;
     let facts = &tables[&batch.table];
@@ -36,7 +45,13 @@ pub(super) async fn bad_values<T: Clone>(
         if !tells {
             search(tx, column, texts, &mut found).await?;
         }
-        let wrong = |(index, why): (usize, String)| (index, bad_value(batch, column, name, index, &why, places));
+        // NULL in its place would be refused as well.
+        let place = Some(*place).filter(|_| !(column.domain && column.not_null));
+        let wrong = |(row, why): (usize, String)| Wrong {
+            row,
+            place,
+            diagnostic: bad_value(batch, column, name, row, &why, places),
+        };
         out.extend(found.into_iter().map(wrong));
     }
     if out.is_empty() {
@@ -124,7 +139,7 @@ async fn one_bad_row<T: Clone>(
     tables: &Facts,
     refused: &StoreError,
     places: &(dyn Fn(&T, &str) -> Place + Sync),
-) -> Result<Vec<(usize, Diagnostic)>, ObserveError> {
+) -> Result<Vec<Wrong>, ObserveError> {
     let (mut from, mut to) = (0, batch.rows.len());
     while to - from > 1 {
         let middle = usize::midpoint(from, to);
@@ -143,7 +158,8 @@ async fn one_bad_row<T: Clone>(
             let detail = format!("\"{}\" refused values and accepted the same ones a moment later: {why}", batch.table);
             let hint = "a check of the table or of a domain does not give the same answer each time; mend it first";
             let place = places(&row.rows[0], "");
-            return Ok(vec![(from, Diagnostic::error(codes::BAD_VALUE, detail).at(&place).hint(hint))]);
+            let diagnostic = Diagnostic::error(codes::BAD_VALUE, detail).at(&place).hint(hint);
+            return Ok(vec![Wrong { row: from, place: None, diagnostic }]);
         }
     };
     let mut out = Vec::new();
@@ -157,7 +173,11 @@ async fn one_bad_row<T: Clone>(
                     (Form::Reference(_), true) => several(&row, name, places),
                     _ => bad_value(&row, column, name, 0, &error.message, places),
                 };
-                out.push((from, diagnostic));
+                let place = match form {
+                    Form::Tree(place) if !(column.domain && column.not_null) => Some(*place),
+                    _ => None,
+                };
+                out.push(Wrong { row: from, place, diagnostic });
             }
             Err(error) => return Err(error.into()),
         }
@@ -172,7 +192,7 @@ async fn one_bad_row<T: Clone>(
                 Diagnostic::error(codes::BAD_VALUE, detail).at(&places(&row.rows[0], first)).hint(hint)
             }
         };
-        out.push((from, diagnostic));
+        out.push(Wrong { row: from, place: None, diagnostic });
     }
     Ok(out)
 }

@@ -260,7 +260,7 @@ proptest! {
     fn what_is_written_is_what_is_read(
         (set, synced) in row_set(),
         addresses in prop::collection::btree_set(".{0,12}", 1..4),
-        rationale in "\\PC{1,60}",
+        rationale in "\\PC{0,30}[\\p{L}\\p{N}]\\PC{0,30}",
         comment in ".*",
     ) {
         let mut desired = Desired::default();

@@ -309,7 +309,9 @@ async fn differing(
         let name = ident(name);
         let respelled =
             format!("pg_typeof({name}) = 'citext'::regtype AND {name}::text IS DISTINCT FROM ({value})::text");
-        format!("{name} IS DISTINCT FROM {value} OR ({respelled})")
+        // A row that is not there yet is none that is referred to.
+        let not_yet = if value.starts_with("(SELECT ") { format!("{value} IS NULL") } else { "false".to_owned() };
+        format!("{name} IS DISTINCT FROM {value} OR ({respelled}) OR {not_yet}")
     });
     let query = format!("SELECT {} FROM {} WHERE {condition}", differ.collect::<Vec<_>>().join(", "), table.path());
     // A value that its domain refuses differs from whatever is there.

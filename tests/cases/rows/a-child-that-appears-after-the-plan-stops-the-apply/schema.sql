@@ -1,0 +1,4 @@
+CREATE TABLE public.parents (id int PRIMARY KEY);
+CREATE TABLE public.children (id int PRIMARY KEY, parent int REFERENCES public.parents ON DELETE CASCADE);
+INSERT INTO public.parents VALUES (1);
+INSERT INTO public.children VALUES (1, 1);
