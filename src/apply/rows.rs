@@ -14,10 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::ApplyError;
 use crate::diff::rows::identity::{Match, Part, matching};
 use crate::diff::rows::shape::{Batch, batches_of_cells};
+use crate::diff::{ChangeDetail, RowChange};
 use crate::model::{Address, Cell, Followers, KeyPart, LiveRow, RowKey, TableName, digest_of};
 use crate::observe::rows::{self, Facts, Matched};
 use crate::observe::{read_only_tables, read_references};
-use crate::plan::{RowAction, RowBatch, RowsWork, SavedPlan, Step, Work};
+use crate::plan::{RowAction, RowBatch, RowWrite, RowsWork, SavedPlan, Step, Work};
 use crate::store::{Param, Query, Sql, StoreError, Tx};
 
 /// The search path of the transaction: Enact's own, or the one that the role has of itself.
@@ -88,7 +89,7 @@ pub(super) async fn check_gone(
 ) -> Result<(), ApplyError> {
     for batch in work.batches.iter().filter(|batch| batch.action == RowAction::Delete) {
         for typed in batches(batch) {
-            read_back(tx, step, batch, &typed, tables).await?;
+            read_back(tx, &step.title, batch, &typed, tables).await?;
         }
     }
     Ok(())
@@ -103,8 +104,48 @@ pub(super) async fn verify(tx: &mut dyn Tx, plan: &SavedPlan, tables: &Facts) ->
         let Work::WriteRows(work) = &step.work else { continue };
         for batch in work.batches.iter().filter(|batch| batch.action != RowAction::Delete) {
             for typed in batches(batch) {
-                read_back(tx, step, batch, &typed, tables).await?;
+                read_back(tx, &step.title, batch, &typed, tables).await?;
             }
+        }
+    }
+    as_before(tx, plan, tables).await
+}
+
+/// Reads back the declared columns of updated rows that were right before: a trigger may have changed them by the way.
+async fn as_before(tx: &mut dyn Tx, plan: &SavedPlan, tables: &Facts) -> Result<(), ApplyError> {
+    let mut declared: BTreeMap<(&TableName, Vec<&String>), BTreeMap<&Vec<Cell>, &Vec<String>>> = BTreeMap::new();
+    for step in &plan.steps {
+        let Work::RecordRows(record) = &step.work else { continue };
+        for kept in &record.keep {
+            let rows = declared.entry((&kept.table, kept.key.iter().collect())).or_default();
+            rows.extend(kept.rows.iter().map(|key| (key, &kept.columns)));
+        }
+    }
+    let mut batches: BTreeMap<(&TableName, Vec<&String>, Vec<&String>), Vec<RowWrite>> = BTreeMap::new();
+    for change in &plan.changes {
+        let ChangeDetail::Row { table, key, change: RowChange::Update { live, fields }, .. } = &change.detail else {
+            continue;
+        };
+        let names: Vec<&String> = key.columns().collect();
+        let cells: Vec<Cell> = key.0.iter().map(|part| part.value.clone()).collect();
+        let Some(columns) = declared.get(&(table, names.clone())).and_then(|rows| rows.get(&cells)) else { continue };
+        let rest: Vec<&String> =
+            columns.iter().filter(|name| !fields.contains_key(*name) && live.0.contains_key(*name)).collect();
+        if rest.is_empty() {
+            continue;
+        }
+        let value = |name: &&String| live.0.get(*name).cloned().flatten().map_or(Cell::Null, Cell::Text);
+        let values = rest.iter().map(value).collect();
+        batches.entry((table, names, rest)).or_default().push(RowWrite { key: cells, values });
+    }
+    let owned = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<String>>();
+    for ((table, key, columns), rows) in batches {
+        let (key, columns) = (owned(key), owned(columns));
+        let batch =
+            RowBatch { table: table.clone(), action: RowAction::Update, key, columns, cleared: Vec::new(), rows };
+        for typed in self::batches(&batch) {
+            let title = format!("update {}", batch.table);
+            read_back(tx, &title, &batch, &typed, tables).await?;
         }
     }
     Ok(())
@@ -223,7 +264,7 @@ fn insert(typed: &Batch<usize>, cleared: &[String], tables: &Facts, offset: usiz
 
 async fn read_back(
     tx: &mut dyn Tx,
-    step: &Step,
+    title: &str,
     batch: &RowBatch,
     typed: &Batch<usize>,
     tables: &Facts,
@@ -254,7 +295,7 @@ async fn read_back(
                 }
             },
         };
-        return Err(refused(step, why));
+        return Err(ApplyError::Refused { step: title.to_owned(), why });
     }
     Ok(())
 }

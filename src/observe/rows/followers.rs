@@ -168,10 +168,31 @@ pub(super) async fn follow(tx: &mut dyn Tx, tables: &Facts, changed: &ChangedRow
         }
         wave = next;
     }
+    following.release_gone();
     Ok(following)
 }
 
 impl Following {
+    /// A row that goes by the way refers to nothing any more: that comes before the rows go which it would hold back.
+    fn release_gone(&mut self) {
+        let gone = self.gone();
+        let Following { followed, needs, .. } = self;
+        for one in followed.iter_mut().filter(|one| one.goes && one.action() == OnChange::Refuse) {
+            let Followed { key, rows, .. } = one;
+            rows.retain(|row| {
+                let Some(by) = gone.get(&(key.from.clone(), row.at.clone())) else { return true };
+                if *by != row.by {
+                    // RESTRICT is judged row by row, anything else when the statement ends.
+                    let kind = if key.restricts { RowNeedKind::Unique } else { RowNeedKind::Reference };
+                    let why = format!("foreign key {}", key.name);
+                    needs.push(RowNeed { from: row.by.clone(), to: by.clone(), kind, why });
+                }
+                false
+            });
+        }
+        followed.retain(|one| !one.rows.is_empty());
+    }
+
     async fn load(&mut self, tx: &mut dyn Tx, table: &TableName) -> Result<(), StoreError> {
         if !self.tables.contains_key(table) {
             let (more, _) = read_catalog(tx, &BTreeSet::from([table.clone()]), &BTreeSet::new()).await?;
@@ -259,8 +280,8 @@ impl Following {
     fn before(&mut self, key: &ForeignKey, moving: &Moving, other: &Changed, of_plan: bool) {
         let cascades = if moving.goes() { key.on_delete } else { key.on_update };
         let first = of_plan || moving.goes();
-        // RESTRICT does not wait, whatever else the constraint says.
-        let at_once = !key.deferrable || key.restricts;
+        // RESTRICT and what is done to other rows do not wait, whatever else the constraint says.
+        let at_once = !key.deferrable || key.restricts || cascades != OnChange::Refuse;
         if first && at_once && other.address != moving.by && (moving.goes() || cascades == OnChange::Refuse) {
             self.needs.push(RowNeed {
                 from: moving.by.clone(),

@@ -125,14 +125,18 @@ async fn without_wrong<T: Clone + Sync>(
     let mut left: Vec<usize> = (0..batch.rows.len()).collect();
     let mut refused = refused;
     let mut rest = batch.clone();
+    let mut said: BTreeSet<(usize, usize)> = BTreeSet::new();
     for _ in 0..ROUNDS {
         let mut out = BTreeSet::new();
         for Wrong { row, place, diagnostic } in bad_values(tx, &rest, tables, &refused, places).await? {
-            answer.errors.push(diagnostic);
             answer.wrong.insert(left[row]);
-            match place {
+            // NULL is refused in its turn where a check is not the same each time.
+            match place.filter(|place| said.insert((left[row], *place))) {
                 Some(place) => rest.texts[place][row] = None,
                 None => drop(out.insert(row)),
+            }
+            if place.is_none_or(|place| rest.texts[place][row].is_none() && !out.contains(&row)) {
+                answer.errors.push(diagnostic);
             }
         }
         rest = rest.without(&out);

@@ -311,28 +311,7 @@ impl Comparing<'_> {
             }
         }
         if one.live.is_none() && set.state != RowState::Absent {
-            let missing = left_empty(set, &values, facts);
-            if !missing.is_empty() && !facts.fills_rows {
-                errors.push(required(set, row, &missing));
-            } else if !missing.is_empty() {
-                let message = format!(
-                    "new rows of {} need {}, which is not declared: a trigger of the table has to fill it",
-                    batch.table,
-                    missing.join(", ")
-                );
-                let known = self.facts.findings.iter().any(|(_, _, text)| *text == message);
-                self.facts.findings.extend((!known).then_some((codes::LEFT_TO_TRIGGER, None, message)));
-            }
-            let generated = key.columns().find(|name| facts.columns.get(*name).is_some_and(|column| column.generated));
-            if let Some(name) = generated {
-                let detail = format!(
-                    "column \"{name}\" of \"{}\" is generated and cannot be written, and there is no row that has this value",
-                    batch.table
-                );
-                let place = place_of(&self.request.resolved.rows, row, name);
-                let hint = "name a new row by a key that can be written";
-                errors.push(Diagnostic::error(codes::UNKNOWN_COLUMN, detail).at(&place).hint(hint));
-            }
+            self.check_new(batch, row, &key, &values, errors);
         }
         let seen = RowSeen { of: row, key, values, live: one.live, differs };
         match wanted {
@@ -340,6 +319,45 @@ impl Comparing<'_> {
             false => drop(self.met.referring.insert(row, seen)),
         }
         wanted
+    }
+
+    /// What a new row needs, and what it cannot be given.
+    fn check_new(
+        &mut self,
+        batch: &Batch<RowRef>,
+        row: RowRef,
+        key: &RowKey,
+        values: &BTreeMap<String, Cell>,
+        errors: &mut Diagnostics,
+    ) {
+        let set = &self.request.resolved.rows[row.set];
+        let facts = &self.tables[&batch.table];
+        let missing = left_empty(set, values, facts);
+        // No trigger makes a declared NULL true.
+        let declared: Vec<&str> = missing.iter().copied().filter(|name| values.contains_key(*name)).collect();
+        if !declared.is_empty() {
+            errors.push(required(set, row, &declared));
+        } else if !missing.is_empty() && !facts.fills_rows {
+            errors.push(required(set, row, &missing));
+        } else if !missing.is_empty() {
+            let message = format!(
+                "new rows of {} need {}, which is not declared: a trigger of the table has to fill it",
+                batch.table,
+                missing.join(", ")
+            );
+            let known = self.facts.findings.iter().any(|(_, _, text)| *text == message);
+            self.facts.findings.extend((!known).then_some((codes::LEFT_TO_TRIGGER, None, message)));
+        }
+        let generated = key.columns().find(|name| facts.columns.get(*name).is_some_and(|column| column.generated));
+        if let Some(name) = generated {
+            let detail = format!(
+                "column \"{name}\" of \"{}\" is generated and cannot be written, and there is no row that has this value",
+                batch.table
+            );
+            let place = place_of(&self.request.resolved.rows, row, name);
+            let hint = "name a new row by a key that can be written";
+            errors.push(Diagnostic::error(codes::UNKNOWN_COLUMN, detail).at(&place).hint(hint));
+        }
     }
 
     /// The key of a matched row, its columns in the order of the unique index that has just these.

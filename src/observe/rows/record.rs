@@ -9,7 +9,7 @@ use super::sql;
 use super::{Batch, RowRef, RowsRequest, params};
 use crate::diff::rows::identity::matching;
 use crate::diff::rows::is_recorded;
-use crate::model::{Cell, Digest, KeyPart, RowFacts, RowKey, TableFacts, TableName};
+use crate::model::{Cell, Digest, ExtraRow, KeyPart, RowFacts, RowKey, TableFacts, TableName};
 use crate::observe::error::ObserveError;
 use crate::observe::read_catalog;
 use crate::store::{Param, Query, Sql, StoreError, Tx};
@@ -126,16 +126,17 @@ async fn left(
         let Some(found) = tables.get(&table).filter(|facts| facts.keys().next().is_some()) else { continue };
         let gone = left_of(tx, request, batches, &table, found).await?;
         // A row that a synced table loses is said with its deletion.
-        let goes = |key: &RowKey| {
-            facts.extra.iter().any(|extra| {
-                let value = |part: &KeyPart| match extra.live.0.get(&part.column).cloned().flatten() {
-                    Some(text) => part.value == Cell::Text(text),
-                    None => part.value == Cell::Null,
-                };
-                request.resolved.synced[extra.synced].table.value == table && key.0.iter().all(value)
+        let columns = record_key(found, &[]);
+        let extra = facts.extra.iter().filter(|extra| request.resolved.synced[extra.synced].table.value == table);
+        let value =
+            |extra: &ExtraRow, name: &String| extra.live.0.get(name).cloned().flatten().map_or(Cell::Null, Cell::Text);
+        let goes: BTreeSet<RowKey> = extra
+            .map(|extra| {
+                let part = |name: &String| KeyPart { column: name.clone(), value: value(extra, name) };
+                RowKey(columns.iter().map(part).collect())
             })
-        };
-        let left: Vec<RowKey> = gone.into_iter().filter(|key| !goes(key)).collect();
+            .collect();
+        let left: Vec<RowKey> = gone.into_iter().filter(|key| !goes.contains(key)).collect();
         facts.left.extend(left.into_iter().map(|key| (table.clone(), key)));
     }
     Ok(())

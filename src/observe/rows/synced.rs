@@ -64,10 +64,18 @@ pub(super) async fn extra_rows(
     Ok(())
 }
 
-/// The columns by which rows that go are named: the declared key, else the primary key.
+/// The columns by which rows that go are named: the declared key where it is unique among all rows, else the primary key. A
+/// partial index says nothing of the rows outside of it.
 fn named_by(synced: &SyncedTable, facts: &TableFacts) -> Vec<String> {
+    let whole = |key: &&Vec<String>| {
+        let holds = |name: &String| synced.key.contains(name) && facts.columns[name].not_null;
+        key.iter().all(holds)
+    };
     let known = synced.key.iter().all(|name| facts.columns.contains_key(name)) && !synced.key.is_empty();
-    if known { synced.key.clone() } else { facts.keys().next().cloned().unwrap_or_default() }
+    match facts.keys().find(whole).filter(|_| known) {
+        Some(_) => synced.key.clone(),
+        None => facts.keys().next().cloned().unwrap_or_else(|| synced.key.clone()),
+    }
 }
 
 /// One column of the part that is synced.

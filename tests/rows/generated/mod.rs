@@ -16,7 +16,7 @@
 //!
 //! | variable | |
 //! | --- | --- |
-//! | `ENACT_ROWS_CASES=500` | so many cases: the long form |
+//! | `ENACT_ROWS_CASES=500` | so many cases, others each time: the long form |
 //! | `ENACT_ROWS_SEED=…` | the cases of an earlier run |
 //! | `ENACT_ROWS_CASE=17` | this one alone, printed whole |
 //! | `ENACT_ROWS_GRAMMAR=lists` | without modes, files, and references by natural key |
