@@ -102,7 +102,7 @@ pub fn a_check_at_random(servers: &Servers) {
 /// What may be said of the value, and what to do.
 const AT_RANDOM: &[(&str, &str)] = &[
     ("column \"v\" of \"public.t\": ", "write it as PostgreSQL reads the type public.flaky"),
-    ("a row of \"public.t\": ", "a reference has to meet one row, and a value has to fit its column's type"),
+    ("a row of \"public.t\": ", "each value has to fit its column's type"),
     (
         "\"public.t\" refused values and accepted the same ones a moment later: ",
         "a check of the table or of a domain does not give the same answer each time; mend it first",

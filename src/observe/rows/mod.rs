@@ -335,10 +335,10 @@ impl Comparing<'_> {
         let missing = left_empty(set, values, facts);
         // No trigger makes a declared NULL true.
         let declared: Vec<&str> = missing.iter().copied().filter(|name| values.contains_key(*name)).collect();
-        if !declared.is_empty() {
-            errors.push(required(set, row, &declared));
-        } else if !missing.is_empty() && !facts.fills_rows {
+        if !missing.is_empty() && !facts.fills_rows {
             errors.push(required(set, row, &missing));
+        } else if !declared.is_empty() {
+            errors.push(required(set, row, &declared));
         } else if !missing.is_empty() {
             let message = format!(
                 "new rows of {} need {}, which is not declared: a trigger of the table has to fill it",

@@ -157,7 +157,7 @@ async fn one_bad_row<T: Clone>(
             let why = &refused.message;
             let detail = format!("\"{}\" refused values and accepted the same ones a moment later: {why}", batch.table);
             let hint = "a check of the table or of a domain does not give the same answer each time; mend it first";
-            let place = places(&row.rows[0], "");
+            let place = places(&row.rows[0], first_of(&row));
             let diagnostic = Diagnostic::error(codes::BAD_VALUE, detail).at(&place).hint(hint);
             return Ok(vec![Wrong { row: from, place: None, diagnostic }]);
         }
@@ -189,12 +189,17 @@ async fn one_bad_row<T: Clone>(
             false => {
                 let detail = format!("a row of \"{}\": {}", batch.table, refused.message);
                 let hint = "each value has to fit its column's type";
-                Diagnostic::error(codes::BAD_VALUE, detail).at(&places(&row.rows[0], first)).hint(hint)
+                Diagnostic::error(codes::BAD_VALUE, detail).at(&places(&row.rows[0], first_of(&row))).hint(hint)
             }
         };
         out.push(Wrong { row: from, place: None, diagnostic });
     }
     Ok(out)
+}
+
+/// The column that stands for a row.
+fn first_of<T>(row: &Batch<T>) -> &str {
+    row.columns.first().or(row.key.first()).map_or("", String::as_str)
 }
 
 /// SQLSTATE class 21: a subquery gave more than one row.
