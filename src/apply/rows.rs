@@ -113,7 +113,9 @@ pub(super) async fn verify(tx: &mut dyn Tx, plan: &SavedPlan, tables: &Facts) ->
 
 /// Reads back the declared columns of updated rows that were right before: a trigger may have changed them by the way.
 async fn as_before(tx: &mut dyn Tx, plan: &SavedPlan, tables: &Facts) -> Result<(), ApplyError> {
-    let mut declared: BTreeMap<(&TableName, Vec<&String>), BTreeMap<&Vec<Cell>, &Vec<String>>> = BTreeMap::new();
+    type Columns<'a> = BTreeMap<&'a Vec<Cell>, &'a Vec<String>>;
+    type Alike<'a> = (&'a TableName, Vec<&'a String>, Vec<&'a String>);
+    let mut declared: BTreeMap<(&TableName, Vec<&String>), Columns<'_>> = BTreeMap::new();
     for step in &plan.steps {
         let Work::RecordRows(record) = &step.work else { continue };
         for kept in &record.keep {
@@ -121,7 +123,7 @@ async fn as_before(tx: &mut dyn Tx, plan: &SavedPlan, tables: &Facts) -> Result<
             rows.extend(kept.rows.iter().map(|key| (key, &kept.columns)));
         }
     }
-    let mut batches: BTreeMap<(&TableName, Vec<&String>, Vec<&String>), Vec<RowWrite>> = BTreeMap::new();
+    let mut batches: BTreeMap<Alike<'_>, Vec<RowWrite>> = BTreeMap::new();
     for change in &plan.changes {
         let ChangeDetail::Row { table, key, change: RowChange::Update { live, fields }, .. } = &change.detail else {
             continue;

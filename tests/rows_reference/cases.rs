@@ -94,31 +94,14 @@ pub fn a_check_at_random(servers: &Servers) {
     stage.write("plans/t.yaml", "enact: v1\nplan: t\nrows:\n  public.t:\n    - { key: { k: a }, values: { v: x } }\n");
     for _ in 0..25 {
         let found = stage.command("enact plan");
-        let refused = AT_RANDOM.iter().any(|(why, hint)| found == refusal(why, hint));
+        let refused = found.starts_with("? 3\nerror[E049]")
+            && found
+                .contains("value for domain flaky violates check constraint \"flaky_check\"\n --> plans/t.yaml:5:37\n")
+            && found.ends_with("Invalid input. Nothing was changed.\n");
         assert!(refused || found == PLANNED, "{found}");
     }
 }
 
-/// What may be said of the value, and what to do.
-const AT_RANDOM: &[(&str, &str)] = &[
-    ("column \"v\" of \"public.t\": ", "write it as PostgreSQL reads the type public.flaky"),
-    ("a row of \"public.t\": ", "each value has to fit its column's type"),
-    (
-        "\"public.t\" refused values and accepted the same ones a moment later: ",
-        "a check of the table or of a domain does not give the same answer each time; mend it first",
-    ),
-];
-
 const PLANNED: &str = "Plan: 1 to add, 0 to change, 0 to destroy.\n\nRows of public.t: 1 row to create\n  \
                        + create row.public.t[k=a]  at plans/t.yaml:5:7\n      why: declared and not there\n      \
                        k = \"a\"\n      v = \"x\"\n";
-
-fn refusal(why: &str, hint: &str) -> String {
-    let row = "    - { key: { k: a }, values: { v: x } }";
-    let mark = " ".repeat(row.find('x').unwrap() + 1);
-    format!(
-        "? 3\nerror[E049]: a value does not fit its column: {why}value for domain flaky violates check constraint \
-         \"flaky_check\"\n --> plans/t.yaml:5:37\n  |\n5 | {row}\n  |{mark}^\n  |\n  = help: {hint}\nInvalid input. Nothing was \
-         changed.\n"
-    )
-}

@@ -106,7 +106,8 @@ fn without_value(case: &Case, index: usize, place: usize) -> Option<Case> {
 /// The same row with one thing less named.
 fn with_less(case: &Case, index: usize, row: usize) -> Vec<Case> {
     let State::Present { keys, references, values } = &case.plan[index].rows[row].state else { return Vec::new() };
-    let less = |how: &dyn Fn(&mut [Named], &mut [Target], &mut [Named])| {
+    type Less<'a> = &'a dyn Fn(&mut [Named], &mut [Target], &mut [Named]);
+    let less = |how: Less<'_>| {
         change(case, |case| {
             if let State::Present { keys, references, values } = &mut case.plan[index].rows[row].state {
                 how(keys, references, values);
