@@ -34,6 +34,7 @@ pub enum ClusterError {
         "no PostgreSQL found: no directory of /usr/lib/postgresql/*/bin, /usr/pgsql-*/bin or PATH holds all of {PROGRAMS:?}"
     )]
     NoPostgres,
+    #[cfg(feature = "embedded")]
     #[error("PostgreSQL {major} is not installed; .ci/postgres-versions installs it")]
     NoMajor { major: u32 },
     #[error("running as root, and neither the user \"postgres\" nor \"nobody\" exists to run PostgreSQL as")]
@@ -76,6 +77,7 @@ impl PrivateCluster {
     }
 
     /// The same of a major version, such as 13.
+    #[cfg(feature = "embedded")]
     pub fn start_major(major: u32) -> Result<Self, ClusterError> {
         assert!(declares(Mark::Releases), "a test that starts a version of PostgreSQL says #[test(releases)]");
         Self::start_in(find_major(major).ok_or(ClusterError::NoMajor { major })?)
