@@ -77,10 +77,10 @@ pub const MAX_DELETE: Code = Code { id: "E092", summary: "more rows would be del
 pub const OUTSIDE_WHERE: Code = Code { id: "E093", summary: "a row outside of the part that is synced" };
 /// The role may not read a column that it has to compare.
 pub const NOT_READABLE: Code = Code { id: "E094", summary: "a column may not be read" };
-/// A table has a column whose name begins with `enact` and a space, as names in Enact's own queries do.
-pub const OWN_NAME: Code = Code { id: "E096", summary: "a column's name is one of Enact's own" };
 /// A row violates a check of its table.
 pub const CHECK_VIOLATED: Code = Code { id: "E095", summary: "a check of the table does not hold" };
+/// A table has a column whose name begins with `enact` and a space, as names in Enact's own queries do.
+pub const OWN_NAME: Code = Code { id: "E096", summary: "a column's name is one of Enact's own" };
 /// Rows of other tables go or change with rows of the plan, because their foreign keys say so. They are counted and named; a
 /// revert does not bring them back.
 pub const CONSEQUENCE: Code = Code { id: "W066", summary: "other rows go or change too" };

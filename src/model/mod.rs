@@ -57,8 +57,8 @@ pub use points::{
     PointId, PointIdentity, PointIds, PointSaid, VectorParams,
 };
 pub use rows::{
-    Cell, DeclaredRow, ExtraRow, Followers, KeyPart, RowFacts, RowKey, RowNeed, RowNeedKind, RowOrigin, RowRef,
-    RowReference, RowSeen, RowSet, RowState, SyncedTable,
+    Cell, DeclaredRow, ExtraRow, Followers, KeyPart, RowFacts, RowFinding, RowKey, RowNeed, RowNeedKind, RowOrigin,
+    RowRef, RowReference, RowSeen, RowSet, RowState, SyncedTable,
 };
 pub use selection::{Condition, Selection, UnitsRef};
 pub use table::{CheckFacts, Column, ColumnKind, ForeignKey, OnChange, TableFacts, TableKind, UniqueIndex};

@@ -146,6 +146,9 @@ impl fmt::Display for RowKey {
     }
 }
 
+/// What reviewers should know of rows: its code, and the row where it is one.
+pub type RowFinding = (Code, Option<Address>, String);
+
 /// What the declared rows are to the live ones.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RowFacts {
@@ -162,7 +165,7 @@ pub struct RowFacts {
     /// Rows that are referred to and stay, which must be there when the plan is applied.
     pub stands_on: Vec<ReferenceTarget>,
     /// What reviewers should know, by code.
-    pub findings: Vec<(Code, Option<Address>, String)>,
+    pub findings: Vec<RowFinding>,
     /// Rows that the plan leaves alone and that go or change by the way.
     pub followers: Vec<Followers>,
     /// Rows that were written down as declared and are declared no more.

@@ -7,8 +7,8 @@ use super::super::compare::Comparison;
 use super::super::resolve::Resolved;
 use crate::diff::codes;
 use crate::model::{
-    Address, Cell, Diagnostic, Diagnostics, Observed, RowKey, RowOrigin, RowRef, RowSeen, RowSet, RowState, TableFacts,
-    TableName,
+    Address, Cell, Code, Diagnostic, Diagnostics, Observed, RowFinding, RowKey, RowOrigin, RowRef, RowSeen, RowSet,
+    RowState, TableFacts, TableName,
 };
 
 /// The address of a row.
@@ -25,6 +25,13 @@ pub fn left_empty<'f>(set: &RowSet, values: &BTreeMap<String, Cell>, facts: &'f 
         needed && absent && (!column.has_default || values.contains_key(*name))
     };
     facts.columns.iter().filter(empty).map(|(name, _)| name.as_str()).collect()
+}
+
+/// Adds what reviewers should know, once.
+pub fn say_once(findings: &mut Vec<RowFinding>, code: Code, address: Option<Address>, message: String) {
+    if !findings.iter().any(|(_, _, known)| *known == message) {
+        findings.push((code, address, message));
+    }
 }
 
 /// A new row does not get what it needs.
@@ -70,7 +77,7 @@ pub(in crate::diff) fn row_changes(
         });
     }
     out.same_rows = facts.same;
-    let find = |(code, address, message): &(crate::model::Code, Option<Address>, String)| Finding {
+    let find = |(code, address, message): &RowFinding| Finding {
         code: code.id.to_owned(),
         address: address.clone(),
         message: message.clone(),

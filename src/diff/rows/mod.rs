@@ -13,7 +13,7 @@ pub mod shape;
 mod typed;
 
 pub(super) use judge::row_changes;
-pub use judge::{left_empty, required, row_address};
+pub use judge::{left_empty, required, row_address, say_once};
 pub use typed::{
     Catalog, Typed, index_text, is_canonical, is_present, is_recorded, type_rows, unknown_column, unknown_table,
 };

@@ -8,7 +8,7 @@
 //!
 //! Rows of one shape are read or written by one statement, whose text says nothing of their values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Cell, KeyPart, RowKey, RowReference, TableName};
 
@@ -87,19 +87,11 @@ impl<T> Batch<T> {
     }
 
     /// The rows but for some.
-    pub fn without(&self, left_out: &std::collections::BTreeSet<usize>) -> Batch<T>
+    pub fn without(&self, left_out: &BTreeSet<usize>) -> Batch<T>
     where
         T: Clone,
     {
-        let kept: Vec<usize> = (0..self.rows.len()).filter(|index| !left_out.contains(index)).collect();
-        Batch {
-            texts: self.texts.iter().map(|texts| kept.iter().map(|index| texts[*index].clone()).collect()).collect(),
-            rows: kept.iter().map(|index| self.rows[*index].clone()).collect(),
-            table: self.table.clone(),
-            key: self.key.clone(),
-            columns: self.columns.clone(),
-            shape: self.shape.clone(),
-        }
+        self.picked((0..self.rows.len()).filter(|index| !left_out.contains(index)))
     }
 
     /// A part of the rows.
@@ -107,9 +99,16 @@ impl<T> Batch<T> {
     where
         T: Clone,
     {
+        self.picked(from..to)
+    }
+
+    fn picked(&self, kept: impl Iterator<Item = usize> + Clone) -> Batch<T>
+    where
+        T: Clone,
+    {
         Batch {
-            texts: self.texts.iter().map(|texts| texts[from..to].to_vec()).collect(),
-            rows: self.rows[from..to].to_vec(),
+            texts: self.texts.iter().map(|texts| kept.clone().map(|index| texts[index].clone()).collect()).collect(),
+            rows: kept.map(|index| self.rows[index].clone()).collect(),
             table: self.table.clone(),
             key: self.key.clone(),
             columns: self.columns.clone(),

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::identity::matching;
+use super::judge::say_once;
 use super::shape::{Batch, Batches, Form, ReferenceForm, Shape, Texts};
 use crate::diff::codes;
 use crate::model::{
-    Binding, Code, Column, ColumnKind, Diagnostic, Diagnostics, KnownNames, Place, RowOrigin, RowRef, RowSet, RowState,
-    Spot, TableFacts, TableName, Written, name_hint, near_hint,
+    Binding, Code, Column, ColumnKind, Diagnostic, Diagnostics, KnownNames, Place, RowFinding, RowOrigin, RowRef,
+    RowSet, RowState, Spot, TableFacts, TableName, Written, name_hint, near_hint,
 };
 
 /// What typing needs to know.
@@ -32,7 +33,7 @@ pub struct Typed {
     /// Tables of which some declared row is not among the batches, or not as it is declared.
     pub incomplete: BTreeSet<TableName>,
     /// What reviewers should know.
-    pub findings: Vec<(Code, Option<crate::model::Address>, String)>,
+    pub findings: Vec<RowFinding>,
 }
 
 /// Types the rows of all sets. Rows with a mistake are left out, so that one run shows all of them.
@@ -230,9 +231,7 @@ impl RowTyping<'_, '_> {
              write it without quotes as YAML, or as !json '…'",
             self.set.table.value
         );
-        if !self.out.findings.iter().any(|(_, _, known)| *known == message) {
-            self.out.findings.push((codes::JSON_TEXT, None, message));
-        }
+        say_once(&mut self.out.findings, codes::JSON_TEXT, None, message);
     }
 
     fn reference(

@@ -7,8 +7,9 @@ use super::constraints::{index_of, live_name, paired, typed};
 use super::sql::{self, Facts};
 use crate::diff::codes;
 use crate::diff::rows::identity::Match;
+use crate::diff::rows::say_once;
 use crate::model::{
-    Address, Code, Column, Followers, ForeignKey, LiveRow, OnChange, Place, RowNeed, RowNeedKind, TableFacts,
+    Address, Column, Followers, ForeignKey, LiveRow, OnChange, Place, RowFinding, RowNeed, RowNeedKind, TableFacts,
     TableName, digest_of,
 };
 use crate::observe::read_catalog;
@@ -108,7 +109,7 @@ pub(super) struct Following {
     pub tables: Facts,
     pub followed: Vec<Followed>,
     pub needs: Vec<RowNeed>,
-    pub findings: Vec<(Code, Option<Address>, String)>,
+    pub findings: Vec<RowFinding>,
     /// Rows that go by the way, so that a circle of cascades ends.
     taken: BTreeSet<(TableName, String, bool)>,
 }
@@ -233,8 +234,7 @@ impl Following {
                  without being counted",
                 key.from
             );
-            let known = self.findings.iter().any(|(_, _, text)| *text == message);
-            self.findings.extend((!known).then(|| (codes::ROW_SECURITY, Some(moving[0].by.clone()), message)));
+            say_once(&mut self.findings, codes::ROW_SECURITY, Some(moving[0].by.clone()), message);
         }
         let takers = takers(key, changed);
         let (mut go, mut change) = (Vec::new(), Vec::new());

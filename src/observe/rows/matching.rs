@@ -89,18 +89,14 @@ pub(crate) async fn match_batch<T: Clone + Sync>(
         let whole = from == 0 && to == batch.rows.len();
         let part = if whole { None } else { Some(batch.slice(from, to)) };
         let part = part.as_ref().unwrap_or(batch);
-        match attempt(tx, part, tables, ask, Guard::Savepoint).await {
-            Ok(matched) => {
-                out.matched.extend(matched.into_iter().map(|one| Matched { index: one.index + from, ..one }));
-            }
-            Err(error) if is_value_error(&error) => {
-                let answer = without_wrong(tx, part, tables, ask, error, places).await?;
-                out.matched.extend(answer.matched.into_iter().map(|one| Matched { index: one.index + from, ..one }));
-                out.wrong.extend(answer.wrong.into_iter().map(|row| row + from));
-                out.errors.extend(answer.errors);
-            }
+        let answer = match attempt(tx, part, tables, ask, Guard::Savepoint).await {
+            Ok(matched) => Answer { matched, ..Answer::default() },
+            Err(error) if is_value_error(&error) => without_wrong(tx, part, tables, ask, error, places).await?,
             Err(error) => return Err(error.into()),
-        }
+        };
+        out.matched.extend(answer.matched.into_iter().map(|one| Matched { index: one.index + from, ..one }));
+        out.wrong.extend(answer.wrong.into_iter().map(|row| row + from));
+        out.errors.extend(answer.errors);
         from = to;
     }
     if of_users {
@@ -131,11 +127,12 @@ async fn without_wrong<T: Clone + Sync>(
         for Wrong { row, place, diagnostic } in bad_values(tx, &rest, tables, &refused, places).await? {
             answer.wrong.insert(left[row]);
             // NULL is refused in its turn where a check is not the same each time.
-            match place.filter(|place| said.insert((left[row], *place))) {
+            let again = place.is_some_and(|place| !said.insert((left[row], place)));
+            match place.filter(|_| !again) {
                 Some(place) => rest.texts[place][row] = None,
                 None => drop(out.insert(row)),
             }
-            if place.is_none_or(|place| rest.texts[place][row].is_none() && !out.contains(&row)) {
+            if !again {
                 answer.errors.push(diagnostic);
             }
         }

@@ -32,7 +32,7 @@ pub(crate) use self::whole::{read_references, rows_with_keys, whole_rows};
 use super::error::ObserveError;
 use crate::diff::rows::identity::matching;
 use crate::diff::rows::shape::{Batch, Form};
-use crate::diff::rows::{Catalog, Typed, is_canonical, left_empty, required, row_address, type_rows};
+use crate::diff::rows::{Catalog, Typed, is_canonical, left_empty, required, row_address, say_once, type_rows};
 use crate::diff::{Resolved, codes};
 use crate::model::{
     Binding, Cell, Diagnostic, Diagnostics, KeyPart, KnownNames, LiveRow, Place, RowFacts, RowKey, RowOrigin, RowRef,
@@ -91,8 +91,6 @@ pub(crate) async fn observe_rows(tx: &mut dyn Tx, request: &RowsRequest<'_>) -> 
 struct Met {
     /// Where live rows of declared ones stand, by table, as far as it was asked for.
     at: BTreeMap<crate::model::TableName, BTreeMap<String, RowRef>>,
-    /// The same whatever the table, since a row of a partition is one of the whole table too.
-    anywhere: BTreeMap<String, RowRef>,
     /// Values of references as the database resolved them, by row and column.
     resolved: BTreeMap<(RowRef, String), Option<String>>,
     /// Rows that are as declared and refer to others by key.
@@ -199,9 +197,7 @@ impl Comparing<'_> {
                 None if one.key.iter().all(Option::is_some) => unmet.insert(one.key.clone(), row),
                 None => None,
             };
-            let located = one.live.as_ref().filter(|_| self.tables[&batch.table].located);
-            let elsewhere = located.and_then(|(at, _)| self.met.anywhere.insert(at.clone(), row));
-            if let Some(first) = twice.or(elsewhere).filter(|first| *first != row) {
+            if let Some(first) = twice.or_else(|| self.elsewhere(batch, &one)).filter(|first| *first != row) {
                 errors.push(self.row_twice(batch, &one, first, row));
                 continue;
             }
@@ -255,6 +251,15 @@ impl Comparing<'_> {
             errors.push(Diagnostic::error(codes::NOT_A_KEY, detail).at(place).hint("name it by another key"));
         }
         errors.0.len() > before
+    }
+
+    /// The declaration that met the same live row through another table: a row of a partition is one of the whole table too.
+    fn elsewhere(&self, batch: &Batch<RowRef>, one: &Matched) -> Option<RowRef> {
+        let (at, _) = one.live.as_ref()?;
+        let facts = &self.tables[&batch.table];
+        let shared = facts.located && (facts.partition || facts.kind == TableKind::Partitioned);
+        let others = self.met.at.iter().filter(|(table, _)| **table != batch.table && self.tables[*table].located);
+        others.filter(|_| shared).find_map(|(_, rows)| rows.get(at)).copied()
     }
 
     fn row_twice(&self, batch: &Batch<RowRef>, one: &Matched, first: RowRef, row: RowRef) -> Diagnostic {
@@ -345,8 +350,7 @@ impl Comparing<'_> {
                 batch.table,
                 missing.join(", ")
             );
-            let known = self.facts.findings.iter().any(|(_, _, text)| *text == message);
-            self.facts.findings.extend((!known).then_some((codes::LEFT_TO_TRIGGER, None, message)));
+            say_once(&mut self.facts.findings, codes::LEFT_TO_TRIGGER, None, message);
         }
         let generated = key.columns().find(|name| facts.columns.get(*name).is_some_and(|column| column.generated));
         if let Some(name) = generated {

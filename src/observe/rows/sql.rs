@@ -170,14 +170,13 @@ fn json_differs(sql: Sql, name: &str) -> Sql {
 }
 
 fn expressions(matched: &Match) -> Vec<&String> {
-    let mut out = Vec::new();
-    for part in &matched.parts {
-        match part {
-            Part::Expression(text) => out.push(text),
-            Part::Column(_) | Part::Null(_) => {}
-        }
-    }
-    out
+    let parts = matched.parts.iter();
+    parts
+        .filter_map(|part| match part {
+            Part::Expression(text) => Some(text),
+            Part::Column(_) | Part::Null(_) => None,
+        })
+        .collect()
 }
 
 fn expression_name(number: usize) -> String {
@@ -197,10 +196,7 @@ fn value(sql: Sql, form: &Form, column: &Column, tables: &Facts) -> Sql {
     let sql = match form {
         Form::Null => sql.text("NULL::").trusted(&column.type_name),
         Form::Text(place) => cast(sql, column, |sql| place_text(sql, *place)),
-        Form::Tree(place) => {
-            let sql = sql.text("(SELECT j.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('v', ");
-            place_text(sql, *place).text("::jsonb)) AS j(v ").trusted(&column.type_name).text("))")
-        }
+        Form::Tree(place) => tree(sql, *place, &column.type_name),
         Form::ApplyTime => sql.text("pg_catalog.now()::").trusted(&column.type_name),
         Form::Reference(reference) => referred(sql.text("("), reference, tables).text(")::").trusted(&column.type_name),
     };
@@ -258,13 +254,14 @@ fn tree_cut(sql: Sql, place: usize, column: &Column) -> Sql {
     else {
         return sql.text("false");
     };
-    let read = |sql: Sql, type_name: &str| {
-        let sql = sql.text("(SELECT j.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('v', ");
-        let sql = place_text(sql, place).text("::jsonb)) AS j(v ").trusted(type_name).text("))");
-        if type_name == column.base_type { sql } else { sql.text("::").trusted(&column.base_type) }
-    };
-    let sql = read(sql.text("coalesce(NOT ("), &column.base_type).text(" ").trusted(operator).text(" ");
-    read(sql, &column.type_name).text("), false)")
+    let sql = tree(sql.text("coalesce(NOT ("), place, &column.base_type).text(" ").trusted(operator).text(" ");
+    tree(sql, place, &column.type_name).text("::").trusted(&column.base_type).text("), false)")
+}
+
+/// JSON that becomes an array or a composite value.
+fn tree(sql: Sql, place: usize, type_name: &str) -> Sql {
+    let sql = sql.text("(SELECT j.v FROM pg_catalog.jsonb_to_record(pg_catalog.jsonb_build_object('v', ");
+    place_text(sql, place).text("::jsonb)) AS j(v ").trusted(type_name).text("))")
 }
 
 /// The value of a column of another row, found as the key of a declared row finds it.

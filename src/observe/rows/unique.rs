@@ -191,7 +191,10 @@ impl Parts<'_> {
         (0..self.index.parts.len()).fold(sql, |sql, number| {
             let name = part_name(number);
             let column = self.index.parts[number].0.as_ref().and_then(|name| self.facts.columns.get(name));
-            let comparable = |sql: Sql| column.map_or(sql.clone(), |column| sql::comparable(sql, column));
+            let comparable = |sql: Sql| match column {
+                Some(column) => sql::comparable(sql, column),
+                None => sql,
+            };
             let sql = comparable(sql.text(if number > 0 { " AND (" } else { "(" }).text("t.").ident(&name)).text(" ");
             let sql = comparable(sql.trusted(self.operator(number)).text(" a.").ident(&name));
             if !self.index.nulls_equal {

@@ -45,8 +45,7 @@ pub(super) async fn bad_values<T: Clone>(
         if !tells {
             search(tx, column, texts, &mut found).await?;
         }
-        // NULL in its place would be refused as well.
-        let place = Some(*place).filter(|_| !(column.domain && column.not_null));
+        let place = Some(*place).filter(|_| takes_null(column));
         let wrong = |(row, why): (usize, String)| Wrong {
             row,
             place,
@@ -58,6 +57,11 @@ pub(super) async fn bad_values<T: Clone>(
         out.extend(one_bad_row(tx, batch, tables, refused, places).await?);
     }
     Ok(out)
+}
+
+/// Whether NULL can stand in the place of a wrong value: a domain may refuse it as well.
+fn takes_null(column: &Column) -> bool {
+    !(column.domain && column.not_null)
 }
 
 fn bad_value<T>(
@@ -174,7 +178,7 @@ async fn one_bad_row<T: Clone>(
                     _ => bad_value(&row, column, name, 0, &error.message, places),
                 };
                 let place = match form {
-                    Form::Tree(place) if !(column.domain && column.not_null) => Some(*place),
+                    Form::Tree(place) if takes_null(column) => Some(*place),
                     _ => None,
                 };
                 out.push(Wrong { row: from, place, diagnostic });
