@@ -130,7 +130,10 @@ impl DataDir {
             Err(source) => return Err(LocalError::NotReadable { path, source }),
         };
         match file.try_lock_shared() {
-            Ok(()) => Ok(false),
+            Ok(()) => {
+                release(&file);
+                Ok(false)
+            }
             Err(TryLockError::WouldBlock) => Ok(true),
             Err(TryLockError::Error(source)) => Err(LocalError::NotReadable { path, source }),
         }
@@ -183,7 +186,15 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // Best effort: text that stays behind is checked against the birth of its process before anyone acts on it.
         let _ = self.file.set_len(0);
+        release(&self.file);
     }
+}
+
+/// Gives a lock back. Closing the file would not do at once: a process that is forked meanwhile holds a copy of it until it
+/// begins its own program, and the lock with it.
+pub(super) fn release(file: &File) {
+    // A lock that cannot be given back ends with the last copy of its file.
+    let _ = file.unlock();
 }
 
 fn write_holder(file: &mut File, holder: Holder) -> io::Result<()> {

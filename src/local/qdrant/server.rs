@@ -20,6 +20,7 @@ use tonic::{Request, Response, Status};
 
 use super::catalog::Catalog;
 use super::refusal::Refusal;
+use crate::local::data_dir::release;
 
 /// The server's version whose wire protocol and storage engine this is.
 const VERSION: &str = "1.18.0";
@@ -37,8 +38,8 @@ pub struct QdrantServer {
     services: Arc<Services>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
-    /// Held, not read: the lock on the data directory ends with it.
-    _lock: File,
+    /// The lock on the data directory ends with it.
+    lock: File,
 }
 
 /// Why the server did not start, or did not stop in order.
@@ -92,7 +93,7 @@ impl QdrantServer {
         let services = Arc::new(Services { catalog: Arc::new(catalog) });
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(serve(services.clone(), listener, stopped));
-        Ok(QdrantServer { address, services, stop: Some(stop), serving, _lock: lock })
+        Ok(QdrantServer { address, services, stop: Some(stop), serving, lock })
     }
 
     /// Returns the address clients connect to.
@@ -129,6 +130,7 @@ impl Drop for QdrantServer {
         self.serving.abort();
         // After `shutdown` the collections are closed already.
         self.services.catalog.close();
+        release(&self.lock);
     }
 }
 
