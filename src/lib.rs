@@ -12,6 +12,7 @@ pub mod diff;
 pub mod recognise;
 pub mod observe;
 pub mod plan;
+pub mod planner;
 pub mod preflight;
 pub mod apply;
 pub mod verify;

@@ -155,15 +155,6 @@ pub async fn revoke(store: &mut dyn Relational, plan: &SavedPlan) -> Result<bool
     Ok(!store.query(&of_plan(Sql::new(sql), plan)).await?.is_empty())
 }
 
-/// The role that opened the session.
-///
-/// # Errors
-/// Those of the store.
-pub async fn session_user(store: &mut dyn Relational) -> Result<String, StoreError> {
-    let records = store.query(&Query::new(Sql::new("SELECT session_user::text"))).await?;
-    Ok(records.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned())
-}
-
 /// Refuses a plan without enough approvals.
 pub(super) async fn check(store: &mut dyn Relational, plan: &SavedPlan, rule: ApprovalRule) -> Result<(), ApplyError> {
     if rule.is_none() {

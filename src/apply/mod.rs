@@ -45,7 +45,7 @@ mod standing;
 mod stop;
 mod work;
 
-pub use approval::{Approval, ApprovalState, Approvals, approve, plan_approvals, revoke, session_user};
+pub use approval::{Approval, ApprovalState, Approvals, approve, plan_approvals, revoke};
 pub use error::ApplyError;
 pub use event::{Event, Events};
 pub use journal::{Entry, RunRow, read_entries, read_probed, read_runs, read_unfinished};

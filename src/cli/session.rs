@@ -2,26 +2,22 @@
 //!
 //! Everything that goes wrong is printed here, once, in users' words; callers pass the [`Outcome`] on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::Future;
 
 use super::args::GlobalArgs;
 use super::reach::reach;
 use super::{Outcome, Output};
-use crate::apply::session_user;
-use crate::diff::{AdoptInput, Change, ChangeDetail, Comparison, Reason, adopt, compare, live_collection};
 use crate::embed::Makers;
-use crate::model::{
-    Address, Binding, Desired, Diagnostic, Diagnostics, Environment, Identities, LedgerRow, Observed, PointId,
-    PointSaid, Severity, Stores, VectorSpec,
-};
-use crate::observe::{Observation, ObserveError, ReadPoints, Request, observe, read_said};
-use crate::plan::{AppliedRun, BuildInput, Built, Partial, WayBack, build, narrow, sets_before};
+use crate::model::{Address, Binding, Desired, Diagnostics, Environment, Severity, Stores};
+use crate::observe::ObserveError;
+use crate::plan::{Built, Partial};
+use crate::planner::{Back, Planner, Purpose};
 use crate::preflight::{Needs, Places, Preflight, diagnostics};
 use crate::spec::{EnvFile, Sources, load_config, load_plans_in};
 use crate::store::postgres::Postgres;
 use crate::store::qdrant::Qdrant;
-use crate::store::{Fault, Relational, StoreError, Tx, TxMode};
+use crate::store::{Fault, StoreError};
 
 /// An environment with its stores connected.
 pub struct Session {
@@ -160,7 +156,7 @@ impl Session {
     /// What is wrong has been printed.
     pub async fn plan(&mut self, desired: &Desired, sources: &Sources, output: &Output) -> Result<Built, Outcome> {
         output.doing("Reading PostgreSQL and Qdrant, and comparing");
-        self.plan_or_back(desired, None, sources, output).await
+        self.plan_and_probe(desired, Purpose::Apply, sources, output).await
     }
 
     /// Plans the way back from a run, and probes every channel that the steps use.
@@ -168,19 +164,19 @@ impl Session {
     /// # Errors
     /// What is wrong has been printed.
     pub async fn plan_back(&mut self, desired: &Desired, back: &Back<'_>, output: &Output) -> Result<Built, Outcome> {
-        self.plan_or_back(desired, Some(back), &Sources::default(), output).await
+        self.plan_and_probe(desired, Purpose::Back(back), &Sources::default(), output).await
     }
 
-    async fn plan_or_back(
+    async fn plan_and_probe(
         &mut self,
         desired: &Desired,
-        back: Option<&Back<'_>>,
+        purpose: Purpose<'_>,
         sources: &Sources,
         output: &Output,
     ) -> Result<Built, Outcome> {
         let mut all = self.sources.clone();
         all.extend(sources.clone());
-        let built = match self.try_plan(desired, back).await {
+        let built = match self.try_plan(desired, purpose).await {
             Ok(built) => built,
             Err(error) => {
                 let error = self.why_unreadable(desired, error).await;
@@ -207,14 +203,14 @@ impl Session {
     pub async fn plan_import(
         &mut self,
         mut desired: Desired,
-        only: BTreeSet<Address>,
+        only: &BTreeSet<Address>,
         sources: &Sources,
         output: &Output,
     ) -> Result<Built, Outcome> {
         desired.promotions.values_mut().for_each(|promotion| promotion.adopt = true);
         let mut all = self.sources.clone();
         all.extend(sources.clone());
-        let planned = self.planning(&desired, &Planning::Adopt(only)).await;
+        let planned = self.try_plan(&desired, Purpose::Adopt(only)).await;
         planned.map_err(|error| observe_failed(output, &error, &all))
     }
 
@@ -222,161 +218,10 @@ impl Session {
     ///
     /// # Errors
     /// Those of the stores, and everything that makes the plan impossible.
-    pub async fn try_plan(&mut self, desired: &Desired, back: Option<&Back<'_>>) -> Result<Built, ObserveError> {
-        match back {
-            None => self.planning(desired, &Planning::Compare).await,
-            Some(back) => self.planning(desired, &Planning::Back(back)).await,
-        }
+    pub async fn try_plan(&mut self, desired: &Desired, purpose: Purpose<'_>) -> Result<Built, ObserveError> {
+        let Session { environment, binding, postgres, qdrant, makers, partial, .. } = self;
+        Planner { environment, binding, makers, partial }.plan(postgres, qdrant, desired, purpose).await
     }
-
-    async fn planning(&mut self, desired: &Desired, planning: &Planning<'_>) -> Result<Built, ObserveError> {
-        let identities = identities(desired, &self.makers)?;
-        let tokens = self.makers.embedders.values().next().cloned();
-        let count_tokens =
-            move |text: &str| tokens.as_ref().map_or(text.len() as u64 / 4, |embedder| embedder.count_tokens(text));
-        let request = Request {
-            desired,
-            binding: &self.binding,
-            environment: &self.environment,
-            identities: &identities,
-            addresses: !self.partial.is_whole(),
-            count_tokens: &count_tokens,
-        };
-        let author = match self.environment.approvals.not_by_author {
-            true => Some(session_user(&mut self.postgres).await?),
-            false => None,
-        };
-        let mut tx = self.postgres.begin(TxMode::Snapshot).await?;
-        let whole = match planning {
-            Planning::Compare => look(tx.as_mut(), &self.qdrant, &request).await?,
-            Planning::Back(back) => {
-                let (mut seen, mut comparison) = look(tx.as_mut(), &self.qdrant, &request).await?;
-                back.add(&mut seen.observed, &mut comparison);
-                (seen, comparison)
-            }
-            Planning::Adopt(only) => {
-                let seen = observe(tx.as_mut(), &self.qdrant, &request).await?;
-                let comparison = adopted(&self.qdrant, &request, &seen, only).await?;
-                (seen, comparison)
-            }
-        };
-        let built = if self.partial.is_whole() {
-            tx.rollback().await?;
-            build(&input(&request, &whole))?
-        } else {
-            let kept = narrow(&input(&request, &whole), &self.partial)?;
-            let part = kept.desired(desired);
-            let request = Request { desired: &part, ..request };
-            let (seen, mut comparison) = look(tx.as_mut(), &self.qdrant, &request).await?;
-            tx.rollback().await?;
-            kept.settle(&mut comparison);
-            build(&input(&request, &(seen, comparison)))?
-        };
-        Ok(Built { plan: built.plan.made_by_role(author, self.partial.clone()), graph: built.graph })
-    }
-}
-
-/// Observes and compares what a request is about.
-async fn look(
-    tx: &mut dyn Tx,
-    vectors: &Qdrant,
-    request: &Request<'_>,
-) -> Result<(Observation, Comparison), ObserveError> {
-    let seen = observe(tx, vectors, request).await?;
-    let Request { desired, binding, environment, .. } = request;
-    let comparison = compare(desired, binding, environment, &seen.resolved, &seen.observed, &seen.recipes)?;
-    Ok((seen, comparison))
-}
-
-/// Compares for an adoption: these resources, or all that are declared.
-async fn adopted(
-    qdrant: &Qdrant,
-    request: &Request<'_>,
-    seen: &Observation,
-    only: &BTreeSet<Address>,
-) -> Result<Comparison, ObserveError> {
-    let Request { desired, binding, environment, .. } = *request;
-    let Observation { observed, resolved, recipes } = seen;
-    let said = &said(qdrant, desired, observed).await?;
-    Ok(adopt(&AdoptInput { desired, binding, environment, resolved, observed, recipes, said, only })?)
-}
-
-async fn said(
-    qdrant: &Qdrant,
-    desired: &Desired,
-    observed: &Observed,
-) -> Result<BTreeMap<String, BTreeMap<PointId, PointSaid>>, ObserveError> {
-    let mut out = BTreeMap::new();
-    for set in desired.vector_sets.values().filter(|set| set.ids.keyed()) {
-        if let Some((collection, _)) = live_collection(&set.name, observed) {
-            out.insert(set.name.clone(), read_said(qdrant, &collection).await?);
-        }
-    }
-    Ok(out)
-}
-
-fn input<'a>(request: &Request<'a>, (seen, comparison): &'a (Observation, Comparison)) -> BuildInput<'a> {
-    BuildInput {
-        desired: request.desired,
-        binding: request.binding,
-        environment: request.environment,
-        resolved: &seen.resolved,
-        observed: &seen.observed,
-        comparison,
-        recipes: &seen.recipes,
-        identities: request.identities,
-    }
-}
-
-/// What a plan that goes back adds to what it declares.
-pub struct Back<'a> {
-    /// The run.
-    pub applied: &'a AppliedRun<'a>,
-    /// Its rows and moves.
-    pub way: &'a WayBack,
-    /// Its sets as they are now.
-    pub points: &'a ReadPoints,
-    /// The ledger now.
-    pub ledger: Option<&'a BTreeMap<String, LedgerRow>>,
-    /// All collections.
-    pub collections: &'a BTreeSet<String>,
-}
-
-impl Back<'_> {
-    fn add(&self, observed: &mut Observed, comparison: &mut Comparison) {
-        observed.collections.clone_from(&self.points.collections);
-        observed.aliases.clone_from(&self.points.aliases);
-        observed.points.clone_from(&self.points.points);
-        for set in self.points.points.keys() {
-            if let Some(rows) = self.ledger {
-                observed.ledger.insert(set.clone(), rows.clone());
-            }
-        }
-        // Nothing is declared here but the way back: nothing has left the plan files, nothing stands or differs from what
-        // stands in one, and a record of the way back would be forgotten by the next plan.
-        let kept = |change: &Change| !matches!(change.detail, ChangeDetail::Forget | ChangeDetail::Promotion { .. });
-        comparison.changes.retain(kept);
-        for change in &mut comparison.changes {
-            change.declared_at = None;
-            if matches!(change.detail, ChangeDetail::Row { kind: None, .. } | ChangeDetail::Gate { .. }) {
-                change.reasons = vec![Reason::Reverted(self.applied.run.to_owned())];
-            }
-        }
-        let (sets, findings) = sets_before(self.applied, observed, self.collections);
-        comparison.changes.extend(self.way.forget.iter().cloned().chain(sets));
-        comparison.findings.extend(self.way.findings.iter().cloned().chain(findings));
-        comparison.findings.sort();
-    }
-}
-
-/// What a plan is for.
-enum Planning<'a> {
-    /// To make the plan files true.
-    Compare,
-    /// To go back from a run.
-    Back(&'a Back<'a>),
-    /// To write down what lives already.
-    Adopt(BTreeSet<Address>),
 }
 
 /// An error with what caused it, in one line.
@@ -391,31 +236,6 @@ pub fn with_sources(error: &dyn std::error::Error) -> String {
         source = inner.source();
     }
     text
-}
-
-/// Identities of everything that the sets of these plan files are made with.
-fn identities(desired: &Desired, makers: &Makers) -> Result<Identities, Diagnostics> {
-    let mut out = Identities::default();
-    for (name, policy) in &desired.chunk_policies {
-        out.policies.insert(name.clone(), serde_json::json!(policy.value.identity()));
-    }
-    for (name, embedder) in &makers.embedders {
-        out.embedders.insert(name.clone(), embedder.identity().clone());
-    }
-    let mut errors = Diagnostics::default();
-    for spec in desired.vector_sets.values().flat_map(|set| set.vectors.values()) {
-        if let VectorSpec::Bm25 { language } = &spec.value {
-            match Makers::bm25(language) {
-                Ok(bm25) => {
-                    out.sparse.insert(language.clone(), serde_json::json!(bm25.identity()));
-                }
-                Err(error) => {
-                    errors.push(Diagnostic::error(crate::diff::codes::EMBEDDER, error.to_string()).at(&spec.place));
-                }
-            }
-        }
-    }
-    errors.into_result(out).map(|(out, _)| out)
 }
 
 /// Prints a store's error and gives the outcome.

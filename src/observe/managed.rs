@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ObserveError;
 use crate::model::{Address, Digest, Gate, Managed};
-use crate::store::{Param, Query, Sql, StoreError, Tx};
+use crate::store::{Param, Query, Relational, Sql, StoreError, Tx};
 
 /// The epoch that `init` stamped.
 ///
@@ -29,6 +29,15 @@ pub(super) async fn read_last_run(tx: &mut dyn Tx) -> Result<Option<String>, Sto
 pub(super) async fn read_session_role(tx: &mut dyn Tx) -> Result<Option<String>, StoreError> {
     let records = tx.query(&Query::new(Sql::new("SELECT current_user::text"))).await?;
     Ok(records.first().and_then(|record| record.text(0)).map(str::to_owned))
+}
+
+/// The role that opened the session.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_session_user(store: &mut dyn Relational) -> Result<String, StoreError> {
+    let records = store.query(&Query::new(Sql::new("SELECT session_user::text"))).await?;
+    Ok(records.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned())
 }
 
 /// Everything that earlier applies own.

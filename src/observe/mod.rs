@@ -29,7 +29,7 @@ pub(crate) use catalog::read_only_tables;
 pub use catalog::{read_catalog, read_known};
 pub use error::ObserveError;
 pub use live::read_live;
-pub use managed::{read_epoch, read_gates, read_managed};
+pub use managed::{read_epoch, read_gates, read_managed, read_session_user};
 pub use retention::has_come;
 pub(crate) use rows::read_references;
 pub use seal::{Sealing, seal_collection};

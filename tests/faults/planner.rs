@@ -1,16 +1,15 @@
-//! Plans from YAML, as the command does it.
+//! Plans from YAML.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use enact::diff::compare;
 use enact::embed::{Embedder, Makers, StaticEmbedder};
-use enact::model::{Binding, BindingRef, Desired, Environment, Identities, VectorSpec};
-use enact::observe::{Request, observe};
-use enact::plan::{BuildInput, SavedPlan, build};
+use enact::model::{Binding, BindingRef, Desired, Environment};
+use enact::plan::{Partial, SavedPlan};
+use enact::planner::Purpose;
 use enact::spec::{load_binding, parse_plan};
-use enact::store::{Relational, TxMode, VectorStore};
+use enact::store::{Relational, VectorStore};
 
 /// Everything but the stores.
 pub struct Planner {
@@ -44,51 +43,9 @@ impl Planner {
         vectors: &dyn VectorStore,
         desired: &Desired,
     ) -> SavedPlan {
-        let (binding, environment) = (&self.binding, &self.environment);
-        let identities = self.identities(desired);
-        let embedder = &self.makers.embedders["default"];
-        let count_tokens = |text: &str| embedder.count_tokens(text);
-        let request = Request {
-            desired,
-            binding,
-            environment,
-            identities: &identities,
-            addresses: false,
-            count_tokens: &count_tokens,
-        };
-        let mut tx = store.begin(TxMode::Snapshot).await.expect("a snapshot");
-        let seen = observe(tx.as_mut(), vectors, &request).await.unwrap_or_else(|error| panic!("{error:?}"));
-        tx.rollback().await.expect("the end of the snapshot");
-        let (resolved, observed, recipes) = (&seen.resolved, &seen.observed, &seen.recipes);
-        let comparison = compare(desired, binding, environment, resolved, observed, recipes)
-            .unwrap_or_else(|found| panic!("{found:?}"));
-        let input = BuildInput {
-            desired,
-            binding,
-            environment,
-            resolved,
-            observed,
-            comparison: &comparison,
-            recipes,
-            identities: &identities,
-        };
-        build(&input).unwrap_or_else(|found| panic!("{found:?}")).plan
-    }
-
-    fn identities(&self, desired: &Desired) -> Identities {
-        let mut out = Identities::default();
-        for (name, policy) in &desired.chunk_policies {
-            out.policies.insert(name.clone(), serde_json::json!(policy.value.identity()));
-        }
-        for (name, embedder) in &self.makers.embedders {
-            out.embedders.insert(name.clone(), embedder.identity().clone());
-        }
-        for spec in desired.vector_sets.values().flat_map(|set| set.vectors.values()) {
-            if let VectorSpec::Bm25 { language } = &spec.value {
-                let bm25 = Makers::bm25(language).expect("a language of BM25");
-                out.sparse.insert(language.clone(), serde_json::json!(bm25.identity()));
-            }
-        }
-        out
+        let Planner { binding, environment, makers } = self;
+        let planner = enact::planner::Planner { environment, binding, makers, partial: &Partial::default() };
+        let planned = planner.plan(store, vectors, desired, Purpose::Apply).await;
+        planned.unwrap_or_else(|error| panic!("{error:?}")).plan
     }
 }

@@ -7,11 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use enact::apply::{ApplyError, RunEnd, Runner, init, read_left_behind};
-use enact::diff::{Change, ChangeDetail, RowChange, compare};
+use enact::diff::{Change, ChangeDetail, RowChange};
 use enact::embed::Makers;
-use enact::model::{Binding, BindingRef, Desired, Diagnostics, Environment, Identities, Severity};
-use enact::observe::{ObserveError, Request, observe, read_catalog};
-use enact::plan::{AppliedRun, BuildInput, SavedPlan, WayBack, build, desired_before};
+use enact::model::{Binding, BindingRef, Desired, Diagnostics, Environment, Severity};
+use enact::observe::{ObserveError, ReadPoints, read_catalog};
+use enact::plan::{AppliedRun, Partial, SavedPlan, desired_before};
+use enact::planner::{Back, Planner, Purpose};
 use enact::spec::{load_binding, load_plans_in};
 use enact::store::postgres::{ConnectOptions, Postgres};
 use enact::store::{Relational, StoreError, TxMode};
@@ -103,7 +104,7 @@ impl Engine {
             plans.extend(name.ends_with(".yaml").then_some(path));
         }
         let (desired, _, _) = load_plans_in(folder.path(), &plans).map_err(|(found, _)| refused(&found))?;
-        self.compared(&desired, None).await.map_err(|error| stopped(&error))
+        self.planned(&desired, Purpose::Apply).await.map_err(|error| stopped(&error))
     }
 
     /// Plans the way back from a run.
@@ -127,27 +128,15 @@ impl Engine {
             states: &BTreeMap::new(),
         };
         let way = desired_before(&run, &tables, None).map_err(|found| refused(&Diagnostics::from(found)))?;
-        self.compared(&way.desired, Some(&way)).await.map_err(|error| stopped(&error))
+        let (points, collections) = (&ReadPoints::default(), &BTreeSet::new());
+        let back = Back { applied: &run, way: &way, points, ledger: None, collections };
+        self.planned(&way.desired, Purpose::Back(&back)).await.map_err(|error| stopped(&error))
     }
 
-    async fn compared(&mut self, desired: &Desired, way: Option<&WayBack>) -> Result<SavedPlan, ObserveError> {
-        let (binding, environment) = (&self.binding, &self.environment);
-        let (identities, count_tokens) = (&Identities::default(), &|text: &str| text.len() as u64);
-        let request = Request { desired, binding, environment, identities, addresses: false, count_tokens };
-        let mut tx = self.postgres.begin(TxMode::Snapshot).await?;
-        let seen = observe(tx.as_mut(), &Nothing, &request).await;
-        tx.rollback().await?;
-        let seen = seen?;
-        let (resolved, observed, recipes) = (&seen.resolved, &seen.observed, &seen.recipes);
-        let mut comparison = compare(desired, binding, environment, resolved, observed, recipes)?;
-        if let Some(way) = way {
-            // As the command does: what goes back forgets nothing.
-            comparison.changes.retain(|change: &Change| !matches!(change.detail, ChangeDetail::Forget));
-            comparison.findings.extend(way.findings.iter().cloned());
-        }
-        let comparison = &comparison;
-        let input = BuildInput { desired, binding, environment, resolved, observed, comparison, recipes, identities };
-        Ok(build(&input)?.plan)
+    async fn planned(&mut self, desired: &Desired, purpose: Purpose<'_>) -> Result<SavedPlan, ObserveError> {
+        let Engine { postgres, binding, environment, makers } = self;
+        let planner = Planner { environment, binding, makers, partial: &Partial::default() };
+        Ok(planner.plan(postgres, &Nothing, desired, purpose).await?.plan)
     }
 
     /// Applies a plan.

@@ -2,10 +2,11 @@
 
 use super::apply::client;
 use super::show::load_for;
-use crate::apply::{Approvals, approve, plan_approvals, revoke, session_user, upgrade};
+use crate::apply::{Approvals, approve, plan_approvals, revoke, upgrade};
 use crate::cli::args::{ApproveArgs, DataFormat, GlobalArgs};
 use crate::cli::session::{Session, configure, in_session, store_failed};
 use crate::cli::{Outcome, Output};
+use crate::observe::read_session_user;
 use crate::plan::SavedPlan;
 use crate::report::{approvals_json, approvals_text, verdict};
 use crate::store::StoreError;
@@ -31,7 +32,7 @@ async fn answer(
 ) -> Result<Outcome, StoreError> {
     upgrade(&mut session.postgres).await?;
     let rule = plan.environment.approvals.stricter(session.environment.approvals);
-    let me = session_user(&mut session.postgres).await?;
+    let me = read_session_user(&mut session.postgres).await?;
     if args.revoke {
         if !revoke(&mut session.postgres, plan).await? {
             output.error(&format!("\"{me}\" has no approval of this plan to take back"), None);

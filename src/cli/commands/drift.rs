@@ -16,6 +16,7 @@ use crate::cli::{Outcome, Output};
 use crate::diff::{Drift, Finding, codes};
 use crate::model::{Address, Desired};
 use crate::observe::ObserveError;
+use crate::planner::Purpose;
 use crate::report::{DriftView, drift_json, drift_prometheus, drift_text};
 use crate::spec::Sources;
 use crate::verify::{Check, Report, check_title, compare, read};
@@ -67,7 +68,7 @@ async fn planned(session: &mut Session, desired: &Desired) -> Result<Option<(Vec
     }
     let mut lenient = desired.clone();
     lenient.checks.values_mut().for_each(|resource| resource.check.warning = true);
-    let plan = session.try_plan(&lenient, None).await?.plan;
+    let plan = session.try_plan(&lenient, Purpose::Apply).await?.plan;
     Ok(Some((plan.drift, plan.findings)))
 }
 

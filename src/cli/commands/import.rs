@@ -74,7 +74,7 @@ struct Import<'a> {
 impl Import<'_> {
     async fn adopt(self, session: &mut Session, desired: Desired, sources: &Sources) -> Result<Outcome, Outcome> {
         let Import { only, global, args, output } = self;
-        let plan = session.plan_import(desired, only, sources, output).await?.plan;
+        let plan = session.plan_import(desired, &only, sources, output).await?.plan;
         output.result(&written(&plan, PlanFormat::Text, output));
         Ok(decide(session, &plan, "Write this down?", global, args.auto_approve, output).await)
     }
@@ -84,7 +84,7 @@ impl Import<'_> {
     async fn write_and_adopt(self, session: &mut Session, new: &New<'_>) -> Result<Outcome, Outcome> {
         let Import { only, global, args, output } = self;
         let (desired, sources) = with_new(new, global, output)?;
-        let plan = session.plan_import(desired.clone(), only, &sources, output).await?.plan;
+        let plan = session.plan_import(desired.clone(), &only, &sources, output).await?.plan;
         output.result(&format!("{}\n", new.text));
         output.result(&written(&plan, PlanFormat::Text, output));
         if !plan.is_empty() {

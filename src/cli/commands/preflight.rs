@@ -11,6 +11,7 @@ use crate::cli::session::{Configured, Session, block_on, configure, load_desired
 use crate::cli::{Outcome, Output};
 use crate::model::{Desired, Stores};
 use crate::observe::ObserveError;
+use crate::planner::Purpose;
 use crate::preflight::{
     Area, Found, Needs, Places, PostgresScope, Preflight, QdrantScope, codes, probe_postgres, probe_qdrant,
     probe_secrets, unreachable_postgres, unreachable_qdrant,
@@ -95,7 +96,7 @@ async fn together(
     let failed = |error: &StoreError| crate::cli::session::store_failed(output, error);
     let (mut needs, mut found) = (Needs::default(), Vec::new());
     if !desired.files.is_empty() {
-        match session.try_plan(desired, None).await {
+        match session.try_plan(desired, Purpose::Apply).await {
             Ok(built) => needs = Needs::of_plan(&built.plan, &Places::of(desired), &session.environment),
             Err(error) => {
                 needs = session.reading_needs(desired).await.map_err(|error| failed(&error))?;

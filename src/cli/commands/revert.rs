@@ -6,12 +6,13 @@ use super::plan::keep_and_tell;
 use super::show::record;
 use crate::apply::{RunRecord, read_left_behind, upgrade};
 use crate::cli::args::{GlobalArgs, RevertArgs};
-use crate::cli::session::{Back, Session, configure, in_session, store_failed};
+use crate::cli::session::{Session, configure, in_session, store_failed};
 use crate::cli::{Outcome, Output};
 use crate::diff::ChangeDetail;
 use crate::model::{Diagnostics, TableName};
 use crate::observe::{UnitFilter, read_catalog, read_ledger, read_units, read_vectors};
 use crate::plan::{AppliedRun, Forward, SavedPlan, desired_before};
+use crate::planner::Back;
 use crate::spec::Sources;
 use crate::store::{Relational, StoreError, TxMode, VectorStore};
 

@@ -1,0 +1,160 @@
+//! Makes plans: observes both stores, compares, and builds the saved plan. The only way a plan is made, for `plan`,
+//! `drift`, `import`, `revert` and tests alike.
+//!
+//! ```text
+//! plan files + environment ── observe ──▶ compare (or adopt) ──▶ narrow to a part ──▶ build ──▶ plan and its graph
+//! ```
+//!
+//! - Everything is read in one snapshot of PostgreSQL, which is rolled back.
+//! - A part is planned anew, as if it were all that is declared.
+//! - Not here: probing what the plan needs (`preflight`), and anything that prints or asks.
+
+mod back;
+mod identities;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use back::Back;
+use identities::identities;
+
+use crate::diff::{AdoptInput, Comparison, adopt, compare, live_collection};
+use crate::embed::Makers;
+use crate::model::{Address, Binding, Desired, Environment, Observed, PointId, PointSaid};
+use crate::observe::{Observation, ObserveError, Request, observe, read_said, read_session_user};
+use crate::plan::{BuildInput, Built, Partial, build, narrow};
+use crate::store::{Relational, Tx, TxMode, VectorStore};
+
+/// What a plan is made with, beside the stores and the plan files.
+#[derive(Clone, Copy)]
+pub struct Planner<'a> {
+    /// The environment.
+    pub environment: &'a Environment,
+    /// Its binding.
+    pub binding: &'a Binding,
+    /// What makes vectors.
+    pub makers: &'a Makers,
+    /// What the plan is narrowed to.
+    pub partial: &'a Partial,
+}
+
+/// What a plan is for.
+#[derive(Clone, Copy)]
+pub enum Purpose<'a> {
+    /// To make the plan files true.
+    Apply,
+    /// To go back from a run.
+    Back(&'a Back<'a>),
+    /// To write down what lives already: these resources, or all that are declared where none is named.
+    Adopt(&'a BTreeSet<Address>),
+}
+
+impl Planner<'_> {
+    /// Makes a plan. Neither store is changed.
+    ///
+    /// # Errors
+    /// Those of the stores, and everything that makes the plan impossible.
+    pub async fn plan(
+        &self,
+        postgres: &mut dyn Relational,
+        vectors: &dyn VectorStore,
+        desired: &Desired,
+        purpose: Purpose<'_>,
+    ) -> Result<Built, ObserveError> {
+        let Planner { environment, binding, makers, partial } = *self;
+        let identities = identities(desired, makers)?;
+        let tokens = makers.embedders.values().next();
+        let count_tokens = |text: &str| tokens.map_or(text.len() as u64 / 4, |embedder| embedder.count_tokens(text));
+        let request = Request {
+            desired,
+            binding,
+            environment,
+            identities: &identities,
+            addresses: !partial.is_whole(),
+            count_tokens: &count_tokens,
+        };
+        let author = match environment.approvals.not_by_author {
+            true => Some(read_session_user(postgres).await?),
+            false => None,
+        };
+        let mut tx = postgres.begin(TxMode::Snapshot).await?;
+        let whole = look(tx.as_mut(), vectors, &request, purpose).await?;
+        let built = if partial.is_whole() {
+            tx.rollback().await?;
+            build(&input(&request, &whole))?
+        } else {
+            let kept = narrow(&input(&request, &whole), partial)?;
+            let part = kept.desired(desired);
+            let request = Request { desired: &part, ..request };
+            let (seen, mut comparison) = look(tx.as_mut(), vectors, &request, Purpose::Apply).await?;
+            tx.rollback().await?;
+            kept.settle(&mut comparison);
+            build(&input(&request, &(seen, comparison)))?
+        };
+        Ok(Built { plan: built.plan.made_by_role(author, partial.clone()), graph: built.graph })
+    }
+}
+
+/// Observes and compares what a request is about.
+async fn look(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+    purpose: Purpose<'_>,
+) -> Result<(Observation, Comparison), ObserveError> {
+    let mut seen = observe(tx, vectors, request).await?;
+    let comparison = match purpose {
+        Purpose::Apply => compared(request, &seen)?,
+        Purpose::Back(back) => {
+            let mut comparison = compared(request, &seen)?;
+            back.add(&mut seen.observed, &mut comparison);
+            comparison
+        }
+        Purpose::Adopt(only) => adopted(vectors, request, &seen, only).await?,
+    };
+    Ok((seen, comparison))
+}
+
+fn compared(request: &Request<'_>, seen: &Observation) -> Result<Comparison, ObserveError> {
+    let Request { desired, binding, environment, .. } = request;
+    Ok(compare(desired, binding, environment, &seen.resolved, &seen.observed, &seen.recipes)?)
+}
+
+async fn adopted(
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+    seen: &Observation,
+    only: &BTreeSet<Address>,
+) -> Result<Comparison, ObserveError> {
+    let Request { desired, binding, environment, .. } = *request;
+    let Observation { observed, resolved, recipes } = seen;
+    let said = &said(vectors, desired, observed).await?;
+    Ok(adopt(&AdoptInput { desired, binding, environment, resolved, observed, recipes, said, only })?)
+}
+
+/// What the points of sets with ids by key say of themselves.
+async fn said(
+    vectors: &dyn VectorStore,
+    desired: &Desired,
+    observed: &Observed,
+) -> Result<BTreeMap<String, BTreeMap<PointId, PointSaid>>, ObserveError> {
+    let mut out = BTreeMap::new();
+    for set in desired.vector_sets.values().filter(|set| set.ids.keyed()) {
+        if let Some((collection, _)) = live_collection(&set.name, observed) {
+            out.insert(set.name.clone(), read_said(vectors, &collection).await?);
+        }
+    }
+    Ok(out)
+}
+
+fn input<'a>(request: &Request<'a>, (seen, comparison): &'a (Observation, Comparison)) -> BuildInput<'a> {
+    BuildInput {
+        desired: request.desired,
+        binding: request.binding,
+        environment: request.environment,
+        resolved: &seen.resolved,
+        observed: &seen.observed,
+        comparison,
+        recipes: &seen.recipes,
+        identities: request.identities,
+    }
+}
