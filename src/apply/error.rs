@@ -1,5 +1,6 @@
 //! Why an apply stopped.
 
+use super::unfinished::UnfinishedRun;
 use crate::embed::{Bm25Error, EmbedError};
 use crate::observe::ObserveError;
 use crate::store::StoreError;
@@ -58,6 +59,15 @@ pub enum ApplyError {
     /// Another run holds the lease.
     #[error("another run holds the lease: {0}")]
     Locked(String),
+    /// A run of another plan is not closed: who applies this plan does nothing about that one.
+    #[error("{0}")]
+    AnotherUnfinished(Box<UnfinishedRun>),
+    /// The run cannot be taken back.
+    #[error("run {run} has decided: PostgreSQL has committed, and only forward is possible")]
+    DecidedAlready {
+        /// The run.
+        run: String,
+    },
     /// The same saved plan was applied before.
     #[error("this plan was applied before, by run {run}")]
     AppliedBefore {

@@ -81,7 +81,7 @@ pub enum Event {
     },
     /// The connection to PostgreSQL was lost and made anew.
     Reconnected,
-    /// An unfinished run is finished first.
+    /// An unfinished run is carried on, or taken back.
     Recovering {
         /// Its id.
         run: String,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ApplyError;
 use super::lease;
 use super::machine::Outcome;
+use crate::plan::SavedPlan;
 use crate::preflight::Preflight;
 use crate::store::{Param, Query, Record, Relational, Sql, StoreError, Tx};
 
@@ -123,15 +124,16 @@ pub struct RunRow {
 pub(super) async fn open_run(
     store: &mut dyn Relational,
     run: &RunRow,
-    plan: &str,
+    plan: &SavedPlan,
     first: &[Entry],
     preflight: Option<&Preflight>,
 ) -> Result<(), ApplyError> {
     let mut tx = store.begin(crate::store::TxMode::ReadWrite).await?;
-    let sql = "INSERT INTO enact.run (run_id, plan_digest, environment, actor, runner, plan, preflight) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let sql = "INSERT INTO enact.run (run_id, plan_digest, environment, actor, runner, plan, preflight, summary) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let texts = [&run.run, &run.plan_digest, &run.environment, &run.actor, &run.runner];
     let query = texts.into_iter().fold(Query::new(Sql::new(sql)), |query, text| query.bind(Param::Text(text.clone())));
-    tx.query(&query.bind(Param::Text(plan.to_owned())).bind(Param::Json(serde_json::json!(preflight)))).await?;
+    let [preflight, summary] = [serde_json::json!(preflight), serde_json::json!(plan.summary)].map(Param::Json);
+    tx.query(&query.bind(Param::Text(plan.to_text())).bind(preflight).bind(summary)).await?;
     for entry in first {
         append_in(tx.as_mut(), &run.run, entry).await?;
     }

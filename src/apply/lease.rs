@@ -70,7 +70,8 @@ async fn holder(store: &mut dyn Relational) -> Result<String, StoreError> {
                coalesce((SELECT r.runner || ', run ' || r.run_id || ', plan ' || pg_catalog.left(r.plan_digest, 12) FROM enact.run r \
                  WHERE r.closed_at IS NULL ORDER BY r.opened_at DESC LIMIT 1), a.application_name) \
                FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-               WHERE l.locktype = 'advisory' AND l.granted AND l.classid = ($1 >> 32)::oid AND l.objid = ($1 & 4294967295)::oid";
+               WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = ($1 >> 32)::oid AND l.objid = ($1 & 4294967295)::oid \
+               AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())";
     let records = store.query(&Query::new(Sql::new(sql)).bind(Param::Int(LEASE_KEY))).await?;
     Ok(match records.first() {
         Some(record) => {

@@ -14,6 +14,7 @@
 //! approval  who let a plan be applied, and whether that is enough
 //! rehearse  everything up to the decision, then back
 //! standing  where an unfinished run stands, in words. Pure.
+//! unfinished  the run that is not closed, as a command of another plan meets it
 //! ```
 //!
 //! PostgreSQL's commit is the decision. Before it, a failure anywhere goes back to exactly the state before: the transaction
@@ -43,6 +44,7 @@ mod spool;
 mod stage;
 mod standing;
 mod stop;
+mod unfinished;
 mod work;
 
 pub use approval::{Approval, ApprovalState, Approvals, approve, plan_approvals, revoke};
@@ -60,3 +62,4 @@ pub use run::{RunEnd, Runner};
 pub use schema::{SCHEMA_VERSION, init, init_sql, schema_version, upgrade};
 pub use standing::Standing;
 pub use stop::Stop;
+pub use unfinished::{UnfinishedRun, find_unfinished};

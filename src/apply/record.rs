@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::error::ApplyError;
 use super::journal::{Entry, RunRow, read_plan_text, run_row};
+use super::schema::WITH_SUMMARY;
 use crate::plan::{LoadError, SavedPlan, Summary};
 use crate::store::{Param, Query, Record, Relational, Sql, StoreError};
 
@@ -15,7 +16,7 @@ pub struct RunLine {
     /// The run.
     #[serde(flatten)]
     pub run: RunRow,
-    /// What its plan counted; `None` where a newer Enact made the plan.
+    /// What its plan counted; `None` where a newer Enact made the plan, or the schema is of an older one.
     pub summary: Option<Summary>,
     /// Who approved its plan.
     pub approved_by: Vec<String>,
@@ -125,13 +126,14 @@ pub fn stretches(journal: &[TimedEntry]) -> Vec<(Stretch, Duration)> {
 const RUN_COLUMNS: &str =
     "SELECT r.run_id, r.plan_digest, r.environment, r.actor, r.runner, r.opened_at::text, r.closed_at::text, r.outcome";
 
-/// Reads runs with what they counted, newest first.
+/// Reads runs with what they counted, newest first, from a schema of this version. Plans are not read.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn read_history(store: &mut dyn Relational, limit: i64) -> Result<Vec<RunLine>, StoreError> {
-    let sql = Sql::new(RUN_COLUMNS).text(
-        ", r.plan::jsonb->'summary', (SELECT pg_catalog.jsonb_agg(a.approver ORDER BY a.approved_at) FROM enact.approval a \
+pub async fn read_history(store: &mut dyn Relational, version: i64, limit: i64) -> Result<Vec<RunLine>, StoreError> {
+    let summary = if version < WITH_SUMMARY { ", NULL::jsonb" } else { ", r.summary" };
+    let sql = Sql::new(RUN_COLUMNS).text(summary).text(
+        ", (SELECT pg_catalog.jsonb_agg(a.approver ORDER BY a.approved_at) FROM enact.approval a \
          WHERE a.plan_digest = r.plan_digest AND pg_catalog.to_jsonb(a)->>'revoked_at' IS NULL) FROM enact.run r ORDER BY r.opened_at DESC, r.run_id DESC LIMIT $1",
     );
     let records = store.query(&Query::new(sql).bind(Param::Int(limit))).await?;

@@ -5,7 +5,7 @@
 //! says which tables the transaction touched, so what a function writes on its own counts too. A table that only the
 //! first pass makes known is digested after it, and a second pass follows.
 //!
-//! A rehearsal is a run with a journal. If it dies, the next run removes what it staged.
+//! A rehearsal is a run with a journal. If it dies, the next rehearsal or run of its plan removes what it staged, or `resume`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -109,9 +109,7 @@ impl Runner<'_> {
     }
 
     async fn rehearse_leased(&mut self, plan: &SavedPlan, refusals: Refusals) -> Result<Rehearsal, ApplyError> {
-        if let Some(RunEnd::NotSettled { why, .. }) = self.recover().await? {
-            return Err(why);
-        }
+        self.clear_rehearsal(plan).await?;
         let known = known_tables(plan);
         let mut before = self.contents(plan, &known).await?;
         let sequences = self.sequences().await?;

@@ -13,6 +13,7 @@ use super::journal::{self, Entry, RunRow};
 use super::lease::Lease;
 use super::machine::{Effect, Outcome, RunState, fold, next};
 use super::stop::Stop;
+use super::unfinished::find_unfinished;
 use crate::embed::Makers;
 use crate::model::ApprovalRule;
 use crate::plan::SavedPlan;
@@ -91,11 +92,12 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Applies a saved plan. An unfinished run is finished first.
+    /// Applies a saved plan. An unfinished run of this very plan is carried on.
     ///
     /// # Errors
-    /// When the run could not begin, or could neither be finished nor undone: nothing of the plan is decided then, or it
-    /// is in doubt whether it is, and `resume` goes on.
+    /// [`ApplyError::AnotherUnfinished`] when a run of another plan is not closed. Otherwise when the run could not begin, or
+    /// could neither be finished nor undone: nothing of the plan is decided then, or it is in doubt whether it is, and
+    /// `resume` goes on.
     pub async fn apply(&mut self, plan: &SavedPlan, patience: Duration) -> Result<RunEnd, ApplyError> {
         let lease = Lease::take(self.store, patience).await?;
         let end = self.apply_leased(plan).await;
@@ -118,9 +120,36 @@ impl<'a> Runner<'a> {
         Ok(end)
     }
 
+    /// Takes the unfinished run back, if there is one.
+    ///
+    /// # Errors
+    /// [`ApplyError::DecidedAlready`]; otherwise when it could not be read or could not go back yet.
+    pub async fn abort(&mut self, patience: Duration) -> Result<Option<RunEnd>, ApplyError> {
+        let lease = Lease::take(self.store, patience).await?;
+        let end = self.abort_leased().await;
+        let _ = lease.release(self.store).await;
+        end
+    }
+
+    async fn abort_leased(&mut self) -> Result<Option<RunEnd>, ApplyError> {
+        let Some(row) = journal::read_unfinished(self.store).await? else { return Ok(None) };
+        let state = self.state(&row.run).await?;
+        if state.decided {
+            return Err(ApplyError::DecidedAlready { run: row.run });
+        }
+        let plan = self.plan_of(&row).await?;
+        if !state.undoing && !state.rehearsal {
+            let why = format!("it was taken back by {}", self.runner);
+            self.append(&row.run, Entry::Undoing { why }).await?;
+        }
+        self.take_up(&plan, &row.run).await.map(Some)
+    }
+
     async fn apply_leased(&mut self, plan: &SavedPlan) -> Result<RunEnd, ApplyError> {
-        if let Some(end @ RunEnd::NotSettled { .. }) = self.recover().await? {
-            return Ok(end);
+        match self.recover_own(plan).await? {
+            // What went back for a reason of its own is tried anew; what went back just now would do so again.
+            None | Some(RunEnd::Undone { why: ApplyError::WentBack { .. }, .. }) => {}
+            Some(end) => return Ok(end),
         }
         self.sweep_due().await?;
         if let Some(run) = journal::applied_run(self.store, plan.digest.as_str()).await? {
@@ -152,21 +181,56 @@ impl<'a> Runner<'a> {
         let request_deadline_ms = plan.environment.request_deadline_seconds.saturating_mul(1_000);
         let mut first = vec![Entry::Opened { request_deadline_ms }];
         first.extend(rehearsal.then_some(Entry::Rehearsing));
-        journal::open_run(self.store, &run, &plan.to_text(), &first, self.preflight.as_ref()).await?;
+        journal::open_run(self.store, &run, plan, &first, self.preflight.as_ref()).await?;
         (self.events)(Event::Opened { run: run.run.clone() });
         Ok(run.run)
     }
 
     /// Finishes the run that is not closed, if there is one.
-    pub(super) async fn recover(&mut self) -> Result<Option<RunEnd>, ApplyError> {
-        let Some(RunRow { run, .. }) = journal::read_unfinished(self.store).await? else { return Ok(None) };
-        (self.events)(Event::Recovering { run: run.clone() });
-        let text = journal::read_plan_text(self.store, &run).await?.unwrap_or_default();
-        let plan = SavedPlan::from_text(&text)
-            .map_err(|error| ApplyError::Journal { run: run.clone(), why: error.to_string() })?;
+    async fn recover(&mut self) -> Result<Option<RunEnd>, ApplyError> {
+        let Some(row) = journal::read_unfinished(self.store).await? else { return Ok(None) };
+        let plan = self.plan_of(&row).await?;
+        self.take_up(&plan, &row.run).await.map(Some)
+    }
+
+    /// Finishes the run of this plan that is not closed, if there is one.
+    async fn recover_own(&mut self, plan: &SavedPlan) -> Result<Option<RunEnd>, ApplyError> {
+        match find_unfinished(self.store).await? {
+            Some(other) if other.run.plan_digest != plan.digest.as_str() => {
+                Err(ApplyError::AnotherUnfinished(Box::new(other)))
+            }
+            Some(_) => self.recover().await,
+            None => Ok(None),
+        }
+    }
+
+    /// Takes back what a rehearsal of this plan left behind when it died. Nothing else is touched.
+    pub(super) async fn clear_rehearsal(&mut self, plan: &SavedPlan) -> Result<(), ApplyError> {
+        match find_unfinished(self.store).await? {
+            Some(found) if found.rehearsal && found.run.plan_digest == plan.digest.as_str() => {
+                self.recover().await.map(drop)
+            }
+            Some(other) => Err(ApplyError::AnotherUnfinished(Box::new(other))),
+            None => Ok(()),
+        }
+    }
+
+    /// The plan of a run, which has to be the one that the run was opened for.
+    async fn plan_of(&mut self, row: &RunRow) -> Result<SavedPlan, ApplyError> {
+        let damaged = |why: String| ApplyError::Journal { run: row.run.clone(), why };
+        let text = journal::read_plan_text(self.store, &row.run).await?.unwrap_or_default();
+        let plan = SavedPlan::from_text(&text).map_err(|error| damaged(error.to_string()))?;
+        if plan.digest.as_str() != row.plan_digest {
+            return Err(damaged("the plan that is kept with it is not the one that it was opened for".to_owned()));
+        }
+        Ok(plan)
+    }
+
+    async fn take_up(&mut self, plan: &SavedPlan, run: &str) -> Result<RunEnd, ApplyError> {
+        (self.events)(Event::Recovering { run: run.to_owned() });
         // The lease proves that its runner's session is gone, not that nothing which it sent is still under way.
         self.in_flight_since = Some(Instant::now());
-        self.drive(&plan, &run).await.map(Some)
+        self.drive(plan, run).await
     }
 
     pub(super) async fn drive(&mut self, plan: &SavedPlan, run: &str) -> Result<RunEnd, ApplyError> {
@@ -179,18 +243,23 @@ impl<'a> Runner<'a> {
             }
             let done = self.guarded(plan, run, &effect, &state).await;
             let Err(error) = done else {
-                state = self.state(run).await.map_err(|why| unfinished(run, &why))?;
+                let decided = state.decided || effect == Effect::Transact;
+                state = match self.state_again(run).await {
+                    Ok(now) => now,
+                    Err(why) if decided => return Ok(RunEnd::NotSettled { run: run.to_owned(), why }),
+                    Err(why) => return Err(unfinished(run, &why)),
+                };
                 continue;
             };
-            if matches!(error, ApplyError::LeaseLost) {
+            if state.decided {
+                return Ok(RunEnd::NotSettled { run: run.to_owned(), why: error });
+            }
+            if state.undoing || matches!(error, ApplyError::LeaseLost) {
                 return Err(unfinished(run, &error));
             }
-            let found = self.look(run).await;
-            state = match (found, state) {
-                (_, before) if before.decided => return Ok(RunEnd::NotSettled { run: run.to_owned(), why: error }),
-                (_, before) if before.undoing => return Err(unfinished(run, &error)),
-                (Ok(now), _) => now,
-                (Err(why), _) => return Err(cannot_look(run, &effect, &error, &why)),
+            state = match self.look(run).await {
+                Ok(now) => now,
+                Err(why) => return Err(cannot_look(run, &effect, &error, &why)),
             };
             if matches!(state.closed, Some(Outcome::Undone | Outcome::Rehearsed)) {
                 // Somebody else undid the run while this process slept; what it made since is made by nobody.
@@ -237,6 +306,14 @@ impl<'a> Runner<'a> {
 
     pub(super) async fn state(&mut self, run: &str) -> Result<RunState, ApplyError> {
         Ok(fold(&journal::read_entries(self.store, run).await?))
+    }
+
+    /// Reads where the run stands after an effect that is done. The server may have gone away since.
+    async fn state_again(&mut self, run: &str) -> Result<RunState, ApplyError> {
+        match self.state(run).await {
+            Err(ApplyError::Store(_)) => self.look(run).await,
+            read => read,
+        }
     }
 
     /// Reads where the run stands, on a new connection where the old one is gone.
@@ -288,6 +365,8 @@ fn may_be_in_flight(error: &ApplyError) -> bool {
         | ApplyError::Embed { .. }
         | ApplyError::Bm25(_)
         | ApplyError::Locked(_)
+        | ApplyError::AnotherUnfinished(_)
+        | ApplyError::DecidedAlready { .. }
         | ApplyError::AppliedBefore { .. }
         | ApplyError::InDoubt { .. }
         | ApplyError::LeaseLost

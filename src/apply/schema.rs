@@ -14,11 +14,14 @@
 //!
 //! Version 2 keeps with each run what its preflight found, version 3 has `managed_before`. Version 4 says of an approval from
 //! where it was given and when it was revoked, and holds that nobody approves in the name of another role. Version 5 writes down declared rows.
+//! Version 6 keeps what a plan counts beside it, so that a list of runs reads no plan.
 
 use crate::store::{Param, Query, Relational, Sql, StoreError, Tx, TxMode};
 
 /// The version that this Enact writes.
-pub const SCHEMA_VERSION: i64 = 5;
+pub const SCHEMA_VERSION: i64 = 6;
+/// The version that keeps what a run's plan counted beside the plan.
+pub(super) const WITH_SUMMARY: i64 = 6;
 
 const STATEMENTS: [&str; 9] = [
     "CREATE SCHEMA IF NOT EXISTS enact",
@@ -40,7 +43,7 @@ const STATEMENTS: [&str; 9] = [
 ];
 
 /// What each version adds to the one before, in order. Every statement adds and can be run again.
-const UPGRADES: [(i64, &[&str]); 4] = [
+const UPGRADES: [(i64, &[&str]); 5] = [
     (2, &["ALTER TABLE enact.run ADD COLUMN IF NOT EXISTS preflight jsonb"]),
     (
         3,
@@ -57,6 +60,13 @@ const UPGRADES: [(i64, &[&str]); 4] = [
              digests jsonb NOT NULL, run_id text NOT NULL, PRIMARY KEY (project, relation, key))",
             "CREATE TABLE IF NOT EXISTS enact.managed_table (project text NOT NULL, relation text NOT NULL, declared text NOT NULL, \
              PRIMARY KEY (project, relation))",
+        ],
+    ),
+    (
+        WITH_SUMMARY,
+        &[
+            "ALTER TABLE enact.run ADD COLUMN IF NOT EXISTS summary jsonb",
+            "UPDATE enact.run SET summary = plan::jsonb->'summary' WHERE summary IS NULL AND pg_catalog.starts_with(plan, '{')",
         ],
     ),
 ];

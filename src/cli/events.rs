@@ -16,7 +16,7 @@ pub(super) fn tell(output: &Output, progress: &Progress, event: &Event) {
     };
     match event {
         Event::Opened { run } => progress.line(&format!("Run {run}")),
-        Event::Recovering { run } => progress.line(&format!("An unfinished run is finished first: {run}")),
+        Event::Recovering { run } => progress.line(&format!("Going on with the unfinished run {run}")),
         Event::Phase(Phase::Stage) => progress.doing("Staging (nobody sees it yet)"),
         Event::Phase(Phase::Transaction) => progress.doing("Transaction"),
         Event::Phase(Phase::Settle) => progress.doing("Settling"),

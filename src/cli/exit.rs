@@ -25,6 +25,8 @@ pub enum Outcome {
     Unfinished,
     /// Another run holds the lock.
     Locked,
+    /// A run of another plan is not closed.
+    AnotherUnfinished,
     /// Nobody approved.
     ApprovalMissing,
     /// A check found a difference.
@@ -39,7 +41,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them, in the order of their codes.
-    pub const ALL: [Outcome; 15] = [
+    pub const ALL: [Outcome; 16] = [
         Outcome::Success,
         Outcome::Error,
         Outcome::ChangesPresent,
@@ -50,6 +52,7 @@ impl Outcome {
         Outcome::InDoubt,
         Outcome::Unfinished,
         Outcome::Locked,
+        Outcome::AnotherUnfinished,
         Outcome::ApprovalMissing,
         Outcome::DifferenceFound,
         Outcome::Usage,
@@ -67,7 +70,7 @@ impl Outcome {
             Outcome::Stale => 4,
             Outcome::Undone => 5,
             Outcome::DecidedNotSettled | Outcome::InDoubt => 6,
-            Outcome::Locked => 7,
+            Outcome::Locked | Outcome::AnotherUnfinished => 7,
             Outcome::ApprovalMissing => 8,
             Outcome::DifferenceFound => 9,
             Outcome::Usage => 64,
@@ -89,6 +92,7 @@ impl Outcome {
             Outcome::Unfinished => "unfinished",
             Outcome::DecidedNotSettled => "decided_not_settled",
             Outcome::Locked => "locked",
+            Outcome::AnotherUnfinished => "another_unfinished",
             Outcome::ApprovalMissing => "approval_missing",
             Outcome::DifferenceFound => "difference_found",
             Outcome::Usage => "usage",
@@ -118,7 +122,12 @@ impl Outcome {
             Outcome::InDoubt => Some(
                 "In doubt: the commit was sent, and whether it took effect is in the run's journal. Next: enact resume",
             ),
-            Outcome::Unfinished => Some("Stopped in the middle of a run, before its decision. Next: enact resume"),
+            Outcome::Unfinished => {
+                Some("Stopped in the middle of a run, which had not decided when it was last seen. Next: enact resume")
+            }
+            Outcome::AnotherUnfinished => {
+                Some("Another run is unfinished. Nothing was changed. Next: enact resume, or enact resume --abort")
+            }
             Outcome::Locked => Some("Locked by another run. Nothing was changed. Next: wait with --lock-timeout SECS"),
             Outcome::ApprovalMissing => Some("Not approved. Nothing was changed."),
             Outcome::DifferenceFound => Some("A difference was found. Nothing was changed."),

@@ -7,7 +7,7 @@ use std::future::Future;
 
 use super::args::GlobalArgs;
 use super::reach::reach;
-use super::{Outcome, Output};
+use super::{Outcome, Output, unfinished};
 use crate::embed::Makers;
 use crate::model::{Address, Binding, Desired, Diagnostics, Environment, Severity, Stores};
 use crate::observe::ObserveError;
@@ -176,6 +176,7 @@ impl Session {
     ) -> Result<Built, Outcome> {
         let mut all = self.sources.clone();
         all.extend(sources.clone());
+        unfinished::tell(self, output).await;
         let built = match self.try_plan(desired, purpose).await {
             Ok(built) => built,
             Err(error) => {

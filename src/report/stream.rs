@@ -105,7 +105,7 @@ pub enum Message {
     },
     /// A run began. `run` names it.
     RunOpened,
-    /// An unfinished run is finished first. `run` names it.
+    /// An unfinished run is carried on, or taken back. `run` names it.
     RunRecovering,
     /// A phase began. `phase` names it.
     PhaseBegan,

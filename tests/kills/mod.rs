@@ -23,6 +23,7 @@ macro_rules! for_each_rollout {
     };
 }
 
+mod another;
 mod cuts;
 mod gate;
 mod late;

@@ -34,7 +34,7 @@ pub fn signal(pid: i32, signal: Signal) {
 impl Ended {
     /// The exit code and what was written after the plan, to be shown where a test fails.
     pub fn told(&self) -> String {
-        let after_plan = self.text.find("\nRun ").or_else(|| self.text.find("\nAn unfinished")).unwrap_or_default();
+        let after_plan = self.text.find("\nRun ").or_else(|| self.text.find("\nGoing on with")).unwrap_or_default();
         format!("exit {:?}\n{}", self.code, self.text[after_plan..].trim())
     }
 }

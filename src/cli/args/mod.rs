@@ -136,7 +136,7 @@ impl Command {
         let json = match self {
             Command::Plan(PlanArgs { json, .. })
             | Command::Apply(ApplyArgs { json, .. })
-            | Command::Resume(ResumeArgs { json })
+            | Command::Resume(ResumeArgs { json, .. })
             | Command::Verify(VerifyArgs { json, .. }) => *json,
             #[cfg(feature = "embedded")]
             Command::Demo(_) | Command::Local(_) => false,
@@ -347,9 +347,15 @@ pub struct ApplyArgs {
 }
 
 /// Go on with a run that was interrupted, from where it stopped; what fails before the decision goes back
+///
+/// Every other command leaves a run alone that it did not open, but for `enact apply` of the very same plan, which goes on
+/// with it too.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(after_help = "Example:\n  enact resume")]
+#[command(after_help = "Examples:\n  enact resume\n  enact resume --abort")]
 pub struct ResumeArgs {
+    /// Take the run back instead; one that has decided can only go forward, and is left as it is (exit code 6)
+    #[arg(long)]
+    pub abort: bool,
     /// Write what happens as JSON, one object on each line of stdout, and nothing else there
     #[arg(long)]
     pub json: bool,

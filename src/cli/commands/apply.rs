@@ -8,6 +8,7 @@ use crate::apply::{ApplyError, Event, RunEnd, Runner, upgrade};
 use crate::cli::args::{ApplyArgs, GlobalArgs, PartialArgs, PlanFormat};
 use crate::cli::interrupt::stop_on_interrupt;
 use crate::cli::session::{Session, configure, in_session, load_desired, observe_failed, store_failed, with_sources};
+use crate::cli::unfinished::refuse_another;
 use crate::cli::{Answer, Outcome, Output, Reader, confirm};
 use crate::observe::ObserveError;
 use crate::plan::SavedPlan;
@@ -77,6 +78,9 @@ pub async fn decide(
 ) -> Outcome {
     if plan.is_empty() {
         return Outcome::Success;
+    }
+    if let Err(outcome) = refuse_another(session, plan, output).await {
+        return outcome;
     }
     match ask(question, global, auto_approve, output) {
         Ok(()) => apply_in_time(session, plan, global, output).await,
@@ -198,6 +202,14 @@ pub fn failed(error: &ApplyError, output: &Output) -> Outcome {
         ApplyError::Locked(_) => {
             output.error(&error.to_string(), None);
             Outcome::Locked
+        }
+        ApplyError::AnotherUnfinished(found) => {
+            output.error(&error.to_string(), Some(found.hint()));
+            Outcome::AnotherUnfinished
+        }
+        ApplyError::DecidedAlready { .. } => {
+            output.error(&error.to_string(), Some("enact resume finishes it"));
+            Outcome::DecidedNotSettled
         }
         ApplyError::AppliedBefore { .. } | ApplyError::Stale(_) => {
             output.error(&error.to_string(), hint(error));

@@ -1,20 +1,20 @@
 //! `enact status` and `enact history`: where the environment stands, and what was run in it.
 
 use crate::apply::{
-    ApplyError, LEASE_KEY, RunLine, RunRow, SCHEMA_VERSION, Standing, read_entries, read_history, read_probed,
-    read_runs, read_unfinished, schema_version,
+    ApplyError, LEASE_KEY, RunLine, RunRow, SCHEMA_VERSION, find_unfinished, read_history, read_probed, read_runs,
+    schema_version,
 };
 use crate::cli::args::{DataFormat, GlobalArgs, HistoryArgs, ReportFormat, StatusArgs};
 use crate::cli::commands::apply::failed;
 use crate::cli::session::{Session, configure, in_session, observe_failed};
 use crate::cli::{Outcome, Output};
 use crate::model::Address;
-use crate::observe::{ObserveError, read_managed};
+use crate::observe::ObserveError;
 use crate::report::{
     Probed, SetView, StatusView, history_json, history_markdown, history_text, lock_text, status_json, status_text,
 };
 use crate::spec::Sources;
-use crate::store::{Query, Relational, Sql, StoreError, TxMode, VectorStore};
+use crate::store::{Param, Query, Relational, Sql, StoreError, VectorStore};
 
 /// Runs that `status` shows.
 const LAST_RUNS: i64 = 5;
@@ -49,13 +49,12 @@ pub fn history(global: &GlobalArgs, args: &HistoryArgs, output: &Output) -> Outc
 }
 
 async fn runs_of(session: &mut Session, limit: i64) -> Result<Vec<RunLine>, ObserveError> {
-    let version = schema_version(&mut session.postgres).await?;
-    if version.is_none() {
+    let Some(version) = schema_version(&mut session.postgres).await? else {
         return Err(ObserveError::NotInitialised);
-    }
-    let mut lines = read_history(&mut session.postgres, limit).await?;
+    };
+    let mut lines = read_history(&mut session.postgres, version, limit).await?;
     let runs: Vec<RunRow> = lines.iter().map(|line| line.run.clone()).collect();
-    let probed = probed(session, version, &runs).await?;
+    let probed = probed(session, Some(version), &runs).await?;
     for line in &mut lines {
         line.probed_at = probed.get(&line.run.run).cloned();
     }
@@ -87,10 +86,7 @@ async fn read(session: &mut Session) -> Result<StatusView, ApplyError> {
     if view.schema.0.is_none() {
         return Ok(view);
     }
-    if let Some(run) = read_unfinished(&mut session.postgres).await? {
-        let entries = read_entries(&mut session.postgres, &run.run).await?;
-        view.unfinished = Some((run, Standing::of(&entries)));
-    }
+    view.unfinished = find_unfinished(&mut session.postgres).await?.map(|found| (found.run, found.standing));
     let runs = read_runs(&mut session.postgres, LAST_RUNS).await?;
     view.probed = probed(session, view.schema.0, &runs).await?;
     view.runs = runs;
@@ -105,14 +101,14 @@ async fn one_text(store: &mut dyn Relational, sql: &'static str) -> Result<Strin
 
 /// The managed sets, each with what is behind it.
 async fn sets(session: &mut Session) -> Result<Vec<SetView>, StoreError> {
-    let mut tx = session.postgres.begin(TxMode::Snapshot).await?;
-    let managed = read_managed(tx.as_mut()).await?;
-    tx.rollback().await?;
     let prefix = Address::vector_set("");
-    let names = managed.keys().filter_map(|address| address.as_str().strip_prefix(prefix.as_str()));
+    let sql = "SELECT address FROM enact.managed WHERE pg_catalog.starts_with(address, $1) AND address !~ '\\[' ORDER BY 1";
+    let query = Query::new(Sql::new(sql)).bind(Param::Text(prefix.as_str().to_owned()));
+    let managed = session.postgres.query(&query).await?;
+    let names = managed.iter().filter_map(|record| record.text(0)?.strip_prefix(prefix.as_str()));
     let collections = session.qdrant.collections().await?;
     let mut out = Vec::new();
-    for name in names.filter(|name| !name.contains('[')) {
+    for name in names {
         let live = session.qdrant.collection(name).await?.map(|facts| (facts.name, facts.points));
         let live_name = live.as_ref().map(|(collection, _)| collection.clone());
         let mine = format!("{name}@");
