@@ -11,6 +11,8 @@ pub enum Outcome {
     ChangesPresent,
     /// It failed for a reason that has no code of its own.
     Error,
+    /// It did what it should, and what it wrote to stdout is lost.
+    OutputLost,
     /// A file or a value that the user gave is not valid.
     InvalidInput,
     /// The plan no longer fits what it was made for.
@@ -41,9 +43,10 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them, in the order of their codes.
-    pub const ALL: [Outcome; 16] = [
+    pub const ALL: [Outcome; 17] = [
         Outcome::Success,
         Outcome::Error,
+        Outcome::OutputLost,
         Outcome::ChangesPresent,
         Outcome::InvalidInput,
         Outcome::Stale,
@@ -64,7 +67,7 @@ impl Outcome {
     pub fn code(self) -> u8 {
         match self {
             Outcome::Success => 0,
-            Outcome::Error | Outcome::Unfinished => 1,
+            Outcome::Error | Outcome::OutputLost | Outcome::Unfinished => 1,
             Outcome::ChangesPresent => 2,
             Outcome::InvalidInput => 3,
             Outcome::Stale => 4,
@@ -85,6 +88,7 @@ impl Outcome {
             Outcome::Success => "success",
             Outcome::ChangesPresent => "changes_present",
             Outcome::Error => "error",
+            Outcome::OutputLost => "output_lost",
             Outcome::InvalidInput => "invalid_input",
             Outcome::Stale => "stale",
             Outcome::Undone => "undone",
@@ -101,6 +105,15 @@ impl Outcome {
         }
     }
 
+    /// The same where stdout did not take what was written: no longer a success.
+    #[must_use]
+    pub fn without_output(self) -> Outcome {
+        match self {
+            Outcome::Success | Outcome::ChangesPresent => Outcome::OutputLost,
+            failed => failed,
+        }
+    }
+
     /// The code as `main` returns it.
     pub fn exit_code(self) -> ExitCode {
         ExitCode::from(self.code())
@@ -110,7 +123,12 @@ impl Outcome {
     /// already.
     pub fn verdict(self) -> Option<&'static str> {
         match self {
-            Outcome::Success | Outcome::ChangesPresent | Outcome::Error | Outcome::Usage | Outcome::Bug => None,
+            Outcome::Success
+            | Outcome::ChangesPresent
+            | Outcome::Error
+            | Outcome::OutputLost
+            | Outcome::Usage
+            | Outcome::Bug => None,
             Outcome::InvalidInput => Some("Invalid input. Nothing was changed."),
             Outcome::Stale => Some("Stale plan: what it stands on has moved. Nothing was changed. Next: enact plan"),
             Outcome::Undone => {

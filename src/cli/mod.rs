@@ -23,6 +23,7 @@ mod stream;
 mod unfinished;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 
 use clap::Parser;
@@ -30,7 +31,7 @@ use clap::error::ErrorKind;
 
 use args::{Args, Command, ValidateArgs};
 pub use exit::Outcome;
-pub use output::{Output, Reader};
+pub use output::{Output, Purpose, Reader};
 pub use prompt::{Answer, PromptError, confirm};
 
 /// Runs one command line, of which the first argument is the program's name.
@@ -39,10 +40,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
         Ok(args) => args,
         Err(error) => return refuse(&error),
     };
-    let output = Output::new(&args.global, args.command.reader());
-    let outcome = dispatch(&args, &output);
-    output.end(outcome);
-    outcome
+    let output = Output::new(&args.global, args.command.reader(), args.command.purpose());
+    output.end(dispatch(&args, &output))
 }
 
 fn dispatch(args: &Args, output: &Output) -> Outcome {
@@ -78,10 +77,13 @@ fn dispatch(args: &Args, output: &Output) -> Outcome {
 
 /// Prints what clap has to say. Its own code for a mistake is 2, which means "changes" here.
 fn refuse(error: &clap::Error) -> Outcome {
-    let _reader_went_away = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Outcome::Success,
-        _ => Outcome::Usage,
+    let printed = error.print().and_then(|()| std::io::stdout().flush());
+    match (error.kind(), printed) {
+        (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, Ok(())) => Outcome::Success,
+        (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, Err(lost)) => {
+            Output::plain().lost_output(Outcome::Success, &lost)
+        }
+        (_, _) => Outcome::Usage,
     }
 }
 
@@ -119,6 +121,6 @@ mod tests {
     #[test]
     fn the_codes_are_those_of_the_documentation() {
         let codes = Outcome::ALL.map(Outcome::code);
-        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 6, 1, 7, 7, 8, 9, 64, 70, 130]);
+        assert_eq!(codes, [0, 1, 1, 2, 3, 4, 5, 6, 6, 1, 7, 7, 8, 9, 64, 70, 130]);
     }
 }

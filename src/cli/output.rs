@@ -1,9 +1,12 @@
 //! Where text goes: results to stdout, everything about them to stderr, both with the colours the user chose. With
 //! `--json` everything is a line of the stream on stdout.
 //!
-//! A reader that went away (`enact show plan.json | head`) is no error: what it did not want is dropped.
+//! What stdout does not take is lost, and a command whose output is lost has not succeeded, whatever else it did: it says so and
+//! ends with an error. A reader that went away (`enact show plan.json | head`) is no error where the command only reads: what
+//! it did not want is dropped.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::sync::OnceLock;
 
 use anstream::{AutoStream, ColorChoice};
 
@@ -26,13 +29,25 @@ const WIDTH_ELSEWHERE: usize = 100;
 pub struct Output {
     choice: ColorChoice,
     verbose: bool,
+    purpose: Purpose,
     way: Way,
+    /// Why stdout did not take all that was written: the first reason.
+    lost: OnceLock<std::io::Error>,
 }
 
 #[derive(Debug)]
 enum Way {
     People(Progress),
     Machine(Stream),
+}
+
+/// What a command is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To say something.
+    Tells,
+    /// To change something, and to say what came of it.
+    Changes,
 }
 
 /// Who reads stdout.
@@ -47,7 +62,7 @@ pub enum Reader {
 impl Output {
     /// Takes the user's choice. `--no-color` and `--color never` are the same; `auto` honours `NO_COLOR`, `CLICOLOR`
     /// and whether a terminal is there.
-    pub fn new(global: &GlobalArgs, reader: Reader) -> Output {
+    pub fn new(global: &GlobalArgs, reader: Reader, purpose: Purpose) -> Output {
         let choice = match (global.no_color, global.color) {
             (true, _) | (false, ColorWhen::Never) => ColorChoice::Never,
             (false, ColorWhen::Always) => ColorChoice::Always,
@@ -57,13 +72,14 @@ impl Output {
             Reader::People => Way::People(Progress::new(choice, global.quiet)),
             Reader::Machine => Way::Machine(Stream::begin()),
         };
-        Output { choice, verbose: global.verbose, way }
+        Output { choice, verbose: global.verbose, purpose, way, lost: OnceLock::new() }
     }
 
     /// The streams before the arguments are known, without colours.
     pub fn plain() -> Output {
         let choice = ColorChoice::Never;
-        Output { choice, verbose: false, way: Way::People(Progress::new(choice, true)) }
+        let way = Way::People(Progress::new(choice, true));
+        Output { choice, verbose: false, purpose: Purpose::Tells, way, lost: OnceLock::new() }
     }
 
     /// Who reads stdout.
@@ -80,10 +96,17 @@ impl Output {
             Way::People(progress) => {
                 progress.idle();
                 let mut stream = AutoStream::new(std::io::stdout(), self.choice);
-                let _reader_went_away = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+                if let Err(error) = stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
+                    let _an_earlier_reason_stays = self.lost.set(error);
+                }
             }
             Way::Machine(stream) => stream.log(&plain_text(text)),
         }
+    }
+
+    /// Whether stdout did not take a result that was written for people.
+    pub fn has_lost(&self) -> bool {
+        self.lost.get().is_some()
     }
 
     /// Writes a line about what happens.
@@ -164,15 +187,33 @@ impl Output {
         }
     }
 
-    /// Says how the command ended: last.
-    pub fn end(&self, outcome: Outcome) {
+    /// Says how the command ended: last. Gives how it ended all in all, which is no success where its output is lost.
+    pub fn end(&self, outcome: Outcome) -> Outcome {
         match &self.way {
             Way::People(progress) => {
                 progress.idle();
                 outcome.verdict().into_iter().for_each(|verdict| self.note(verdict));
+                self.lost.get().map_or(outcome, |error| self.lost_output(outcome, error))
             }
-            Way::Machine(stream) => stream.end(outcome),
+            Way::Machine(stream) => {
+                stream.end(outcome);
+                stream.lost().map_or(outcome, |error| self.lost_output(outcome, &error))
+            }
         }
+    }
+
+    /// Says that output is lost, and gives how the command ended for that.
+    pub(super) fn lost_output(&self, outcome: Outcome, error: &std::io::Error) -> Outcome {
+        if error.kind() == ErrorKind::BrokenPipe && self.purpose == Purpose::Tells {
+            return outcome;
+        }
+        let outcome = outcome.without_output();
+        let head = paint(Role::Remove, "error:", true);
+        self.write_note(&format!("{head} stdout did not take the output: {error}"));
+        if outcome == Outcome::OutputLost {
+            self.write_note("The command did all else that it should; only what it had to say is lost.");
+        }
+        outcome
     }
 
     /// How a report for stdout is written.

@@ -20,6 +20,8 @@ struct State {
     phase: Option<Phase>,
     /// The last sentence for people: what the outcome repeats where it has no verdict of its own.
     last: String,
+    /// Why stdout did not take all lines: the first reason.
+    lost: Option<std::io::Error>,
 }
 
 impl Stream {
@@ -69,6 +71,11 @@ impl Stream {
         state.write(event_message(event));
     }
 
+    /// Why stdout did not take all lines.
+    pub fn lost(&self) -> Option<std::io::Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).lost.take()
+    }
+
     /// Ends the stream.
     pub fn end(&self, outcome: Outcome) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,10 +86,13 @@ impl Stream {
 }
 
 impl State {
+    /// Writes one line. What stdout does not take changes nothing of what the command does.
     fn write(&mut self, message: Message) {
         let at = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
         let line = StreamLine { message, at, run: self.run.clone(), phase: self.phase };
         let mut stdout = std::io::stdout().lock();
-        let _reader_went_away = stdout.write_all(line.to_text().as_bytes()).and_then(|()| stdout.flush());
+        if let Err(error) = stdout.write_all(line.to_text().as_bytes()).and_then(|()| stdout.flush()) {
+            self.lost.get_or_insert(error);
+        }
     }
 }

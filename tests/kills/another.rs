@@ -36,7 +36,8 @@ fn an_apply_of_another_plan_leaves_an_unfinished_run_alone(rollout: Rollout) {
     let held = scene.stores.state();
     let planned = scene.stores.exits(&["plan"], 0);
     assert!(planned.contains(&run) && planned.contains("unfinished"), "{planned}");
-    for command in [&["apply", &other.file, "--auto-approve"][..], &["apply", &other.file], &["rehearse", &other.file]] {
+    for command in [&["apply", &other.file, "--auto-approve"][..], &["apply", &other.file], &["rehearse", &other.file]]
+    {
         let refused = scene.stores.exits(command, 7);
         assert!(refused.contains(&run) && refused.contains("resume --abort"), "{command:?}\n{refused}");
         same(&scene.stores.state(), &held, &format!("{command:?}"));

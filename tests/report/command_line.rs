@@ -97,6 +97,29 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+fn output_that_is_lost_is_no_success() {
+    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };
+    let (_folder, path) = saved(|text| text);
+    let all = [
+        &["show", &path][..],
+        &["show", &path, "--format", "html"],
+        &["version"],
+        &["--version"],
+        &["--help"],
+        &["man"],
+        &["completions", "bash"],
+        &["init", "--print-sql"],
+    ];
+    for args in all {
+        let stdout = full.try_clone().unwrap();
+        let output = enact(args).stdout(stdout).stderr(Stdio::piped()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}\n{told}");
+        assert!(told.contains("stdout did not take the output: No space left on device"), "{args:?}\n{told}");
+    }
+}
+
+#[test]
 fn the_version_says_which_plans_it_reads() {
     let (code, stdout, _) = run(&["version", "--format", "json"]);
     let answer: serde_json::Value = serde_json::from_str(&stdout).unwrap();

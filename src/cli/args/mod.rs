@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use super::Reader;
+use super::{Purpose, Reader};
 pub use review::{ApproveArgs, DriftArgs, DriftFormat, PartialArgs};
 
 pub use local::{LocalArgs, LocalCommand, LocalLoadArgs, LocalResetArgs, LocalSqlArgs};
@@ -131,6 +131,37 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it changes anything.
+    pub fn purpose(&self) -> Purpose {
+        match self {
+            Command::Init(InitArgs { print_sql, .. }) if *print_sql => Purpose::Tells,
+            #[cfg(feature = "embedded")]
+            Command::Demo(_) | Command::Local(_) => Purpose::Changes,
+            Command::Init(_)
+            | Command::Fmt(_)
+            | Command::Rehearse(_)
+            | Command::Approve(_)
+            | Command::Apply(_)
+            | Command::Resume(_)
+            | Command::Import(_) => Purpose::Changes,
+            Command::Validate(_)
+            | Command::Plan(_)
+            | Command::Preflight(_)
+            | Command::Show(_)
+            | Command::Export(_)
+            | Command::Revert(_)
+            | Command::Verify(_)
+            | Command::Drift(_)
+            | Command::Search(_)
+            | Command::Graph(_)
+            | Command::Status(_)
+            | Command::History(_)
+            | Command::Completions(_)
+            | Command::Man(_)
+            | Command::Version(_) => Purpose::Tells,
+        }
+    }
+
     /// Who reads stdout.
     pub fn reader(&self) -> Reader {
         let json = match self {

@@ -96,6 +96,10 @@ pub fn ask(question: &str, global: &GlobalArgs, auto_approve: bool, output: &Out
     if auto_approve {
         return Ok(());
     }
+    if output.has_lost() {
+        output.error("the plan could not be shown, and nobody can answer for what was not shown", None);
+        return Err(Outcome::Error);
+    }
     output.idle();
     let nobody_answers = global.no_input || output.reader() == Reader::Machine;
     match confirm(&format!("\n{question}"), nobody_answers) {

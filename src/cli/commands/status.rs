@@ -102,7 +102,8 @@ async fn one_text(store: &mut dyn Relational, sql: &'static str) -> Result<Strin
 /// The managed sets, each with what is behind it.
 async fn sets(session: &mut Session) -> Result<Vec<SetView>, StoreError> {
     let prefix = Address::vector_set("");
-    let sql = "SELECT address FROM enact.managed WHERE pg_catalog.starts_with(address, $1) AND address !~ '\\[' ORDER BY 1";
+    let sql =
+        "SELECT address FROM enact.managed WHERE pg_catalog.starts_with(address, $1) AND address !~ '\\[' ORDER BY 1";
     let query = Query::new(Sql::new(sql)).bind(Param::Text(prefix.as_str().to_owned()));
     let managed = session.postgres.query(&query).await?;
     let names = managed.iter().filter_map(|record| record.text(0)?.strip_prefix(prefix.as_str()));
