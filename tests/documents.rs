@@ -67,6 +67,20 @@ fn an_edit_embeds_the_changed_chunk_alone() {
 }
 
 #[test]
+fn a_point_that_is_lost_again_is_put_back_again() {
+    let project = handbook();
+    project.ok(&["apply", "--auto-approve"]);
+    let before = project.points();
+    for _ in 0..3 {
+        project.lose_point();
+        assert_eq!(project.points().len(), before.len() - 1);
+        project.ok(&["apply", "--auto-approve"]);
+        assert_eq!(project.points(), before);
+    }
+    project.ok(&["plan", "--detailed-exitcode"]);
+}
+
+#[test]
 fn an_archived_document_takes_its_points_away() {
     let project = handbook();
     project.ok(&["apply", "--auto-approve"]);

@@ -10,7 +10,7 @@ use super::guards;
 use super::in_place::InPlace;
 use super::journal::{self, Entry};
 use super::machine::{Effect, RunState};
-use super::recheck::{Rechecked, recheck, recheck_unlocked, recheck_vectors};
+use super::recheck::{Depth, Rechecked, recheck, recheck_unlocked, recheck_vectors, staged_sets};
 use super::rows;
 use super::run::Runner;
 use super::stage::Staging;
@@ -57,8 +57,8 @@ impl Runner<'_> {
         let Work::StageVectors(work) = &step.work else { panic!("BUG: step {} stages nothing", step.id) };
         (self.events)(Event::Phase(Phase::Stage));
         check_allowed(plan, work)?;
-        recheck_vectors(self.vectors, plan).await?;
         let set = work.set.clone();
+        recheck_vectors(self.vectors, plan, |name| (name == set).then_some(Depth::Points)).await?;
         let collection = match (&work.live, work.new_collection) {
             (Some(live), false) => live.clone(),
             (_, true) | (None, false) => format!("{set}@{run}"),
@@ -101,12 +101,16 @@ impl Runner<'_> {
     /// Everything up to the commit; the inner result is the commit's own.
     async fn transaction(&mut self, plan: &SavedPlan, run: &str) -> Result<Result<(), StoreError>, ApplyError> {
         let rule = self.rule(plan);
+        let staged = staged_sets(plan);
+        let unchanged = |set: &str| (!staged.contains(set)).then_some(Depth::Points);
+        recheck_vectors(self.vectors, plan, unchanged).await?;
         let _locks = LocksHeld::begin(self.vectors);
         let mut tx = self.store.begin(TxMode::ReadWrite).await?;
         let relational =
             RelationalPart { plan, run, vectors: self.vectors, events: self.events, stop: &self.stop, refuse_at: None };
         let rechecked = relational.run(tx.as_mut()).await?;
-        recheck_vectors(self.vectors, plan).await?;
+        let depth = |set: &str| Some(if staged.contains(set) { Depth::Points } else { Depth::Count });
+        recheck_vectors(self.vectors, plan, depth).await?;
         approval::check_locked(tx.as_mut(), plan, rule).await?;
         rows::advance_sequences(tx.as_mut(), plan, &rechecked.tables).await?;
         let in_place: Vec<&Step> = plan.steps.iter().filter(|step| writes_in_place(step)).collect();

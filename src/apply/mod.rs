@@ -4,7 +4,7 @@
 //! machine   next(plan, fold(journal)): the one place that decides what comes next. Pure.
 //! journal   what has been intended and done, in PostgreSQL
 //! lease     one runner at a time, by a session advisory lock
-//! stage     makes points that nobody sees yet, in new collections or kept in PostgreSQL (`spool`, `image`)
+//! stage     makes points that nobody sees yet, in new collections or kept in PostgreSQL (`spool`, `image`, `flow`)
 //! record    what runs leave behind, read for people
 //! recheck   locks what the plan read and compares it with the baseline
 //! work      the steps inside the transaction
@@ -26,6 +26,7 @@ mod approval;
 mod effects;
 mod error;
 mod event;
+mod flow;
 mod guards;
 mod image;
 mod in_place;

@@ -12,7 +12,7 @@ use crate::model::{Address, Digest, Managed, Selection, UnitFacts, digest_of};
 use crate::observe::{
     UnitFilter, read_all_ids, read_digests, read_epoch, read_gates, read_ledger, read_managed, read_units,
 };
-use crate::plan::{SavedPlan, collection_ids_digest, managed_under, relevant_units};
+use crate::plan::{SavedPlan, Work, collection_ids_digest, managed_under, relevant_units};
 use crate::store::{Param, Query, Sql, StoreError, Tx, VectorStore};
 
 /// What was read while comparing, for the steps that follow.
@@ -135,34 +135,53 @@ async fn compare_ledgers(tx: &mut dyn Tx, plan: &SavedPlan, moved: &mut Vec<Stri
     Ok(())
 }
 
-/// Compares the live collections: same collection behind each name, same ids.
-pub(super) async fn recheck_vectors(vectors: &dyn VectorStore, plan: &SavedPlan) -> Result<(), ApplyError> {
+/// How closely a live collection is compared with what was planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// The collection behind the name, and each of its points.
+    Points,
+    /// The collection behind the name, and how many points it holds: for what nothing is written to, while others wait for
+    /// row locks.
+    Count,
+}
+
+/// The sets whose points a plan makes anew or changes.
+pub(super) fn staged_sets(plan: &SavedPlan) -> BTreeSet<&str> {
+    let sets = plan.steps.iter().filter_map(|step| match &step.work {
+        Work::StageVectors(work) => Some(work.set.as_str()),
+        _ => None,
+    });
+    sets.collect()
+}
+
+/// Compares live collections as deeply as is asked for each set; those for which nothing is asked are left out.
+pub(super) async fn recheck_vectors(
+    vectors: &dyn VectorStore,
+    plan: &SavedPlan,
+    depth: impl Fn(&str) -> Option<Depth>,
+) -> Result<(), ApplyError> {
     let mut moved = Vec::new();
-    let aliases = vectors.aliases().await?;
     for (set, baseline) in &plan.baseline.collections {
-        let now = match aliases.get(set) {
-            Some(collection) => Some(collection.clone()),
-            None => vectors.collection(set).await?.map(|facts| facts.name),
-        };
-        if now != baseline.collection {
+        let Some(depth) = depth(set) else { continue };
+        let now = vectors.collection(set).await?;
+        if now.as_ref().map(|facts| &facts.name) != baseline.collection.as_ref() {
             moved.push(format!("\"{set}\" is another collection now"));
             continue;
         }
-        let Some(collection) = now else { continue };
-        if let Some(digests) = &baseline.digests {
-            let live = read_digests(vectors, &collection).await?;
-            if digest_of(&live) != *digests {
-                moved.push(format!(
-                    "the points of \"{set}\" changed: {} when planned, {} now",
-                    baseline.points,
-                    live.len()
-                ));
+        let Some(facts) = now else { continue };
+        let (same, points) = match (depth, &baseline.digests) {
+            (Depth::Count, _) => (facts.points == baseline.points, facts.points),
+            (Depth::Points, Some(digests)) => {
+                let live = read_digests(vectors, &facts.name).await?;
+                (digest_of(&live) == *digests, live.len() as u64)
             }
-            continue;
-        }
-        let ids = read_all_ids(vectors, &collection).await?;
-        if collection_ids_digest(ids.iter()) != baseline.ids {
-            moved.push(format!("the points of \"{set}\" changed: {} when planned, {} now", baseline.points, ids.len()));
+            (Depth::Points, None) => {
+                let ids = read_all_ids(vectors, &facts.name).await?;
+                (collection_ids_digest(ids.iter()) == baseline.ids, ids.len() as u64)
+            }
+        };
+        if !same {
+            moved.push(format!("the points of \"{set}\" changed: {} when planned, {points} now", baseline.points));
         }
     }
     if moved.is_empty() { Ok(()) } else { Err(ApplyError::Stale(moved)) }

@@ -2,15 +2,28 @@
 //!
 //! A new collection is configured as the live one is and takes over the points that stay, with their vectors; chunks that
 //! are new are embedded. Both are idempotent by id: what is there already is left out, so a resumed run embeds nothing
-//! twice. Memory holds one batch.
+//! twice.
+//!
+//! ```text
+//! read bodies ─▶ cut ─▶ ┌ embed, BM25 ─▶ write ┐  a few parts at once
+//!  one batch            └ embed, BM25 ─▶ write ┘
+//! ```
+//!
+//! Memory holds one batch of bodies and the parts under way. The one connection to PostgreSQL is taken in turns.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::try_join_all;
+use futures::{StreamExt, stream};
 use serde_json::{Map, Value, json};
+use tokio::sync::Mutex;
 
 use super::error::ApplyError;
 use super::event::{Event, Events};
+use super::flow;
 use super::in_place::InPlace;
 use super::lease::Lease;
 use super::spool::{Spool, SpoolOf};
@@ -30,7 +43,12 @@ const INDEXES_LIMIT: Duration = Duration::from_secs(60);
 /// How often that is asked.
 const INDEXES_PAUSE: Duration = Duration::from_millis(250);
 /// Units whose bodies are held at once.
-const UNITS: usize = 200;
+const UNITS: usize = 1_000;
+/// Parts of at most [`BATCH`] points that are embedded or written at once.
+const AT_ONCE: usize = 4;
+
+/// The connection to PostgreSQL, which reading and writing take in turns.
+type Shared<'s> = Mutex<&'s mut dyn Relational>;
 
 /// What staging needs.
 pub(super) struct Staging<'a> {
@@ -59,15 +77,15 @@ impl Staging<'_> {
         };
         Lease::check(store).await?;
         self.vectors.ensure_collection(&spec).await?;
-        let mut there = read_all_ids(self.vectors, self.collection).await?;
-        let kept = self.copy_kept(store, &mut there).await?;
-        self.make_new(store, &mut there).await?;
+        let there = read_all_ids(self.vectors, self.collection).await?;
+        let kept = self.copy_kept(store, &there).await?;
+        self.make_new(store, &there).await?;
         let wanted = kept + self.new_ids().len() as u64;
-        let found = read_all_ids(self.vectors, self.collection).await?;
-        if found.len() as u64 != wanted {
+        let found = self.vectors.collection(self.collection).await?.map_or(0, |facts| facts.points);
+        if found != wanted {
             return Err(ApplyError::Refused {
                 step: format!("fill {}", self.collection),
-                why: format!("it should hold {wanted} points and holds {}", found.len()),
+                why: format!("it should hold {wanted} points and holds {found}"),
             });
         }
         self.wait_for_indexes().await?;
@@ -100,7 +118,7 @@ impl Staging<'_> {
         let before = self.in_place().keep_before(store, &taken).await?;
         let mut there = self.staged().ids(store).await?;
         self.bring_back(store, &mut there).await?;
-        self.make_new(store, &mut there).await?;
+        self.make_new(store, &there).await?;
         let (wanted, found) = (new.len(), self.staged().ids(store).await?.len());
         if found != wanted {
             let why = format!("{wanted} points should be kept and {found} are");
@@ -145,12 +163,12 @@ impl Staging<'_> {
         }
     }
 
-    async fn put(&self, store: &mut dyn Relational, points: &[Point]) -> Result<(), ApplyError> {
+    async fn put(&self, store: &Shared<'_>, points: &[Point]) -> Result<(), ApplyError> {
         if self.work.new_collection {
-            Lease::check(store).await?;
+            Lease::check(*store.lock().await).await?;
             self.vectors.ensure_points(self.collection, points).await?;
         } else {
-            self.staged().keep(store, points).await?;
+            self.staged().keep(*store.lock().await, points).await?;
         }
         Ok(())
     }
@@ -165,7 +183,7 @@ impl Staging<'_> {
     }
 
     /// Copies every point of the live collection that does not go, whoever owns it.
-    async fn copy_kept(&self, store: &mut dyn Relational, there: &mut BTreeSet<PointId>) -> Result<u64, ApplyError> {
+    async fn copy_kept(&self, store: &mut dyn Relational, there: &BTreeSet<PointId>) -> Result<u64, ApplyError> {
         let Some(live) = &self.work.live else { return Ok(0) };
         // Where ids are keys, a point that is made anew has the id of the one that it replaces.
         let mut gone: BTreeSet<&PointId> = self.work.units.iter().flat_map(|unit| &unit.delete).collect();
@@ -173,23 +191,24 @@ impl Staging<'_> {
         let stay: Vec<PointId> =
             read_all_ids(self.vectors, live).await?.into_iter().filter(|id| !gone.contains(id)).collect();
         let missing: Vec<PointId> = stay.iter().filter(|id| !there.contains(*id)).cloned().collect();
-        let mut done = stay.len() - missing.len();
-        for batch in missing.chunks(BATCH as usize) {
-            self.stop.check()?;
+        let done = Cell::new(stay.len() - missing.len());
+        let store: Shared<'_> = Mutex::new(store);
+        let copy = async |batch: &[PointId]| {
             let points = self.vectors.retrieve(live, batch, WithVectors::Yes).await?;
             if points.len() != batch.len() {
                 return Err(ApplyError::Stale(vec![format!("points of \"{}\" are gone", self.work.set)]));
             }
-            Lease::check(store).await?;
-            self.vectors.ensure_points(self.collection, &points).await?;
-            there.extend(batch.iter().cloned());
-            done += batch.len();
-            (self.events)(Event::Copied { set: self.work.set.clone(), done, of: stay.len() });
-        }
+            self.put(&store, &points).await?;
+            done.set(done.get() + batch.len());
+            (self.events)(Event::Copied { set: self.work.set.clone(), done: done.get(), of: stay.len() });
+            Ok(())
+        };
+        let parts = missing.chunks(BATCH as usize).map(|batch| self.stop.check().map(|()| copy(batch)));
+        flow::all(AT_ONCE, stream::iter(parts)).await?;
         Ok(stay.len() as u64)
     }
 
-    async fn make_new(&self, store: &mut dyn Relational, there: &mut BTreeSet<PointId>) -> Result<(), ApplyError> {
+    async fn make_new(&self, store: &mut dyn Relational, there: &BTreeSet<PointId>) -> Result<(), ApplyError> {
         let of = self.new_ids().len();
         let units: Vec<&UnitPoints> = self
             .work
@@ -197,31 +216,50 @@ impl Staging<'_> {
             .iter()
             .filter(|unit| unit.chunks.iter().any(|c| c.source != ChunkSource::Kept && !there.contains(&c.id)))
             .collect();
-        let mut done = self.new_ids().iter().filter(|id| there.contains(**id)).count();
-        for batch in units.chunks(UNITS) {
-            let ids: Vec<String> = batch.iter().map(|unit| unit.unit.clone()).collect();
-            let (facts, bodies) = self.read(store, &ids).await?;
-            let mut pending: Vec<Pending<'_>> = Vec::new();
-            for unit in batch {
-                pending.extend(self.prepare(unit, &facts, &bodies, there)?);
-            }
-            for part in pending.chunks(BATCH as usize) {
-                self.stop.check()?;
-                let points = self.points(part).await?;
-                self.put(store, &points).await?;
-                there.extend(points.into_iter().map(|point| point.id));
-                done += part.len();
-                (self.events)(Event::Embedded { set: self.work.set.clone(), done, of });
+        let done = Cell::new(self.new_ids().iter().filter(|id| there.contains(**id)).count());
+        let store: Shared<'_> = Mutex::new(store);
+        let make = async |part: Vec<Pending<'_>>| {
+            self.put(&store, &self.points(&part).await?).await?;
+            done.set(done.get() + part.len());
+            (self.events)(Event::Embedded { set: self.work.set.clone(), done: done.get(), of });
+            Ok(())
+        };
+        let cut = stream::iter(units.chunks(UNITS)).then(|batch| self.cut(&store, batch, there));
+        let parts = cut.flat_map(|cut| match cut {
+            Ok(parts) => stream::iter(parts.into_iter().map(Ok).collect::<Vec<_>>()),
+            Err(error) => stream::iter(vec![Err(error)]),
+        });
+        flow::all(AT_ONCE, parts.map(|part| part.map(&make))).await
+    }
+
+    /// Reads and cuts units, and gives what has to be made of them, in parts.
+    async fn cut<'u>(
+        &self,
+        store: &Shared<'_>,
+        batch: &[&'u UnitPoints],
+        there: &BTreeSet<PointId>,
+    ) -> Result<Vec<Vec<Pending<'u>>>, ApplyError> {
+        self.stop.check()?;
+        let ids: Vec<String> = batch.iter().map(|unit| unit.unit.clone()).collect();
+        let (facts, bodies) = self.read(store, &ids).await?;
+        let mut parts: Vec<Vec<Pending<'_>>> = Vec::new();
+        for unit in batch {
+            for one in self.prepare(unit, &facts, &bodies, there)? {
+                match parts.last_mut().filter(|part| part.len() < BATCH as usize) {
+                    Some(part) => part.push(one),
+                    None => parts.push(vec![one]),
+                }
             }
         }
-        Ok(())
+        Ok(parts)
     }
 
     async fn read(
         &self,
-        store: &mut dyn Relational,
+        store: &Shared<'_>,
         ids: &[String],
     ) -> Result<(BTreeMap<String, UnitFacts>, BTreeMap<String, String>), ApplyError> {
+        let mut store = store.lock().await;
         let source = &self.plan.pins.binding.units;
         let mut tx = store.begin(TxMode::Snapshot).await?;
         let filter = UnitFilter { selections: Vec::new(), ids: ids.iter().cloned().collect(), lock: false };
@@ -293,28 +331,38 @@ impl Staging<'_> {
             .collect();
         let copies = self.copies(pending, &mut points).await?;
         let embed: Vec<usize> = (0..points.len()).filter(|index| !copies.contains(index)).collect();
-        let texts: Vec<String> = embed.iter().map(|index| pending[*index].text.clone()).collect();
+        let texts: Arc<[String]> = embed.iter().map(|index| pending[*index].text.clone()).collect();
         if texts.is_empty() {
             return Ok(points);
         }
-        for (name, maker) in &self.work.makers {
-            let made: Vec<NamedVector> = match maker {
-                VectorMaker::Embedder(embedder) => {
-                    let made = self.makers.embed(embedder, &texts).await;
-                    let made = made.map_err(|source| ApplyError::Embed { embedder: embedder.clone(), source })?;
-                    made.into_iter().map(NamedVector::Dense).collect()
-                }
-                VectorMaker::Bm25(language) => {
-                    let bm25 = Makers::bm25(language)?;
-                    let sparse = texts.iter().map(|text| bm25.document(text));
-                    sparse.map(|s| NamedVector::Sparse(SparseVector { indices: s.indices, values: s.values })).collect()
-                }
-            };
+        let made = self.work.makers.iter().map(|(name, maker)| {
+            let texts = &texts;
+            async move { Ok::<_, ApplyError>((name, self.vectors_of(maker, texts).await?)) }
+        });
+        for (name, made) in try_join_all(made).await? {
             for (index, vector) in embed.iter().zip(made) {
                 points[*index].vectors.insert(name.clone(), vector);
             }
         }
         Ok(points)
+    }
+
+    async fn vectors_of(&self, maker: &VectorMaker, texts: &Arc<[String]>) -> Result<Vec<NamedVector>, ApplyError> {
+        match maker {
+            VectorMaker::Embedder(embedder) => {
+                let made = self.makers.embed(embedder, texts).await;
+                let made = made.map_err(|source| ApplyError::Embed { embedder: embedder.clone(), source })?;
+                Ok(made.into_iter().map(NamedVector::Dense).collect())
+            }
+            VectorMaker::Bm25(language) => {
+                let (bm25, texts) = (Makers::bm25(language)?, Arc::clone(texts));
+                let made = tokio::task::spawn_blocking(move || {
+                    let sparse = texts.iter().map(|text| bm25.document(text));
+                    sparse.map(|s| NamedVector::Sparse(SparseVector { indices: s.indices, values: s.values })).collect()
+                });
+                made.await.map_err(|error| std::panic::resume_unwind(error.into_panic()))
+            }
+        }
     }
 
     /// Takes vectors from points with the same text; gives which points have them now.

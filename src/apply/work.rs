@@ -11,15 +11,17 @@ use super::row_record;
 use super::rows;
 use super::stop::Stop;
 use crate::model::{Cell, StatusCheck, TableName};
-use crate::observe::{UnitFilter, read_units};
+use crate::observe::find_in_other_state;
 use crate::plan::{
     CallsWork, GateWork, ManagedWrite, Parameter, RUN_MARKER, SavedPlan, Step, TransitionBy, TransitionsWork,
     UpdateWork, Work,
 };
 use crate::store::{Param, Query, Sql, StoreError, Tx};
 
-/// Rows in one statement, calls in one pipeline.
+/// Rows in one statement that writes down, calls in one pipeline.
 const BATCH: usize = 1_000;
+/// Units that one statement moves.
+const MOVES: usize = 20_000;
 
 /// What steps need.
 pub(super) struct Steps<'a> {
@@ -112,7 +114,8 @@ impl Steps<'_> {
         sql: &Sql,
         rows: &[Vec<Cell>],
     ) -> Result<(), ApplyError> {
-        for batch in rows.chunks(BATCH) {
+        for batch in rows.chunks(MOVES) {
+            self.stop.check()?;
             let query = Query::new(sql.clone()).bind(self.json(batch));
             let done = tx.query(&query).await.map_err(|error| refused_by_store(step, &table.to_string(), error))?;
             if done.len() != batch.len() {
@@ -133,23 +136,17 @@ impl Steps<'_> {
             TransitionBy::Calls(calls) => self.calls(tx, step, calls, &work.units).await?,
             TransitionBy::Updates(update) => self.update(tx, step, update).await?,
         }
-        let ids = work.unit_ids.iter().cloned().collect();
-        let filter = UnitFilter { selections: Vec::new(), ids, lock: false };
-        let units = read_units(tx, &self.plan.pins.binding.units, &filter).await?;
-        for (id, address) in work.unit_ids.iter().zip(&work.units) {
-            match units.get(id) {
-                Some(unit) if unit.lifecycle == work.to => {}
-                Some(unit) => {
-                    let why = format!("unit \"{address}\" reads back as {}, not {}", unit.lifecycle, work.to);
-                    return Err(ApplyError::Refused { step: step.title.clone(), why });
-                }
-                None => {
-                    let why = format!("unit \"{address}\" cannot be read back");
-                    return Err(ApplyError::Refused { step: step.title.clone(), why });
-                }
-            }
-        }
-        Ok(())
+        let source = &self.plan.pins.binding.units;
+        let Some((id, state)) = find_in_other_state(tx, source, &work.unit_ids, &work.to).await? else {
+            return Ok(());
+        };
+        let mut named = work.unit_ids.iter().zip(&work.units);
+        let address = named.find(|(known, _)| **known == id).map_or(&id, |(_, address)| address);
+        let why = match state {
+            Some(state) => format!("unit \"{address}\" reads back as {state}, not {}", work.to),
+            None => format!("unit \"{address}\" cannot be read back"),
+        };
+        Err(ApplyError::Refused { step: step.title.clone(), why })
     }
 
     /// Moves the units before this one, and refuses it.

@@ -12,7 +12,7 @@ mod table;
 
 use std::fs;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -30,7 +30,7 @@ const DIMENSION: u32 = 128;
 /// [`revision`] of the two files above; a test holds it. Written down so that the identity costs nothing.
 const REVISION: &str = "fbd141171318498183886a9f4b749b0dd2d3085c444d55cc3b6b6768ed0b2c3c";
 
-/// Small, because a batch is embedded without giving the thread back: about a millisecond for 64 chunks.
+/// Small, so that a request is spread over all cores: about a millisecond for 64 chunks.
 const LIMITS: BatchLimits = BatchLimits { max_texts: 64, max_tokens: 64 * 1024 };
 
 static BUILT_IN: LazyLock<Model> = LazyLock::new(|| {
@@ -45,9 +45,10 @@ pub struct StaticEmbedder {
     source: Source,
 }
 
+#[derive(Clone)]
 enum Source {
     BuiltIn,
-    Directory(Box<Model>),
+    Directory(Arc<Model>),
 }
 
 struct Model {
@@ -95,21 +96,11 @@ impl StaticEmbedder {
             revision: Some(revision(&weights, &tokenizer)),
         };
         let model = Model::parse(config, &weights, &tokenizer).map_err(problem)?;
-        Ok(Self { identity, source: Source::Directory(Box::new(model)) })
+        Ok(Self { identity, source: Source::Directory(Arc::new(model)) })
     }
 
-    fn model(&self) -> &Model {
-        match &self.source {
-            Source::BuiltIn => &BUILT_IN,
-            Source::Directory(model) => model,
-        }
-    }
-
-    fn vector(&self, index: usize, text: &str) -> Result<Vec<f32>, EmbedError> {
-        let model = self.model();
-        let no_token = || EmbedError::NoKnownToken { index, model: self.identity.model.clone() };
-        let ids = model.ids(text).ok_or_else(no_token)?;
-        model.table.unit_mean(&ids).ok_or_else(no_token)
+    fn no_token(&self, index: usize) -> EmbedError {
+        EmbedError::NoKnownToken { index, model: self.identity.model.clone() }
     }
 }
 
@@ -125,25 +116,40 @@ impl Embedder for StaticEmbedder {
 
     /// Exact.
     fn count_tokens(&self, text: &str) -> u64 {
-        self.model().ids(text).map_or(0, |ids| ids.len() as u64)
+        self.source.model().ids(text).map_or(0, |ids| ids.len() as u64)
     }
 
     async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, EmbedError> {
         refuse_empty(texts)?;
+        let parts = texts.chunks(LIMITS.max_texts as usize).map(|part| {
+            let (source, part) = (self.source.clone(), part.to_vec());
+            tokio::task::spawn_blocking(move || -> Vec<Option<Vec<f32>>> {
+                part.iter().map(|text| source.model().vector(text)).collect()
+            })
+        });
         let mut vectors = Vec::with_capacity(texts.len());
-        for (index, text) in texts.iter().enumerate() {
-            if index > 0 && index % LIMITS.max_texts as usize == 0 {
-                tokio::task::yield_now().await;
+        for part in parts.collect::<Vec<_>>() {
+            match part.await {
+                Ok(made) => vectors.extend(made),
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
             }
-            vectors.push(self.vector(index, text)?);
         }
-        Ok(vectors)
+        vectors.into_iter().enumerate().map(|(index, made)| made.ok_or_else(|| self.no_token(index))).collect()
     }
 
     async fn probe(&self) -> Result<Probe, EmbedError> {
         let start = Instant::now();
-        self.vector(0, "probe")?;
+        self.source.model().vector("probe").ok_or_else(|| self.no_token(0))?;
         Ok(Probe { dimension: self.identity.dimension, elapsed: start.elapsed(), reported_model: None })
+    }
+}
+
+impl Source {
+    fn model(&self) -> &Model {
+        match self {
+            Source::BuiltIn => &BUILT_IN,
+            Source::Directory(model) => model,
+        }
     }
 }
 
@@ -167,6 +173,11 @@ impl Model {
             return Err(("tokenizer.json", format!("has token {highest}, but the model has {} rows", table.rows())));
         }
         Ok(Self { tokenizer, table })
+    }
+
+    /// The vector of a text; none where it has no token that says anything.
+    fn vector(&self, text: &str) -> Option<Vec<f32>> {
+        self.table.unit_mean(&self.ids(text)?)
     }
 
     /// The tokens of a text; none where the tokenizer cannot read it (one without an unknown token).

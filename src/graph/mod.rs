@@ -3,7 +3,7 @@
 //! An edge goes from what needs to what is needed. Only [`EdgeKind::Order`] edges order the steps: a soft reference must be
 //! there in the end, and both ends of it come to be in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::Direction;
 use petgraph::algo::tarjan_scc;
@@ -35,6 +35,8 @@ pub struct Edge {
 pub struct Graph {
     inner: DiGraph<Address, Edge>,
     nodes: BTreeMap<Address, NodeIndex>,
+    /// The edges that are there: one node may need a hundred thousand, and is not asked for each of them again.
+    known: BTreeSet<(NodeIndex, NodeIndex, EdgeKind)>,
 }
 
 /// A circle of resources, each needing the next.
@@ -59,8 +61,7 @@ impl Graph {
         self.add(from);
         self.add(to);
         let (a, b) = (self.nodes[from], self.nodes[to]);
-        let known = self.inner.edges_connecting(a, b).any(|edge| edge.weight().kind == kind);
-        if !known {
+        if self.known.insert((a, b, kind)) {
             self.inner.add_edge(a, b, Edge { kind, why: why.into() });
         }
     }

@@ -21,6 +21,7 @@ mod seal;
 mod snapshot;
 mod texts;
 mod touched;
+mod unit_ids;
 mod units;
 mod vectors;
 
@@ -36,5 +37,5 @@ pub use seal::{Sealing, seal_collection};
 pub use snapshot::{Observation, Request, observe};
 pub use texts::{UnitTexts, cut as cut_unit, read_bodies};
 pub use touched::{read_sequences, seal_tables, touched_tables};
-pub use units::{UnitFilter, read_units};
+pub use units::{UnitFilter, find_in_other_state, read_units};
 pub use vectors::{PAGE, ReadPoints, read_all_ids, read_digests, read_ledger, read_said, read_vectors, standing};

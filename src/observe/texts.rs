@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::ObserveError;
+use super::unit_ids::IdType;
 use crate::chunk::{Chunk, ChunkInput, split};
 use crate::model::{ChunkFacts, ChunkPolicy, Digest, UnitFacts, UnitSource};
 use crate::store::{Param, Query, Sql, StoreError, Tx};
@@ -75,6 +76,7 @@ pub async fn read_bodies(
     source: &UnitSource,
     ids: &[String],
 ) -> Result<BTreeMap<String, String>, StoreError> {
+    let id_type = IdType::read(tx, source).await?;
     let sql = Sql::new("SELECT (")
         .trusted(&source.id)
         .text(")::text, coalesce((")
@@ -83,9 +85,8 @@ pub async fn read_bodies(
         .trusted(&source.from)
         .text(" WHERE (")
         .trusted(source.condition.as_deref().unwrap_or("true"))
-        .text(") AND (")
-        .trusted(&source.id)
-        .text(")::text = ANY ($1)");
+        .text(") AND ");
+    let sql = id_type.is_any(sql, source, 1);
     let records = tx.query(&Query::new(sql).bind(Param::Texts(ids.to_vec()))).await?;
     Ok(records
         .into_iter()

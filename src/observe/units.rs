@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::unit_ids::IdType;
 use crate::model::{Condition, Selection, UnitFacts, UnitSource};
 use crate::store::{Param, Query, Record, Sql, StoreError, Tx};
 
@@ -25,14 +26,41 @@ pub async fn read_units(
     source: &UnitSource,
     filter: &UnitFilter,
 ) -> Result<BTreeMap<String, UnitFacts>, StoreError> {
+    let id_type = if filter.ids.is_empty() { IdType::Text } else { IdType::read(tx, source).await? };
     let mut query = Query::new(select(source));
-    query = narrow(query, source, filter);
+    query = narrow(query, source, filter, id_type);
     if filter.lock {
         query.sql = query.sql.text(" FOR SHARE OF ").list(&source.lock, |sql, alias| sql.ident(alias));
     }
     let names: Vec<&String> = source.fields.keys().collect();
     let records = tx.query(&query).await?;
     Ok(records.iter().map(|record| facts(record, &names)).map(|unit| (unit.id.clone(), unit)).collect())
+}
+
+/// Finds one of these units that is not in this state, with the state in which it is; without one where it is not there.
+///
+/// # Errors
+/// Those of the store.
+pub async fn find_in_other_state(
+    tx: &mut dyn Tx,
+    source: &UnitSource,
+    ids: &[String],
+    state: &str,
+) -> Result<Option<(String, Option<String>)>, StoreError> {
+    let id_type = IdType::read(tx, source).await?;
+    let sql = Sql::new("SELECT w.i, u.s FROM pg_catalog.unnest($1) AS w(i) LEFT JOIN (SELECT (")
+        .trusted(&source.id)
+        .text(")::text AS i, (")
+        .trusted(&source.lifecycle)
+        .text(")::text AS s FROM ")
+        .trusted(&source.from)
+        .text(" WHERE (")
+        .trusted(source.condition.as_deref().unwrap_or("true"))
+        .text(") AND ");
+    let sql = id_type.is_any(sql, source, 1).text(") AS u ON u.i = w.i WHERE u.s IS DISTINCT FROM $2 LIMIT 1");
+    let query = Query::new(sql).bind(Param::Texts(ids.to_vec())).bind(Param::Text(state.to_owned()));
+    let records = tx.query(&query).await?;
+    Ok(records.first().map(|record| (record.text(0).unwrap_or_default().to_owned(), record.text(1).map(str::to_owned))))
 }
 
 fn select(source: &UnitSource) -> Sql {
@@ -64,7 +92,7 @@ fn select(source: &UnitSource) -> Sql {
 }
 
 /// `WHERE` without the lifecycle: the plan may change that, and selections see the state after it.
-fn narrow(mut query: Query, source: &UnitSource, filter: &UnitFilter) -> Query {
+fn narrow(mut query: Query, source: &UnitSource, filter: &UnitFilter, id_type: IdType) -> Query {
     let bare = |selection: &Selection| selection.conditions.keys().all(|name| name == "lifecycle");
     if filter.selections.iter().any(bare) {
         return query;
@@ -80,7 +108,7 @@ fn narrow(mut query: Query, source: &UnitSource, filter: &UnitFilter) -> Query {
         query.sql = query.sql.text(") OR ");
     }
     let place = query.params.len() + 1;
-    query.sql = query.sql.text("(").trusted(&source.id).text(")::text = ANY (").param(place).text("))");
+    query.sql = id_type.is_any(query.sql, source, place).text(")");
     query.bind(Param::Texts(filter.ids.iter().cloned().collect()))
 }
 

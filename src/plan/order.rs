@@ -1,11 +1,11 @@
 //! The graph of a plan's changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::BuildInput;
 use crate::diff::{Change, ChangeDetail, Reason};
 use crate::graph::{EdgeKind, Graph};
-use crate::model::{Address, RowNeedKind};
+use crate::model::{Address, RowNeedKind, TemplateScope};
 
 /// Builds the graph: rows need the rows they refer to, moves need the rows of their promotion, caches and vector sets
 /// need the moves.
@@ -58,16 +58,22 @@ fn is_move(change: &Change) -> bool {
     matches!(change.detail, ChangeDetail::Lifecycle { .. })
 }
 
-/// The rows that a promotion writes once: its moves need them.
+/// The rows that a promotion writes once: its moves need them. Rows for each unit would make an edge of each pair.
 fn allowing_rows<'a>(input: &BuildInput<'a>) -> BTreeMap<&'a str, Vec<Address>> {
+    let templates = input.binding.promotion.rows.iter();
+    let once: BTreeSet<&str> =
+        templates.filter(|row| row.per == TemplateScope::Promotion).map(|row| row.name.as_str()).collect();
     let mut out: BTreeMap<&str, Vec<Address>> = BTreeMap::new();
     for change in &input.comparison.changes {
-        let ChangeDetail::Row { key, kind: Some(_), .. } = &change.detail else { continue };
+        let ChangeDetail::Row { kind: Some(kind), .. } = &change.detail else { continue };
+        if !once.contains(kind.as_str()) {
+            continue;
+        }
         let promotion = change.reasons.iter().find_map(|reason| match reason {
             Reason::Promotion(name) => Some(name.as_str()),
             _ => None,
         });
-        if let Some(promotion) = promotion.filter(|_| key.0.len() == 1) {
+        if let Some(promotion) = promotion {
             out.entry(promotion).or_default().push(change.address.clone());
         }
     }
