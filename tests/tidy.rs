@@ -250,6 +250,29 @@ fn licences_are_permissive_or_named_in_the_notice() {
     none("NOTICE names every dependency with another licence", &broken.collect::<Vec<_>>());
 }
 
+#[test]
+fn the_page_of_the_architecture_names_the_modules_in_their_order() {
+    let page = text("ARCHITECTURE.md");
+    let row = |line: &str| Some(line.strip_prefix("| [`")?.split('`').next()?.to_owned());
+    let named: Vec<String> = page.lines().filter_map(row).collect();
+    assert_eq!(named, modules(), "ARCHITECTURE.md has a row for each module of src/lib.rs, in its order");
+    let links = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let broken: Vec<String> = links.filter(|link| !root().join(link).exists()).map(str::to_owned).collect();
+    none("ARCHITECTURE.md links to what is there", &broken);
+}
+
+#[test]
+fn the_page_for_contributors_names_each_command() {
+    use clap::CommandFactory;
+    let page = text("CONTRIBUTING.md");
+    let commands = enact::cli::args::Args::command();
+    let names: Vec<&str> = commands.get_subcommands().map(clap::Command::get_name).collect();
+    assert!(names.len() > 15, "{names:?}");
+    let broken: Vec<String> =
+        names.iter().filter(|name| !page.contains(&format!("`{name}`"))).map(|name| (*name).to_owned()).collect();
+    none("CONTRIBUTING.md names every command", &broken);
+}
+
 /// The harness of the suite runs what its own `#[test]` enters; the attributes of others would drop a test without a word.
 #[test]
 fn every_test_file_is_a_module_of_the_suite_and_holds_only_its_tests() {
