@@ -53,6 +53,45 @@ pub struct Binding {
     pub places: BindingPlaces,
 }
 
+impl Binding {
+    /// The binding of a database that has none of what it binds: it names nothing but itself.
+    pub fn of_rows_alone(&self) -> Binding {
+        let nothing = String::new;
+        Binding {
+            name: self.name.clone(),
+            units: UnitSource {
+                from: nothing(),
+                condition: None,
+                id: nothing(),
+                address: nothing(),
+                title: nothing(),
+                body: nothing(),
+                content_hash: nothing(),
+                lifecycle: nothing(),
+                anchor: None,
+                fields: BTreeMap::new(),
+                lock: Vec::new(),
+                tables: Vec::new(),
+            },
+            lifecycle: LifecycleBinding { states: Vec::new(), transitions: Vec::new() },
+            promotion: PromotionBinding::default(),
+            soft_references: Vec::new(),
+            gates: None,
+            retention: None,
+            refresh: Vec::new(),
+            ledger: None,
+            payload: BTreeMap::new(),
+            id_schemes: BTreeMap::new(),
+            places: self.places.clone(),
+        }
+    }
+
+    /// Whether units can be read through it.
+    pub fn has_units(&self) -> bool {
+        !self.units.from.is_empty()
+    }
+}
+
 /// Where each text of a binding's file stands for the first time. No part of what it says: all are equal.
 #[derive(Debug, Clone, Default)]
 pub struct BindingPlaces(pub BTreeMap<String, Place>);

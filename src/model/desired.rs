@@ -56,6 +56,11 @@ impl Desired {
         }
     }
 
+    /// Whether nothing but rows is declared: no unit, set or guard, so that the binding is not asked for anything.
+    pub fn is_rows_alone(&self) -> bool {
+        self.units.is_empty() && self.addresses().is_empty()
+    }
+
     /// The addresses of everything that is declared by name: all but rows.
     pub fn addresses(&self) -> BTreeSet<Address> {
         let Desired { promotions, vector_sets, gates, checks, protect, retention, .. } = self;

@@ -12,6 +12,9 @@ use crate::store::{Query, Sql, StoreError, Tx};
 /// # Errors
 /// Each expression that cannot, with its place; those of the store.
 pub(super) async fn check_expressions(tx: &mut dyn Tx, binding: &Binding) -> Result<(), ObserveError> {
+    if !binding.has_units() {
+        return Ok(());
+    }
     let source = &binding.units;
     let all = expressions(source);
     let texts: Vec<&str> = all.iter().map(|(_, text)| *text).collect();

@@ -9,6 +9,7 @@
 //! ```
 
 mod ask;
+mod binding;
 mod catalog;
 mod error;
 mod expressions;
@@ -26,6 +27,7 @@ mod units;
 mod vectors;
 
 pub use ask::ask;
+pub use binding::binding_in_use;
 pub(crate) use catalog::read_only_tables;
 pub use catalog::{read_catalog, read_known};
 pub use error::ObserveError;

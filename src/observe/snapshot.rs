@@ -223,8 +223,12 @@ pub(super) fn check_columns(
     known: &KnownNames,
     errors: &mut Diagnostics,
 ) {
+    let mut missing = BTreeSet::new();
     for (table, column) in binding_columns(binding) {
         let Some(facts) = tables.get(table) else {
+            if !missing.insert(table) {
+                continue;
+            }
             errors.push(
                 Diagnostic::error(
                     codes::UNKNOWN_TABLE,

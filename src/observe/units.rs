@@ -26,6 +26,9 @@ pub async fn read_units(
     source: &UnitSource,
     filter: &UnitFilter,
 ) -> Result<BTreeMap<String, UnitFacts>, StoreError> {
+    if filter.selections.is_empty() && filter.ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let id_type = if filter.ids.is_empty() { IdType::Text } else { IdType::read(tx, source).await? };
     let mut query = Query::new(select(source));
     query = narrow(query, source, filter, id_type);

@@ -20,7 +20,7 @@ use identities::identities;
 use crate::diff::{AdoptInput, Comparison, adopt, compare, live_collection};
 use crate::embed::Makers;
 use crate::model::{Address, Binding, Desired, Environment, Observed, PointId, PointSaid};
-use crate::observe::{Observation, ObserveError, Request, observe, read_said, read_session_user};
+use crate::observe::{Observation, ObserveError, Request, binding_in_use, observe, read_said, read_session_user};
 use crate::plan::{BuildInput, Built, Partial, build, narrow};
 use crate::store::{Relational, Tx, TxMode, VectorStore};
 
@@ -64,6 +64,12 @@ impl Planner<'_> {
         let identities = identities(desired, makers)?;
         let tokens = makers.embedders.values().next();
         let count_tokens = |text: &str| tokens.map_or(text.len() as u64 / 4, |embedder| embedder.count_tokens(text));
+        let author = match environment.approvals.not_by_author {
+            true => Some(read_session_user(postgres).await?),
+            false => None,
+        };
+        let mut tx = postgres.begin(TxMode::Snapshot).await?;
+        let binding = &*binding_in_use(tx.as_mut(), binding, Some(desired)).await?;
         let request = Request {
             desired,
             binding,
@@ -72,11 +78,6 @@ impl Planner<'_> {
             addresses: !partial.is_whole(),
             count_tokens: &count_tokens,
         };
-        let author = match environment.approvals.not_by_author {
-            true => Some(read_session_user(postgres).await?),
-            false => None,
-        };
-        let mut tx = postgres.begin(TxMode::Snapshot).await?;
         let whole = look(tx.as_mut(), vectors, &request, purpose).await?;
         let built = if partial.is_whole() {
             tx.rollback().await?;

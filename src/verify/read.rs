@@ -11,7 +11,8 @@ use crate::model::{
     digest_of,
 };
 use crate::observe::{
-    ObserveError, UnitFilter, read_catalog, read_epoch, read_gates, read_ledger, read_managed, read_units,
+    ObserveError, UnitFilter, binding_in_use, read_catalog, read_epoch, read_gates, read_ledger, read_managed,
+    read_units,
 };
 use crate::store::{Point, Query, Relational, Sql, StoreError, Tx, TxMode, VectorStore, WithVectors};
 
@@ -103,6 +104,7 @@ pub async fn read(
 ) -> Result<Facts, ObserveError> {
     let mut tx = store.begin(TxMode::Snapshot).await?;
     read_epoch(tx.as_mut()).await?;
+    let binding = &*binding_in_use(tx.as_mut(), binding, None).await?;
     let managed = read_managed(tx.as_mut()).await?;
     let mut facts = Facts { unfinished: unfinished(tx.as_mut()).await?, ..sort_managed(&managed) };
     facts.units = managed_units(tx.as_mut(), binding, &facts).await?;

@@ -1,0 +1,26 @@
+//! The binding as far as a database has what it binds.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::{read_catalog, read_managed};
+use crate::model::{Binding, Desired};
+use crate::store::{StoreError, Tx};
+
+/// The binding, or one that names nothing: where only rows are declared, nothing else was ever applied, and the database has
+/// none of the binding's tables of units. Plain tables can be managed without any unit.
+///
+/// # Errors
+/// Those of the store.
+pub async fn binding_in_use<'a>(
+    tx: &mut dyn Tx,
+    binding: &'a Binding,
+    desired: Option<&Desired>,
+) -> Result<Cow<'a, Binding>, StoreError> {
+    if desired.is_some_and(|desired| !desired.is_rows_alone()) || !read_managed(tx).await?.is_empty() {
+        return Ok(Cow::Borrowed(binding));
+    }
+    let tables: BTreeSet<_> = binding.units.tables.iter().cloned().collect();
+    let (found, _) = read_catalog(tx, &tables, &BTreeSet::new()).await?;
+    Ok(if found.is_empty() { Cow::Owned(binding.of_rows_alone()) } else { Cow::Borrowed(binding) })
+}
