@@ -3,21 +3,27 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::{read_catalog, read_managed};
+use super::error::ObserveError;
+use super::{read_catalog, read_epoch};
 use crate::model::{Binding, Desired};
-use crate::store::{StoreError, Tx};
+use crate::store::{Query, Sql, Tx};
 
 /// The binding, or one that names nothing: where only rows are declared, nothing else was ever applied, and the database has
 /// none of the binding's tables of units. Plain tables can be managed without any unit.
 ///
 /// # Errors
-/// Those of the store.
+/// [`ObserveError::NotInitialised`] when there is no schema `enact`; those of the store.
 pub async fn binding_in_use<'a>(
     tx: &mut dyn Tx,
     binding: &'a Binding,
     desired: Option<&Desired>,
-) -> Result<Cow<'a, Binding>, StoreError> {
-    if desired.is_some_and(|desired| !desired.is_rows_alone()) || !read_managed(tx).await?.is_empty() {
+) -> Result<Cow<'a, Binding>, ObserveError> {
+    if desired.is_some_and(|desired| !desired.is_rows_alone()) {
+        return Ok(Cow::Borrowed(binding));
+    }
+    read_epoch(tx).await?;
+    let managed = Query::new(Sql::new("SELECT EXISTS (SELECT FROM enact.managed)"));
+    if tx.query(&managed).await?.first().is_some_and(|record| record.is_true(0)) {
         return Ok(Cow::Borrowed(binding));
     }
     let tables: BTreeSet<_> = binding.units.tables.iter().cloned().collect();

@@ -11,8 +11,7 @@ use crate::model::{
     digest_of,
 };
 use crate::observe::{
-    ObserveError, UnitFilter, binding_in_use, read_catalog, read_epoch, read_gates, read_ledger, read_managed,
-    read_units,
+    ObserveError, UnitFilter, binding_in_use, read_catalog, read_gates, read_ledger, read_managed, read_units,
 };
 use crate::store::{Point, Query, Relational, Sql, StoreError, Tx, TxMode, VectorStore, WithVectors};
 
@@ -103,7 +102,6 @@ pub async fn read(
     binding: &Binding,
 ) -> Result<Facts, ObserveError> {
     let mut tx = store.begin(TxMode::Snapshot).await?;
-    read_epoch(tx.as_mut()).await?;
     let binding = &*binding_in_use(tx.as_mut(), binding, None).await?;
     let managed = read_managed(tx.as_mut()).await?;
     let mut facts = Facts { unfinished: unfinished(tx.as_mut()).await?, ..sort_managed(&managed) };

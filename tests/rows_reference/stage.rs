@@ -96,7 +96,7 @@ impl<'s> Stage<'s> {
             &self.database,
             "SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('enact', 'information_schema') \
-             AND n.nspname NOT LIKE 'pg\\_%' AND c.oid <> 'public.documents'::regclass ORDER BY c.oid::regclass::text",
+             AND n.nspname NOT LIKE 'pg\\_%' AND c.oid IS DISTINCT FROM pg_catalog.to_regclass('public.documents') ORDER BY c.oid::regclass::text",
         );
         let table = |name: &str| {
             let count = self.sql(&format!("SELECT count(*) > {SHOWN} FROM {name}"));
