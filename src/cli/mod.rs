@@ -40,7 +40,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Outcome {
         Ok(args) => args,
         Err(error) => return refuse(&error),
     };
-    let output = Output::new(&args.global, args.command.reader(), args.command.purpose());
+    let (purpose, reader) = args.command.manner();
+    let output = Output::new(&args.global, reader, purpose);
     output.end(dispatch(&args, &output))
 }
 

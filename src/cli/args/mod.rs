@@ -131,26 +131,24 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether it changes anything.
-    pub fn purpose(&self) -> Purpose {
-        match self {
-            Command::Init(InitArgs { print_sql, .. }) if *print_sql => Purpose::Tells,
+    /// Whether it changes anything, and who reads stdout.
+    pub fn manner(&self) -> (Purpose, Reader) {
+        let (purpose, json) = match self {
+            Command::Apply(ApplyArgs { json, .. }) | Command::Resume(ResumeArgs { json, .. }) => {
+                (Purpose::Changes, *json)
+            }
+            Command::Plan(PlanArgs { json, .. }) | Command::Verify(VerifyArgs { json, .. }) => (Purpose::Tells, *json),
+            Command::Init(InitArgs { print_sql, .. }) if *print_sql => (Purpose::Tells, false),
             #[cfg(feature = "embedded")]
-            Command::Demo(_) | Command::Local(_) => Purpose::Changes,
-            Command::Init(_)
-            | Command::Fmt(_)
-            | Command::Rehearse(_)
-            | Command::Approve(_)
-            | Command::Apply(_)
-            | Command::Resume(_)
-            | Command::Import(_) => Purpose::Changes,
+            Command::Demo(_) | Command::Local(_) => (Purpose::Changes, false),
+            Command::Init(_) | Command::Fmt(_) | Command::Rehearse(_) | Command::Approve(_) | Command::Import(_) => {
+                (Purpose::Changes, false)
+            }
             Command::Validate(_)
-            | Command::Plan(_)
             | Command::Preflight(_)
             | Command::Show(_)
             | Command::Export(_)
             | Command::Revert(_)
-            | Command::Verify(_)
             | Command::Drift(_)
             | Command::Search(_)
             | Command::Graph(_)
@@ -158,39 +156,9 @@ impl Command {
             | Command::History(_)
             | Command::Completions(_)
             | Command::Man(_)
-            | Command::Version(_) => Purpose::Tells,
-        }
-    }
-
-    /// Who reads stdout.
-    pub fn reader(&self) -> Reader {
-        let json = match self {
-            Command::Plan(PlanArgs { json, .. })
-            | Command::Apply(ApplyArgs { json, .. })
-            | Command::Resume(ResumeArgs { json, .. })
-            | Command::Verify(VerifyArgs { json, .. }) => *json,
-            #[cfg(feature = "embedded")]
-            Command::Demo(_) | Command::Local(_) => false,
-            Command::Init(_)
-            | Command::Validate(_)
-            | Command::Fmt(_)
-            | Command::Preflight(_)
-            | Command::Show(_)
-            | Command::Rehearse(_)
-            | Command::Approve(_)
-            | Command::Drift(_)
-            | Command::Import(_)
-            | Command::Export(_)
-            | Command::Revert(_)
-            | Command::Search(_)
-            | Command::Graph(_)
-            | Command::Status(_)
-            | Command::History(_)
-            | Command::Completions(_)
-            | Command::Man(_)
-            | Command::Version(_) => false,
+            | Command::Version(_) => (Purpose::Tells, false),
         };
-        if json { Reader::Machine } else { Reader::People }
+        (purpose, if json { Reader::Machine } else { Reader::People })
     }
 }
 
