@@ -16,9 +16,10 @@ use super::run::Runner;
 use super::stage::Staging;
 use super::stop::Stop;
 use super::work::Steps;
-use crate::diff::{ChunkSource, GENERATION_KEY};
+use crate::diff::ChunkSource;
 use crate::model::{PointId, may_write};
 use crate::plan::{Phase, SavedPlan, Step, VectorWork, Work};
+use crate::points::{staged_collection, stamp};
 use crate::store::{Pace, Query, Sql, StoreError, Tx, TxMode, VectorStore};
 
 impl Runner<'_> {
@@ -61,7 +62,7 @@ impl Runner<'_> {
         recheck_vectors(self.vectors, plan, |name| (name == set).then_some(Depth::Points)).await?;
         let collection = match (&work.live, work.new_collection) {
             (Some(live), false) => live.clone(),
-            (_, true) | (None, false) => format!("{set}@{run}"),
+            (_, true) | (None, false) => staged_collection(&set, run),
         };
         let intent = if work.new_collection {
             Entry::Staging { set: set.clone(), collection: collection.clone() }
@@ -203,8 +204,7 @@ impl Runner<'_> {
                 self.vectors.ensure_payload_index(collection, field, kind).await?;
             }
         }
-        let stamp = [(GENERATION_KEY.to_owned(), run.to_owned()), ("enact_set".to_owned(), set.to_owned())];
-        Ok(self.vectors.ensure_metadata(collection, &BTreeMap::from(stamp)).await?)
+        Ok(self.vectors.ensure_metadata(collection, &stamp(set, run)).await?)
     }
 
     async fn sweep(&mut self, plan: &SavedPlan, run: &str, step: &Step) -> Result<(), ApplyError> {

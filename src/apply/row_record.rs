@@ -21,7 +21,7 @@ pub(super) async fn write(tx: &mut dyn Tx, record: &RowsRecord, run: &str, table
         keep(tx, record, kept, run, tables).await?;
     }
     let declared: Vec<Value> =
-        record.declared.iter().map(|(table, digest)| serde_json::json!([table, digest.as_str()])).collect();
+        record.declared.iter().map(|(table, digest)| serde_json::json!([table, digest])).collect();
     let sql = "INSERT INTO enact.managed_table (project, relation, declared) \
                SELECT $1, e.v->>0, e.v->>1 FROM pg_catalog.jsonb_array_elements($2) AS e(v) \
                ON CONFLICT (project, relation) DO UPDATE SET declared = excluded.declared";

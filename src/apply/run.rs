@@ -152,7 +152,7 @@ impl<'a> Runner<'a> {
             Some(end) => return Ok(end),
         }
         self.sweep_due().await?;
-        if let Some(run) = journal::applied_run(self.store, plan.digest.as_str()).await? {
+        if let Some(run) = journal::applied_run(self.store, &plan.digest.to_string()).await? {
             return Err(ApplyError::AppliedBefore { run });
         }
         let rule = self.rule(plan);
@@ -196,7 +196,7 @@ impl<'a> Runner<'a> {
     /// Finishes the run of this plan that is not closed, if there is one.
     async fn recover_own(&mut self, plan: &SavedPlan) -> Result<Option<RunEnd>, ApplyError> {
         match find_unfinished(self.store).await? {
-            Some(other) if other.run.plan_digest != plan.digest.as_str() => {
+            Some(other) if other.run.plan_digest != plan.digest.to_string() => {
                 Err(ApplyError::AnotherUnfinished(Box::new(other)))
             }
             Some(_) => self.recover().await,
@@ -207,7 +207,7 @@ impl<'a> Runner<'a> {
     /// Takes back what a rehearsal of this plan left behind when it died. Nothing else is touched.
     pub(super) async fn clear_rehearsal(&mut self, plan: &SavedPlan) -> Result<(), ApplyError> {
         match find_unfinished(self.store).await? {
-            Some(found) if found.rehearsal && found.run.plan_digest == plan.digest.as_str() => {
+            Some(found) if found.rehearsal && found.run.plan_digest == plan.digest.to_string() => {
                 self.recover().await.map(drop)
             }
             Some(other) => Err(ApplyError::AnotherUnfinished(Box::new(other))),
@@ -220,7 +220,7 @@ impl<'a> Runner<'a> {
         let damaged = |why: String| ApplyError::Journal { run: row.run.clone(), why };
         let text = journal::read_plan_text(self.store, &row.run).await?.unwrap_or_default();
         let plan = SavedPlan::from_text(&text).map_err(|error| damaged(error.to_string()))?;
-        if plan.digest.as_str() != row.plan_digest {
+        if plan.digest.to_string() != row.plan_digest {
             return Err(damaged("the plan that is kept with it is not the one that it was opened for".to_owned()));
         }
         Ok(plan)

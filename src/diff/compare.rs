@@ -6,12 +6,12 @@ use super::change::{Change, ChangeDetail, Finding, Reason};
 use super::codes;
 use super::drift::{self, Drift};
 use super::guards::guard_changes;
-use super::recipe::Recipe;
 use super::resolve::{Resolved, some_of};
 use super::risks::risks;
 use super::rows::row_changes;
 use super::vectors::{SetInput, compare_set};
 use crate::model::{Address, Binding, Desired, Diagnostic, Diagnostics, EmptyBody, Environment, Observed};
+use crate::points::Recipe;
 
 /// The result of comparing.
 #[derive(Debug, Clone, Default, PartialEq)]

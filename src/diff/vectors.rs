@@ -13,62 +13,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-
 use super::change::{ChunkPlan, ChunkSource, LedgerWrite, Reason, UnitPoints, VectorChange};
 use super::codes;
-use super::ledger::{chunk_id, ledger_key};
-use super::recipe::{Asked, ChunkView, Recipe, payload};
 use super::resolve::some_of;
 use super::rollout::{Facts, choose};
-use super::scope::unit_value;
 use super::shape::differences;
 use crate::model::{
-    Address, Binding, ChunkFacts, ChunkPolicy, CollectionMetadata, Diagnostic, Digest, Observed, PointId,
-    PointIdentity, PointIds, UnitFacts, VectorSet, digest_of,
+    Address, Binding, ChunkFacts, ChunkPolicy, CollectionMetadata, Diagnostic, Digest, Observed, PointId, PointIds,
+    UnitFacts, VectorSet, digest_of,
 };
-
-/// The collection metadata key under which the run that wrote it is stamped.
-pub const GENERATION_KEY: &str = "enact_generation";
-
-/// What is remembered about an applied set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetRecord {
-    /// Digest of the embedders then.
-    pub embedders: Digest,
-    /// The run that last wrote the collection.
-    pub generation: String,
-    /// Whether that run adopted it and so wrote nothing into it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub adopted: bool,
-}
-
-/// What is remembered about the points of one unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ownership {
-    /// The unit's address then.
-    pub address: String,
-    /// Its chunks.
-    pub chunks: Vec<OwnedChunk>,
-}
-
-/// One chunk of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnedChunk {
-    /// The point.
-    pub id: PointId,
-    /// Digest of the text as embedded.
-    pub text: Digest,
-    /// SHA-256 of the chunk's own text.
-    pub sha256: String,
-    /// What stands in the point, where points may change under their ids.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
-    /// Whether somebody else made the point, with vectors of which nothing is known.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub adopted: bool,
-}
+use crate::points::{
+    Asked, ChunkView, GENERATION_KEY, OwnedChunk, Ownership, PointIdentity, Recipe, SetRecord, chunk_id, input_digest,
+    ledger_key, payload, text_stand_in, with_state,
+};
 
 /// The collection behind a set's name and whether the name is an alias; `None` when there is neither.
 pub fn live_collection(set: &str, observed: &Observed) -> Option<(String, bool)> {
@@ -109,15 +66,6 @@ pub(super) struct SetView<'a> {
     pub(super) trusted: bool,
     live: &'a BTreeSet<PointId>,
     digests: Option<&'a BTreeMap<PointId, Digest>>,
-}
-
-/// A unit in the state that the plan makes: texts and payloads show that one.
-pub fn with_state(unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> UnitFacts {
-    let mut unit = unit.clone();
-    if let Some(state) = overlay.get(&unit.id) {
-        unit.lifecycle.clone_from(state);
-    }
-    unit
 }
 
 static NO_POINTS: BTreeSet<PointId> = BTreeSet::new();
@@ -168,7 +116,7 @@ impl<'a> SetView<'a> {
 
     pub(super) fn owned(&self, unit: &str) -> Option<(Digest, Ownership)> {
         let managed = self.observed.managed.get(&Address::vector_unit(self.set, unit))?;
-        Some((managed.digest.clone(), serde_json::from_value(managed.attributes.clone()).ok()?))
+        Some((managed.digest, serde_json::from_value(managed.attributes.clone()).ok()?))
     }
 
     /// Every unit that has points, by id.
@@ -189,10 +137,7 @@ impl<'a> SetView<'a> {
 
     /// Digest of everything a unit's points are made from.
     pub(super) fn input(&self, unit: &UnitFacts) -> Digest {
-        let unit = &with_state(unit, self.overlay);
-        let values: BTreeMap<&str, Option<Value>> =
-            self.recipe.fields.iter().map(|field| (field.as_str(), unit_value(unit, field))).collect();
-        digest_of(&json!([self.set, unit.id, unit.address, unit.content_hash, self.recipe.whole, values]))
+        input_digest(self.set, self.recipe, unit, self.overlay)
     }
 
     /// The chunks a unit has without reading its text, when they can be relied on.
@@ -298,7 +243,7 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
     })?;
     let change = VectorChange {
         set: input.set.name.clone(),
-        recipe: input.recipe.whole.clone(),
+        recipe: input.recipe.whole,
         collection,
         units,
         kept,
@@ -372,8 +317,7 @@ impl SetDiff<'_> {
         }
         if let Some(owned) = self.view.known_chunks(unit) {
             self.kept += owned.chunks.len() as u64;
-            let chunks: Vec<(PointId, String)> =
-                owned.chunks.iter().map(|c| (c.id.clone(), c.sha256.clone())).collect();
+            let chunks: Vec<(PointId, String)> = owned.chunks.iter().map(|c| (c.id, c.sha256.clone())).collect();
             self.wanted.extend(owned.chunks.into_iter().map(|chunk| chunk.id));
             self.ledger_rows(unit, &chunks);
             return;
@@ -388,13 +332,13 @@ impl SetDiff<'_> {
             if chunk.source == ChunkSource::Kept {
                 self.kept += 1;
             } else if self.view.is_live(&chunk.id) {
-                self.problems.taken.push((chunk.id.clone(), unit.address.clone()));
+                self.problems.taken.push((chunk.id, unit.address.clone()));
             }
-            if !self.wanted.insert(chunk.id.clone()) {
+            if !self.wanted.insert(chunk.id) {
                 self.problems.twice.push(unit.address.clone());
             }
         }
-        let rows: Vec<(PointId, String)> = chunks.iter().map(|c| (c.id.clone(), c.sha256.clone())).collect();
+        let rows: Vec<(PointId, String)> = chunks.iter().map(|c| (c.id, c.sha256.clone())).collect();
         self.ledger_rows(unit, &rows);
         let delete = self.gone(owned.as_ref(), &chunks);
         let reason = self.view.reason(unit, &chunks);
@@ -426,15 +370,15 @@ impl SetDiff<'_> {
         let view = ChunkView { ordinal: chunk.ordinal, count, sha256: &chunk.sha256, key: &key };
         let fields: Vec<String> = self.input.set.payload.iter().map(|field| field.value.clone()).collect();
         let asked = Asked { fields: &fields, templates: &self.input.binding.payload };
-        let payload = payload(&asked, &with_state(unit, self.view.overlay), &view, json!({ "sha256": chunk.sha256 }));
+        let payload = payload(&asked, &with_state(unit, self.view.overlay), &view, text_stand_in(&chunk.sha256));
         let identity = PointIdentity {
             set: self.input.set.name.clone(),
             unit: unit.id.clone(),
             ordinal: chunk.ordinal,
-            text: chunk.text.clone(),
+            text: chunk.text,
             payload: digest_of(&payload),
-            policy: self.input.recipe.policy.clone(),
-            embedders: self.input.recipe.embedders.clone(),
+            policy: self.input.recipe.policy,
+            embedders: self.input.recipe.embedders,
         };
         let (id, digest) = match &self.input.recipe.ids {
             PointIds::Content => (identity.id(), None),
@@ -445,10 +389,10 @@ impl SetDiff<'_> {
         let right = self.view.is_live(&id) && (digest.is_none() || self.view.stands(&id) == digest.as_ref());
         let source = match self.twin(chunk, owned) {
             _ if right => ChunkSource::Kept,
-            Some(twin) => ChunkSource::Copy { from: twin.id.clone() },
+            Some(twin) => ChunkSource::Copy { from: twin.id },
             None => ChunkSource::Embed { tokens: chunk.tokens },
         };
-        ChunkPlan { ordinal: chunk.ordinal, id, text: chunk.text.clone(), sha256: chunk.sha256.clone(), digest, source }
+        ChunkPlan { ordinal: chunk.ordinal, id, text: chunk.text, sha256: chunk.sha256.clone(), digest, source }
     }
 
     /// A point of the unit that has the same text and was made in the same way.
@@ -461,8 +405,7 @@ impl SetDiff<'_> {
     }
 
     fn leaves(&mut self, id: &str, owned: &Ownership) {
-        let delete: Vec<PointId> =
-            owned.chunks.iter().map(|c| c.id.clone()).filter(|id| self.view.live.contains(id)).collect();
+        let delete: Vec<PointId> = owned.chunks.iter().map(|c| c.id).filter(|id| self.view.live.contains(id)).collect();
         let title = self.view.observed.units.get(id).map(|unit| unit.title.clone()).unwrap_or_default();
         self.units.push(UnitPoints {
             unit: id.to_owned(),

@@ -22,6 +22,7 @@ mod points;
 mod rows;
 mod selection;
 mod table;
+mod unit_names;
 mod written;
 
 pub use approval::ApprovalRule;
@@ -54,7 +55,7 @@ pub use observed::{
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{
     ChunkFacts, CollectionFacts, CollectionLimits, CollectionMetadata, EmbedderIdentity, Identities, IndexFacts,
-    PointId, PointIdentity, PointIds, PointSaid, VectorParams,
+    PointId, PointIds, VectorParams,
 };
 pub use rows::{
     Cell, DeclaredRow, ExtraRow, Followers, KeyPart, RowFacts, RowFinding, RowKey, RowNeed, RowNeedKind, RowOrigin,
@@ -62,4 +63,5 @@ pub use rows::{
 };
 pub use selection::{Condition, Selection, UnitsRef};
 pub use table::{CheckFacts, Column, ColumnKind, ForeignKey, OnChange, TableFacts, TableKind, UniqueIndex};
+pub use unit_names::{UnitNames, unit_value};
 pub use written::{JsonTextError, PlainScalar, Written, check_json};

@@ -13,11 +13,12 @@ use super::snapshot::{binding_columns, check_columns};
 use super::units::{UnitFilter, read_units};
 use super::vectors::each_point;
 use super::{read_bodies, read_catalog, read_known, read_ledger};
-use crate::diff::{codes, ledger_key};
+use crate::diff::codes;
 use crate::model::{
     Address, Binding, Diagnostic, Diagnostics, Gate, KnownNames, Managed, PointId, Selection, TableFacts, TableName,
     UnitFacts, near_hint,
 };
+use crate::points::ledger_key;
 use crate::recognise::{CutUnit, Live, LiveSet, LiveTable, Wanted, key_of};
 use crate::store::{StoreError, Tx, VectorStore};
 

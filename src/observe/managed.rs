@@ -51,7 +51,7 @@ pub async fn read_managed(tx: &mut dyn Tx) -> Result<BTreeMap<Address, Managed>,
         .into_iter()
         .filter_map(|record| {
             let managed = Managed {
-                digest: Digest::from_text(record.text(1)?),
+                digest: Digest::from_text(record.text(1)?)?,
                 attributes: record.json(2).cloned().unwrap_or_default(),
             };
             Some((Address::from_text(record.text(0)?), managed))

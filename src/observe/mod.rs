@@ -40,4 +40,4 @@ pub use snapshot::{Observation, Request, observe};
 pub use texts::{UnitTexts, cut as cut_unit, read_bodies};
 pub use touched::{read_sequences, seal_tables, touched_tables};
 pub use units::{UnitFilter, find_in_other_state, read_units};
-pub use vectors::{PAGE, ReadPoints, read_all_ids, read_digests, read_ledger, read_said, read_vectors, standing};
+pub use vectors::{PAGE, ReadPoints, read_all_ids, read_digests, read_ledger, read_said, read_vectors};

@@ -16,6 +16,7 @@ use crate::model::{
     Binding, Digest, FilterValue, Guarded, ItemsSeal, Ledger, PointId, PointsSeal, Seal, TableName, UnitSeal,
     UnitSource, canonical_json,
 };
+use crate::points::unit_of;
 use crate::store::{NamedVector, Param, Point, Query, Record, Sql, StoreError, Tx, VectorStore, WithVectors};
 
 /// Up to this many rows or points are digested one by one.
@@ -122,8 +123,8 @@ impl Sealing<'_> {
         loop {
             let page = self.vectors.points(collection, from.as_ref(), PAGE, WithVectors::No).await?;
             for point in page.points {
-                if let Some(unit) = unit_of(&point).filter(|unit| chosen.contains_key(unit)) {
-                    payloads.entry(unit).or_default().insert(point.id.clone(), canonical_json(&point.payload));
+                if let Some(unit) = unit_of(&point.payload).filter(|unit| chosen.contains_key(*unit)) {
+                    payloads.entry(unit.to_owned()).or_default().insert(point.id, canonical_json(&point.payload));
                 }
             }
             match page.next {
@@ -137,7 +138,7 @@ impl Sealing<'_> {
             let vectors = if with_vectors { Some(self.vector_bits(collection, &ids).await?) } else { None };
             let seal = PointsSeal {
                 count: points.len() as u64,
-                payloads: Digest::of_bytes(canonical_json(&points_json(&points)).as_bytes()).short().to_owned(),
+                payloads: Digest::of_bytes(canonical_json(&points_json(&points)).as_bytes()).short(),
                 vectors,
             };
             out.insert(unit, seal);
@@ -150,10 +151,10 @@ impl Sealing<'_> {
         for batch in ids.chunks(PAGE as usize) {
             points.extend(self.vectors.retrieve(collection, batch, WithVectors::Yes).await?);
         }
-        points.sort_by(|a, b| a.id.cmp(&b.id));
+        points.sort_by_key(|point| point.id);
         let mut bytes = Vec::new();
         points.iter().for_each(|point| write_vectors(point, &mut bytes));
-        Ok(Digest::of_bytes(&bytes).short().to_owned())
+        Ok(Digest::of_bytes(&bytes).short())
     }
 }
 
@@ -184,7 +185,7 @@ pub async fn seal_collection(vectors: &dyn VectorStore, collection: &str) -> Res
             chain = Digest::of_bytes(format!("{chain} {} {digest}", point.id).as_bytes());
             seal.count += 1;
             if each.len() <= NAMED {
-                each.insert(point.id.to_string(), digest.short().to_owned());
+                each.insert(point.id.to_string(), digest.short());
             }
         }
         match page.next {
@@ -199,12 +200,6 @@ pub async fn seal_collection(vectors: &dyn VectorStore, collection: &str) -> Res
 
 fn points_json(points: &BTreeMap<PointId, String>) -> Vec<(String, &String)> {
     points.iter().map(|(id, payload)| (id.to_string(), payload)).collect()
-}
-
-/// The unit that a point says it belongs to: Enact's own parts, or the payload field that the field's points carry.
-fn unit_of(point: &Point) -> Option<String> {
-    let owned = point.payload.get("_enact").and_then(|parts| parts.get("unit"));
-    owned.or_else(|| point.payload.get("unit_id")).and_then(|unit| unit.as_str()).map(str::to_owned)
 }
 
 fn write_vectors(point: &Point, out: &mut Vec<u8>) {

@@ -8,15 +8,13 @@ use super::guards::{guard_gates, guard_tables, guard_units, observe_guards};
 use super::managed::{read_epoch, read_gates, read_last_run, read_managed, read_session_role};
 use super::rows::{RowsRequest, observe_rows};
 use super::{UnitFilter, UnitTexts, read_catalog, read_known, read_ledger, read_units, read_vectors};
-use crate::diff::{
-    CHUNK_FIELDS, PromotionRecord, Recipe, Resolved, check_functions, check_target, codes, recipe, resolve,
-    units_needing_text, with_state,
-};
+use crate::diff::{PromotionRecord, Resolved, check_functions, check_target, codes, resolve, units_needing_text};
 use crate::model::{
     Address, Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, KnownNames, Managed,
     Observed, PointIds, RowSet, Selection, Spot, TableFacts, TableName, Template, TransitionWork, UnitsRef, VectorSpec,
     Written, name_hint, near_hint,
 };
+use crate::points::{CHUNK_FIELDS, Recipe, recipe, with_state};
 use crate::store::{Tx, VectorStore};
 
 /// What is to be observed.

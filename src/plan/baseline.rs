@@ -36,7 +36,7 @@ pub fn collection_ids_digest<'a>(ids: impl Iterator<Item = &'a PointId>) -> Dige
         hasher.update(id.to_string().as_bytes());
         hasher.update(b"\n");
     }
-    Digest::from_text(hasher.finalize().to_hex().to_string())
+    Digest::from_bytes(*hasher.finalize().as_bytes())
 }
 
 /// The digest of everything managed under a promotion or a vector set.

@@ -24,12 +24,13 @@ use super::rows::{Statement, statements, title};
 use super::saved::{EnvironmentPin, FORMAT_VERSION, Pins, SavedPlan, SelectionPin};
 use super::step::{CallsWork, Parameter, Phase, RowsWork, Step, Work};
 use super::summary::Summary;
-use crate::diff::{ChangeDetail, Comparison, Recipe, Resolved, codes};
+use crate::diff::{ChangeDetail, Comparison, Resolved, codes};
 use crate::graph::Graph;
 use crate::model::{
     Address, Binding, Desired, Diagnostic, Diagnostics, Digest, EmbedderConfig, Environment, Identities, Observed,
     Promotion, Refresh, TableName, VectorSpec,
 };
+use crate::points::Recipe;
 
 /// Everything that a plan is built from.
 pub struct BuildInput<'a> {
@@ -89,7 +90,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
     findings.sort();
     let mut plan = SavedPlan {
         format_version: FORMAT_VERSION.to_owned(),
-        digest: Digest::from_text(""),
+        digest: Digest::default(),
         made_by: concat!("enact ", env!("CARGO_PKG_VERSION")).to_owned(),
         summary: Summary {
             same_rows: input.comparison.same_rows,

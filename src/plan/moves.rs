@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::build::Builder;
 use super::calls::{empty_calls, fill_cells};
 use super::step::{Phase, TransitionBy, TransitionsWork, UpdateWork, Work};
-use crate::diff::{ChangeDetail, unit_value};
-use crate::model::{Address, Cell, TransitionWork, UnitFacts};
+use crate::diff::ChangeDetail;
+use crate::model::{Address, Cell, TransitionWork, UnitFacts, unit_value};
 
 impl<'a> Builder<'a> {
     pub(super) fn transitions(&mut self) {

@@ -8,10 +8,9 @@ use super::declared::add_declaration;
 use super::guards::gate_work;
 use super::sets::points_text;
 use super::step::{GateWork, ManagedWrite, Phase, RUN_MARKER, Work};
-use crate::diff::{
-    Change, ChangeDetail, CollectionChange, OwnedChunk, Ownership, SetRecord, VectorChange, codes, unit_value,
-};
-use crate::model::{Address, Diagnostic, Gate, Managed, digest_of};
+use crate::diff::{Change, ChangeDetail, CollectionChange, VectorChange, codes};
+use crate::model::{Address, Diagnostic, Gate, Managed, digest_of, unit_value};
+use crate::points::{OwnedChunk, Ownership, SetRecord};
 
 impl Builder<'_> {
     pub(super) fn ledgers(&mut self) {
@@ -133,11 +132,11 @@ impl Builder<'_> {
                 None => forget.push(change.address.clone()),
             },
             (None, Some(recipe)) => {
-                let embedders = recipe.embedders.clone();
+                let embedders = recipe.embedders;
                 let record = SetRecord { embedders, generation: RUN_MARKER.to_owned(), adopted };
                 write.push(ManagedWrite {
                     address: change.address.clone(),
-                    digest: recipe.whole.clone(),
+                    digest: recipe.whole,
                     attributes: json!(record),
                 });
             }
@@ -153,15 +152,15 @@ impl Builder<'_> {
                 .chunks
                 .iter()
                 .map(|chunk| OwnedChunk {
-                    id: chunk.id.clone(),
-                    text: chunk.text.clone(),
+                    id: chunk.id,
+                    text: chunk.text,
                     sha256: chunk.sha256.clone(),
-                    digest: chunk.digest.clone(),
+                    digest: chunk.digest,
                     adopted,
                 })
                 .collect();
             let owned = Ownership { address: unit.address.clone(), chunks };
-            write.push(ManagedWrite { address, digest: digest.clone(), attributes: json!(owned) });
+            write.push(ManagedWrite { address, digest: *digest, attributes: json!(owned) });
         }
     }
 }
@@ -175,5 +174,5 @@ fn record_before(change: &Change, set: &VectorChange, record: &Managed) -> Manag
     {
         *generation = json!(RUN_MARKER);
     }
-    ManagedWrite { address: change.address.clone(), digest: record.digest.clone(), attributes }
+    ManagedWrite { address: change.address.clone(), digest: record.digest, attributes }
 }

@@ -12,14 +12,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::saved::SavedPlan;
 use crate::diff::{
-    Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, Finding, GoBack, LedgerWrite, Ownership, Reason,
-    RowChange, UnitPoints, VectorChange, check_target, codes, counted,
+    Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, Finding, GoBack, LedgerWrite, Reason, RowChange,
+    UnitPoints, VectorChange, check_target, codes, counted,
 };
 use crate::model::{
-    Address, Cell, Condition, DeclaredRow, Desired, Diagnostic, Digest, GateResource, IdChoice, KeyPart, LiveRow,
-    Managed, Observed, Place, PointId, Promotion, Review, RowKey, RowOrigin, RowSet, RowState, Selection, Spot,
-    TableFacts, TableName, UnitsRef, Written,
+    Address, Cell, Condition, DeclaredRow, Desired, Diagnostic, GateResource, IdChoice, KeyPart, LiveRow, Managed,
+    Observed, Place, PointId, Promotion, Review, RowKey, RowOrigin, RowSet, RowState, Selection, Spot, TableFacts,
+    TableName, UnitsRef, Written,
 };
+use crate::points::Ownership;
 
 /// Characters of a run's id in the name of the promotion that undoes its moves: its time, to the millisecond.
 const RUN_CHARS: usize = 13;
@@ -322,7 +323,7 @@ fn set_before(
     let back = applied.managed_before.get(&change.address).cloned();
     let detail = VectorChange {
         set: set.set.clone(),
-        recipe: set.recipe.clone(),
+        recipe: set.recipe,
         collection,
         ledger: ledger_before(set, &units),
         units,
@@ -364,8 +365,8 @@ impl Sources<'_> {
                     return Err(format!("points stay: nothing was kept of point {} of \"{}\"", chunk.id, unit.address));
                 }
             };
-            let (id, text, sha256) = (chunk.id.clone(), chunk.text.clone(), chunk.sha256.clone());
-            let digest = chunk.digest.clone();
+            let (id, text, sha256) = (chunk.id, chunk.text, chunk.sha256.clone());
+            let digest = chunk.digest;
             chunks.push(ChunkPlan { ordinal, id, text, sha256, digest, source });
         }
         let stays: BTreeSet<&PointId> = chunks.iter().map(|chunk| &chunk.id).collect();
@@ -375,7 +376,7 @@ impl Sources<'_> {
             unit: unit.unit.clone(),
             address: unit.address.clone(),
             title: unit.title.clone(),
-            input: before.map(|managed| Digest::clone(&managed.digest)),
+            input: before.map(|managed| managed.digest),
             reason: Reason::Reverted(self.applied.run.to_owned()),
             chunks,
             delete,
@@ -390,9 +391,7 @@ fn ledger_before(set: &VectorChange, units: &[UnitPoints]) -> Vec<LedgerWrite> {
         .flat_map(|unit| unit.chunks.iter().map(|chunk| ((unit.unit.as_str(), chunk.ordinal), chunk)))
         .collect();
     let one = |write: &LedgerWrite| match before.get(&(write.unit.as_str(), write.ordinal)) {
-        Some(chunk) => {
-            LedgerWrite { id: chunk.id.clone(), sha256: chunk.sha256.clone(), exists: true, ..write.clone() }
-        }
+        Some(chunk) => LedgerWrite { id: chunk.id, sha256: chunk.sha256.clone(), exists: true, ..write.clone() },
         None => LedgerWrite { exists: false, ..write.clone() },
     };
     set.ledger.iter().map(one).collect()

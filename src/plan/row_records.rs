@@ -57,7 +57,7 @@ impl Builder<'_> {
             forget: forgotten.into_iter().map(|(table, rows)| RowsForgotten { table: table.clone(), rows }).collect(),
             declared: match self.input.desired.partial {
                 true => BTreeMap::new(),
-                false => rows.declared.iter().map(|(table, digest)| (table.to_string(), digest.clone())).collect(),
+                false => rows.declared.iter().map(|(table, digest)| (table.to_string(), *digest)).collect(),
             },
         };
         let title = format!("write down {} as declared", counted(count as u64, "row"));

@@ -19,9 +19,10 @@ use identities::identities;
 
 use crate::diff::{AdoptInput, Comparison, adopt, compare, live_collection};
 use crate::embed::Makers;
-use crate::model::{Address, Binding, Desired, Environment, Observed, PointId, PointSaid};
+use crate::model::{Address, Binding, Desired, Environment, Observed, PointId};
 use crate::observe::{Observation, ObserveError, Request, binding_in_use, observe, read_said, read_session_user};
 use crate::plan::{BuildInput, Built, Partial, build, narrow};
+use crate::points::PointSaid;
 use crate::store::{Relational, Tx, TxMode, VectorStore};
 
 /// What a plan is made with, beside the stores and the plan files.

@@ -18,7 +18,7 @@ mod result;
 mod tests;
 
 pub use guards::{Finding, GuardFindings, check_title};
-pub use read::{Facts, LedgerFacts, PointFacts, RefreshFacts, SetFacts, read};
+pub use read::{Facts, LedgerFacts, RefreshFacts, SetFacts, read};
 pub use result::{Check, Report, Status};
 
 use crate::model::Binding;

@@ -2,19 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-use sha2::Digest as _;
-
-use crate::diff::{Ownership, PromotionRecord, SetRecord, ledger_key};
-use crate::model::{
-    Address, Binding, CollectionFacts, Digest, LedgerRow, Managed, PointId, PointIdentity, TableName, UnitFacts,
-    digest_of,
-};
+use crate::diff::PromotionRecord;
+use crate::model::{Address, Binding, CollectionFacts, LedgerRow, Managed, PointId, TableName, UnitFacts};
 use crate::observe::{
     ObserveError, UnitFilter, binding_in_use, read_catalog, read_epoch, read_gates, read_ledger, read_managed,
     read_units,
 };
-use crate::store::{Point, Query, Relational, Sql, StoreError, Tx, TxMode, VectorStore, WithVectors};
+use crate::points::{Ownership, PointFacts, SetRecord, ledger_key, point_facts};
+use crate::store::{Query, Relational, Sql, StoreError, Tx, TxMode, VectorStore, WithVectors};
 
 /// Points in one page.
 const PAGE: u32 = 1_000;
@@ -55,26 +50,6 @@ pub struct SetFacts {
     pub points: BTreeMap<PointId, PointFacts>,
     /// The ledger's key of each owned chunk, where the set has a ledger.
     pub keys: BTreeMap<(String, u32), String>,
-}
-
-/// What a point says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PointFacts {
-    /// It has no parts of Enact; the digest of what it holds.
-    Foreign(Digest),
-    /// It has parts that cannot be read.
-    Unreadable,
-    /// What it says it is made of.
-    Ours {
-        /// Its parts, with the digest of the payload as it is now.
-        parts: PointIdentity,
-        /// SHA-256 of the chunk, as its parts say.
-        sha256: String,
-        /// SHA-256 of the text in the payload, where that is there.
-        text_sha256: Option<String>,
-        /// The digest of its parts as they were, where its id is not made of them.
-        digest: Option<Digest>,
-    },
 }
 
 /// The ledger's rows by key.
@@ -223,33 +198,10 @@ async fn points(vectors: &dyn VectorStore, collection: &str) -> Result<BTreeMap<
     let mut from: Option<PointId> = None;
     loop {
         let page = vectors.points(collection, from.as_ref(), PAGE, WithVectors::No).await?;
-        out.extend(page.points.into_iter().map(|point| (point.id.clone(), point_facts(point))));
+        out.extend(page.points.into_iter().map(|point| (point.id, point_facts(point.payload))));
         match page.next {
             Some(next) => from = Some(next),
             None => return Ok(out),
         }
     }
-}
-
-/// Reads what a point says of itself. The digest of its payload is taken over the payload as it is now, with the text
-/// replaced by its hash as it was when the id was made.
-pub(super) fn point_facts(point: Point) -> PointFacts {
-    let mut payload = point.payload;
-    let Some(parts) = payload.remove("_enact") else { return PointFacts::Foreign(digest_of(&payload)) };
-    let text = |name: &str| parts.get(name).and_then(Value::as_str).map(str::to_owned);
-    let read = || {
-        let ordinal = u32::try_from(parts.get("chunk")?.as_u64()?).ok()?;
-        let digest = |name: &str| text(name).map(Digest::from_text);
-        let (set, unit, sha256) = (text("set")?, text("unit")?, text("sha256")?);
-        Some((set, unit, ordinal, digest("text")?, digest("policy")?, digest("embedders")?, sha256))
-    };
-    let Some((set, unit, ordinal, text, policy, embedders, sha256)) = read() else { return PointFacts::Unreadable };
-    let written = parts.get("digest").and_then(Value::as_str).map(Digest::from_text);
-    let stored = payload.get("text").and_then(Value::as_str);
-    let text_sha256 = stored.map(|text| hex::encode(sha2::Sha256::digest(text.as_bytes())));
-    if let Some(text) = payload.get_mut("text") {
-        *text = serde_json::json!({ "sha256": sha256 });
-    }
-    let parts = PointIdentity { set, unit, ordinal, text, payload: digest_of(&payload), policy, embedders };
-    PointFacts::Ours { parts, sha256, text_sha256, digest: written }
 }

@@ -113,7 +113,7 @@ impl VectorPhoto {
         for name in store.collections().await? {
             let Some(facts) = store.collection(&name).await? else { continue };
             let mut points = store.points(&name, None, 10_000, WithVectors::Yes).await?.points;
-            points.sort_by(|a, b| a.id.cmp(&b.id));
+            points.sort_by_key(|point| point.id);
             out.collections.insert(name, (facts, points));
         }
         Ok(out)

@@ -24,7 +24,7 @@ impl PlanBuilder {
     pub fn new() -> PlanBuilder {
         let plan = SavedPlan {
             format_version: FORMAT_VERSION.to_owned(),
-            digest: Digest::from_text(""),
+            digest: Digest::default(),
             made_by: "0.1.0".to_owned(),
             summary: Summary::default(),
             author: None,

@@ -116,7 +116,11 @@ async fn left(
     let known = tx.query(&Query::new(Sql::new(sql)).bind(Param::Text(request.project.to_owned()))).await?;
     for record in known {
         let Some(table) = record.text(0).and_then(|text| TableName::parse(text).ok()) else { continue };
-        if facts.declared.get(&table).is_some_and(|digest| Some(digest.as_str()) == record.text(1)) {
+        if facts
+            .declared
+            .get(&table)
+            .is_some_and(|digest| record.text(1).and_then(Digest::from_text).as_ref() == Some(digest))
+        {
             continue;
         }
         let mut tables = request.tables.clone();
