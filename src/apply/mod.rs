@@ -45,6 +45,7 @@ mod spool;
 mod stage;
 mod standing;
 mod stop;
+mod types;
 mod unfinished;
 mod work;
 

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ApplyError;
 use super::rows;
-use crate::diff::PromotionRecord;
-use crate::model::{Address, Digest, Managed, Selection, UnitFacts, digest_of};
+use super::types;
+use crate::diff::{ChangeDetail, PromotionRecord};
+use crate::model::{Address, Managed, Selection, UnitFacts, digest_of};
 use crate::observe::{
     UnitFilter, read_all_ids, read_digests, read_epoch, read_gates, read_ledger, read_managed, read_units,
 };
@@ -42,7 +43,8 @@ pub(super) async fn recheck(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<Recheck
     }
     let locked = may_lock(tx, plan).await?;
     let units = read_baseline_units(tx, plan, &managed, locked).await?;
-    compare_units(plan, &units, &mut moved);
+    compare_units(plan, &units, &managed, &mut moved);
+    types::compare(tx, plan, &mut moved).await?;
     let tables = rows::facts(tx, plan).await?;
     rows::compare(tx, plan, &tables, &mut moved).await?;
     compare_gates(tx, plan, &mut moved).await?;
@@ -77,22 +79,25 @@ async fn read_baseline_units(
     read_units(tx, &plan.pins.binding.units, &UnitFilter { selections, ids, lock }).await
 }
 
-fn compare_units(plan: &SavedPlan, units: &BTreeMap<String, UnitFacts>, moved: &mut Vec<String>) {
+fn compare_units(
+    plan: &SavedPlan,
+    units: &BTreeMap<String, UnitFacts>,
+    managed: &BTreeMap<Address, Managed>,
+    moved: &mut Vec<String>,
+) {
     let now = relevant_units(&plan.pins.selections, &plan.pins.overlay, units);
-    name_differences(&plan.baseline.units, &now, moved);
-}
-
-fn name_differences(before: &BTreeMap<String, Digest>, now: &BTreeMap<String, Digest>, moved: &mut Vec<String>) {
-    for (address, digest) in before {
-        match now.get(address) {
-            Some(found) if found == digest => {}
-            Some(_) => moved.push(format!("unit \"{address}\" changed")),
-            None => moved.push(format!("unit \"{address}\" is gone or no longer selected")),
-        }
-    }
-    for address in now.keys().filter(|address| !before.contains_key(*address)) {
-        moved.push(format!("unit \"{address}\" is selected now"));
-    }
+    let planned = plan.changes.iter().filter_map(|change| match &change.detail {
+        ChangeDetail::Lifecycle { unit, .. } => Some((unit.address.as_str(), unit.digest())),
+        _ => None,
+    });
+    // Units that earlier applies wrote down, and those of sets that change: they may have been there.
+    let recorded = managed.values().filter_map(|entry| entry.attributes.get("address")?.as_str());
+    let indexed = plan.changes.iter().flat_map(|change| match &change.detail {
+        ChangeDetail::VectorSet(set) => set.units.as_slice(),
+        _ => &[],
+    });
+    let known = recorded.chain(indexed.map(|unit| unit.address.as_str()));
+    moved.extend(plan.baseline.units.differences(&now, &planned.collect(), known));
 }
 
 /// Reads units that could not be locked once more, as the last thing before the decision.
@@ -109,7 +114,7 @@ pub(super) async fn recheck_unlocked(tx: &mut dyn Tx, plan: &SavedPlan, before: 
         }
     }
     let mut moved = Vec::new();
-    compare_units(plan, &units, &mut moved);
+    compare_units(plan, &units, &managed, &mut moved);
     if moved.is_empty() { Ok(()) } else { Err(ApplyError::Stale(moved)) }
 }
 

@@ -16,7 +16,7 @@ use super::stop::Stop;
 use super::unfinished::find_unfinished;
 use crate::embed::Makers;
 use crate::model::ApprovalRule;
-use crate::plan::SavedPlan;
+use crate::plan::{LoadError, SavedPlan};
 use crate::store::{Fault, Relational, VectorStore};
 
 /// How long a lost connection is tried again.
@@ -218,8 +218,7 @@ impl<'a> Runner<'a> {
     /// The plan of a run, which has to be the one that the run was opened for.
     async fn plan_of(&mut self, row: &RunRow) -> Result<SavedPlan, ApplyError> {
         let damaged = |why: String| ApplyError::Journal { run: row.run.clone(), why };
-        let text = journal::read_plan_text(self.store, &row.run).await?.unwrap_or_default();
-        let plan = SavedPlan::from_text(&text).map_err(|error| damaged(error.to_string()))?;
+        let plan = journal::read_plan(self.store, &row.run).await?.map_err(|error| unreadable(&row.run, &error))?;
         if plan.digest.to_string() != row.plan_digest {
             return Err(damaged("the plan that is kept with it is not the one that it was opened for".to_owned()));
         }
@@ -376,6 +375,18 @@ fn may_be_in_flight(error: &ApplyError) -> bool {
         | ApplyError::WrongTarget(_)
         | ApplyError::Journal { .. } => false,
     }
+}
+
+fn unreadable(run: &str, error: &LoadError) -> ApplyError {
+    let why = match error {
+        LoadError::OlderFormat { found } => format!(
+            "its plan has format {found}; end it with the Enact that began it (enact resume, or enact resume --abort)"
+        ),
+        LoadError::NotAPlan(_) | LoadError::NewerFormat { .. } | LoadError::NotWhole(_) | LoadError::Edited { .. } => {
+            error.to_string()
+        }
+    };
+    ApplyError::Journal { run: run.to_owned(), why }
 }
 
 fn unfinished(run: &str, why: &ApplyError) -> ApplyError {

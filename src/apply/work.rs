@@ -205,10 +205,12 @@ impl Steps<'_> {
     }
 
     async fn record(&self, tx: &mut dyn Tx, write: &[ManagedWrite], forget: Vec<String>) -> Result<(), ApplyError> {
-        self.keep_managed(tx, write, &forget).await?;
+        // What stands under a resource goes with it.
+        let roots: Vec<String> = forget.iter().filter(|address| !address.contains('[')).cloned().collect();
+        self.keep_managed(tx, write, &forget, &roots).await?;
         if !forget.is_empty() {
-            let sql = Sql::new("DELETE FROM enact.managed WHERE address = ANY ($1)");
-            tx.query(&Query::new(sql).bind(Param::Texts(forget))).await?;
+            let sql = Sql::new("DELETE FROM enact.managed m WHERE m.address = ANY ($1) OR ").text(UNDER);
+            tx.query(&Query::new(sql).bind(Param::Texts(forget)).bind(Param::Texts(roots))).await?;
         }
         let sql = "INSERT INTO enact.managed (address, digest, attributes, run_id) \
                    SELECT e.v->>'address', e.v->>'digest', e.v->'attributes', $2 FROM pg_catalog.jsonb_array_elements($1) e(v) \
@@ -222,14 +224,22 @@ impl Steps<'_> {
     }
 
     /// Keeps what was owned, for a revert.
-    async fn keep_managed(&self, tx: &mut dyn Tx, write: &[ManagedWrite], forget: &[String]) -> Result<(), ApplyError> {
+    async fn keep_managed(
+        &self,
+        tx: &mut dyn Tx,
+        write: &[ManagedWrite],
+        forget: &[String],
+        roots: &[String],
+    ) -> Result<(), ApplyError> {
         let written = write.iter().map(|one| one.address.to_string());
         let all: Vec<String> = written.chain(forget.iter().cloned()).collect();
-        let sql = "INSERT INTO enact.managed_before (run_id, address, digest, attributes) \
-                   SELECT $1, m.address, m.digest, m.attributes FROM enact.managed m WHERE m.address = ANY ($2)";
-        for batch in all.chunks(BATCH) {
-            let query = Query::new(Sql::new(sql)).bind(Param::Text(self.run.to_owned()));
-            tx.query(&query.bind(Param::Texts(batch.to_vec()))).await?;
+        let keep = "INSERT INTO enact.managed_before (run_id, address, digest, attributes) \
+                    SELECT $3, m.address, m.digest, m.attributes FROM enact.managed m WHERE m.address = ANY ($1) OR ";
+        let keep = Sql::new(keep).text(UNDER).text(" ON CONFLICT DO NOTHING");
+        for (number, batch) in all.chunks(BATCH).enumerate() {
+            let roots = if number == 0 { roots.to_vec() } else { Vec::new() };
+            let query = Query::new(keep.clone()).bind(Param::Texts(batch.to_vec())).bind(Param::Texts(roots));
+            tx.query(&query.bind(Param::Text(self.run.to_owned()))).await?;
         }
         Ok(())
     }
@@ -244,6 +254,10 @@ impl Steps<'_> {
         serde_json::json!({ "address": write.address, "digest": write.digest, "attributes": attributes })
     }
 }
+
+/// Records that stand under one of these resources.
+const UNDER: &str =
+    "EXISTS (SELECT FROM pg_catalog.unnest($2) AS r(root) WHERE pg_catalog.starts_with(m.address, r.root || '['))";
 
 const FROM_ROWS: &str = " FROM pg_catalog.jsonb_array_elements($1) WITH ORDINALITY e(v, i)";
 

@@ -39,6 +39,8 @@ pub const UNKNOWN_FIELD: Code = Code { id: "E055", summary: "unknown field of a 
 pub const ROLLOUT: Code = Code { id: "E056", summary: "the rollout cannot make the change" };
 /// A collection may not be written.
 pub const DENIED_COLLECTION: Code = Code { id: "E057", summary: "the environment denies this collection" };
+/// A saved plan does not hold something that its changes name.
+pub const NOT_PINNED: Code = Code { id: "E058", summary: "the saved plan is not whole" };
 /// Dependencies form a circle.
 pub const CYCLE: Code = Code { id: "E059", summary: "dependencies form a circle" };
 /// The content changed after review.

@@ -43,7 +43,7 @@ impl fmt::Display for PointId {
 }
 
 /// How the points of a set get their ids.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "scheme", rename_all = "snake_case")]
 pub enum PointIds {
     /// From the digest of everything a point is made of: a point never changes under its id.

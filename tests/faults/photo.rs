@@ -34,7 +34,8 @@ pub const UNREPEATABLE: [(&str, &str); 16] = [
 ];
 
 /// What Enact itself writes down of runs: no part of before and after.
-const OWN_BOOKS: [&str; 4] = ["enact.run", "enact.journal", "enact.before_image", "enact.staged_point"];
+const OWN_BOOKS: [&str; 5] =
+    ["enact.run", "enact.plan_line", "enact.journal", "enact.before_image", "enact.staged_point"];
 
 /// The state of both stores.
 #[derive(Debug, Clone, PartialEq)]
