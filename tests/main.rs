@@ -44,6 +44,8 @@ mod kills;
 #[cfg(feature = "embedded")]
 mod partial;
 #[cfg(feature = "embedded")]
+mod points;
+#[cfg(feature = "embedded")]
 mod plan_file;
 #[cfg(feature = "embedded")]
 mod postgres15;

@@ -211,6 +211,7 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
     for (id, ownership) in owned.iter().filter(|(id, _)| !wanted.contains(id)) {
         diff.leaves(id, ownership);
     }
+    diff.keep_taken_over();
     diff.ledger_gone(&owned);
     let all_owned: BTreeSet<&PointId> = owned.values().flat_map(|o| o.chunks.iter().map(|c| &c.id)).collect();
     diff.problems.check(input.set, &all_owned)?;
@@ -362,6 +363,13 @@ impl SetDiff<'_> {
             .filter(|id| !stay.contains(id) && self.view.live.contains(*id))
             .cloned()
             .collect()
+    }
+
+    /// A point that one unit gives up and another one takes is written anew, and does not go.
+    fn keep_taken_over(&mut self) {
+        for unit in &mut self.units {
+            unit.delete.retain(|id| !self.wanted.contains(id));
+        }
     }
 
     fn chunk(&self, unit: &UnitFacts, chunk: &ChunkFacts, count: usize, owned: Option<&Ownership>) -> ChunkPlan {

@@ -311,13 +311,18 @@ fn set_before(
     };
     let in_place = matches!(collection, CollectionChange::InPlace { .. });
     let empty = BTreeSet::new();
+    let chunks = set.units.iter().flat_map(|unit| &unit.chunks);
     let sources = Sources {
         applied,
         images: applied.images.get(&live).unwrap_or(&empty),
         live: observed.points.get(&set.set).unwrap_or(&empty),
         in_place,
+        written: chunks.filter(|chunk| chunk.source != ChunkSource::Kept).map(|chunk| chunk.id).collect(),
     };
-    let units = set.units.iter().map(|unit| sources.unit(set, unit)).collect::<Result<Vec<_>, _>>()?;
+    let mut units = set.units.iter().map(|unit| sources.unit(set, unit)).collect::<Result<Vec<_>, _>>()?;
+    // What one unit brought another one may have had before: it comes back, and does not go.
+    let stays: BTreeSet<PointId> = units.iter().flat_map(|unit| &unit.chunks).map(|chunk| chunk.id).collect();
+    units.iter_mut().for_each(|unit| unit.delete.retain(|id| !stays.contains(id)));
     let touched: u64 = units.iter().map(|unit| unit.delete.len() as u64).sum();
     let kept = sources.live.len() as u64 - touched.min(sources.live.len() as u64);
     let back = applied.managed_before.get(&change.address).cloned();
@@ -346,6 +351,8 @@ struct Sources<'a> {
     images: &'a BTreeSet<PointId>,
     live: &'a BTreeSet<PointId>,
     in_place: bool,
+    /// Points that the run wrote, for whichever unit.
+    written: BTreeSet<PointId>,
 }
 
 impl Sources<'_> {
@@ -356,8 +363,8 @@ impl Sources<'_> {
             before.and_then(|managed| serde_json::from_value(managed.attributes.clone()).ok());
         let mut chunks = Vec::new();
         for (ordinal, chunk) in (0u32..).zip(owned.iter().flat_map(|owned| &owned.chunks)) {
-            let overwritten = unit.chunks.iter().any(|c| c.id == chunk.id && c.source != ChunkSource::Kept);
-            let source = match self.live.contains(&chunk.id) && !overwritten {
+            // Another unit may have taken the point over.
+            let source = match self.live.contains(&chunk.id) && !self.written.contains(&chunk.id) {
                 true => ChunkSource::Kept,
                 false if !self.in_place => ChunkSource::Kept,
                 false if self.images.contains(&chunk.id) => ChunkSource::Image { run: self.applied.run.to_owned() },
@@ -369,9 +376,8 @@ impl Sources<'_> {
             let digest = chunk.digest;
             chunks.push(ChunkPlan { ordinal, id, text, sha256, digest, source });
         }
-        let stays: BTreeSet<&PointId> = chunks.iter().map(|chunk| &chunk.id).collect();
-        let brought = unit.chunks.iter().filter(|chunk| chunk.source != ChunkSource::Kept).map(|chunk| &chunk.id);
-        let delete = brought.filter(|id| !stays.contains(id) && self.live.contains(*id)).cloned().collect();
+        let brought = unit.chunks.iter().filter(|chunk| chunk.source != ChunkSource::Kept).map(|chunk| chunk.id);
+        let delete = brought.filter(|id| self.live.contains(id)).collect();
         Ok(UnitPoints {
             unit: unit.unit.clone(),
             address: unit.address.clone(),
