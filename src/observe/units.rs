@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::unit_ids::IdType;
 use crate::model::{Condition, Selection, UnitFacts, UnitSource};
 use crate::store::{Param, Query, Record, Sql, StoreError, Tx};
@@ -42,6 +44,8 @@ pub async fn read_units(
 
 /// Finds one of these units that is not in this state, with the state in which it is; without one where it is not there.
 ///
+/// One pass over the units, and no join, which a planner without statistics may do for each pair.
+///
 /// # Errors
 /// Those of the store.
 pub async fn find_in_other_state(
@@ -51,19 +55,33 @@ pub async fn find_in_other_state(
     state: &str,
 ) -> Result<Option<(String, Option<String>)>, StoreError> {
     let id_type = IdType::read(tx, source).await?;
-    let sql = Sql::new("SELECT w.i, u.s FROM pg_catalog.unnest($1) AS w(i) LEFT JOIN (SELECT (")
+    let sql = Sql::new("SELECT pg_catalog.count(*), pg_catalog.to_jsonb(pg_catalog.min(ARRAY[(")
         .trusted(&source.id)
-        .text(")::text AS i, (")
+        .text(")::text, coalesce((")
         .trusted(&source.lifecycle)
-        .text(")::text AS s FROM ")
-        .trusted(&source.from)
-        .text(" WHERE (")
-        .trusted(source.condition.as_deref().unwrap_or("true"))
-        .text(") AND ");
-    let sql = id_type.is_any(sql, source, 1).text(") AS u ON u.i = w.i WHERE u.s IS DISTINCT FROM $2 LIMIT 1");
-    let query = Query::new(sql).bind(Param::Texts(ids.to_vec())).bind(Param::Text(state.to_owned()));
+        .text(")::text, '')]) FILTER (WHERE (")
+        .trusted(&source.lifecycle)
+        .text(")::text IS DISTINCT FROM $2)) FROM ");
+    let query = Query::new(among(sql, source, id_type)).bind(Param::Texts(ids.to_vec()));
+    let records = tx.query(&query.bind(Param::Text(state.to_owned()))).await?;
+    let Some(record) = records.first() else { return Ok(None) };
+    if let Some([id, found]) = record.json(1).and_then(Value::as_array).map(Vec::as_slice) {
+        return Ok(id.as_str().map(|id| (id.to_owned(), found.as_str().map(str::to_owned))));
+    }
+    if record.int(0).and_then(|count| usize::try_from(count).ok()) == Some(ids.len()) {
+        return Ok(None);
+    }
+    let sql = Sql::new("SELECT (").trusted(&source.id).text(")::text FROM ");
+    let query = Query::new(among(sql, source, id_type)).bind(Param::Texts(ids.to_vec()));
     let records = tx.query(&query).await?;
-    Ok(records.first().map(|record| (record.text(0).unwrap_or_default().to_owned(), record.text(1).map(str::to_owned))))
+    let there: BTreeSet<&str> = records.iter().filter_map(|record| record.text(0)).collect();
+    Ok(ids.iter().find(|id| !there.contains(id.as_str())).map(|id| (id.clone(), None)))
+}
+
+/// Adds the source of units and the condition that they are among the ids at the first place.
+fn among(sql: Sql, source: &UnitSource, id_type: IdType) -> Sql {
+    let sql = sql.trusted(&source.from).text(" WHERE (").trusted(source.condition.as_deref().unwrap_or("true"));
+    id_type.is_any(sql.text(") AND "), source, 1)
 }
 
 fn select(source: &UnitSource) -> Sql {
