@@ -132,29 +132,46 @@ impl Sealing<'_> {
                 None => break,
             }
         }
-        let mut out = BTreeMap::new();
-        for (unit, points) in payloads {
-            let ids: Vec<PointId> = points.keys().cloned().collect();
-            let vectors = if with_vectors { Some(self.vector_bits(collection, &ids).await?) } else { None };
+        let bits = if with_vectors { Some(self.vector_bits(collection, &payloads).await?) } else { None };
+        let seal = |(unit, points): (String, BTreeMap<PointId, String>)| {
             let seal = PointsSeal {
                 count: points.len() as u64,
                 payloads: Digest::of_bytes(canonical_json(&points_json(&points)).as_bytes()).short(),
-                vectors,
+                vectors: bits.as_ref().and_then(|bits| bits.get(&unit).cloned()),
             };
-            out.insert(unit, seal);
-        }
-        Ok(out)
+            (unit, seal)
+        };
+        Ok(payloads.into_iter().map(seal).collect())
     }
 
-    async fn vector_bits(&self, collection: &str, ids: &[PointId]) -> Result<String, StoreError> {
-        let mut points = Vec::with_capacity(ids.len());
-        for batch in ids.chunks(PAGE as usize) {
-            points.extend(self.vectors.retrieve(collection, batch, WithVectors::Yes).await?);
+    /// Digests the vectors of each unit's points, by ascending id. Whole units are read together, up to about a page of points.
+    async fn vector_bits(
+        &self,
+        collection: &str,
+        units: &BTreeMap<String, BTreeMap<PointId, String>>,
+    ) -> Result<BTreeMap<String, String>, StoreError> {
+        let mut out = BTreeMap::new();
+        let mut units = units.iter().peekable();
+        while units.peek().is_some() {
+            let (mut ids, mut together) = (Vec::new(), Vec::new());
+            while let Some((unit, points)) = units.next_if(|_| ids.len() < PAGE as usize) {
+                ids.extend(points.keys().copied());
+                together.push((unit, points));
+            }
+            let mut found: BTreeMap<PointId, Vec<u8>> = BTreeMap::new();
+            for batch in ids.chunks(PAGE as usize) {
+                for point in self.vectors.retrieve(collection, batch, WithVectors::Yes).await? {
+                    let mut bytes = Vec::new();
+                    write_vectors(&point, &mut bytes);
+                    found.insert(point.id, bytes);
+                }
+            }
+            for (unit, points) in together {
+                let bytes: Vec<u8> = points.keys().filter_map(|id| found.get(id)).flatten().copied().collect();
+                out.insert(unit.clone(), Digest::of_bytes(&bytes).short());
+            }
         }
-        points.sort_by_key(|point| point.id);
-        let mut bytes = Vec::new();
-        points.iter().for_each(|point| write_vectors(point, &mut bytes));
-        Ok(Digest::of_bytes(&bytes).short())
+        Ok(out)
     }
 }
 
