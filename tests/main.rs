@@ -62,6 +62,8 @@ mod rows;
 mod rows_reference;
 #[cfg(feature = "embedded")]
 mod transcripts;
+#[cfg(feature = "embedded")]
+mod units;
 
 fn main() -> std::process::ExitCode {
     harness::main()

@@ -10,7 +10,7 @@ use super::guards;
 use super::in_place::InPlace;
 use super::journal::{self, Entry};
 use super::machine::{Effect, RunState};
-use super::recheck::{Depth, Rechecked, recheck, recheck_unlocked, recheck_vectors, staged_sets};
+use super::recheck::{Depth, Rechecked, recheck, recheck_after, recheck_vectors, staged_sets};
 use super::rows;
 use super::run::Runner;
 use super::stage::Staging;
@@ -127,7 +127,9 @@ impl Runner<'_> {
             (self.events)(Event::StepDone { step: step.id, title: step.title.clone() });
         }
         if !in_place.is_empty() {
-            recheck_unlocked(tx.as_mut(), plan, &rechecked).await?;
+            if !rechecked.locked {
+                recheck_after(tx.as_mut(), plan, &rechecked).await?;
+            }
             guards::unmoved(tx.as_mut(), self.vectors, plan, run).await?;
         }
         journal::append_in(tx.as_mut(), run, &Entry::Decided).await?;
@@ -287,7 +289,7 @@ impl RelationalPart<'_> {
         tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL IMMEDIATE"))).await?;
         rows::verify(tx, plan, tables).await?;
         steps.path.set(tx, false).await?;
-        recheck_unlocked(tx, plan, &rechecked).await?;
+        recheck_after(tx, plan, &rechecked).await?;
         guards::hold(tx, vectors, plan, run, events).await?;
         Ok(rechecked)
     }

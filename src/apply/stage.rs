@@ -28,6 +28,7 @@ use super::in_place::InPlace;
 use super::lease::Lease;
 use super::spool::{Spool, SpoolOf};
 use super::stop::Stop;
+use super::trial::{TriedTexts, tried_texts};
 use crate::chunk::Chunk;
 use crate::diff::{ChunkPlan, ChunkSource, UnitPoints};
 use crate::embed::Makers;
@@ -214,6 +215,9 @@ impl Staging<'_> {
             .iter()
             .filter(|unit| unit.chunks.iter().any(|c| c.source != ChunkSource::Kept && !there.contains(&c.id)))
             .collect();
+        let made = &self.plan.baseline.made;
+        let tried = units.iter().map(|unit| &unit.unit).filter(|id| made.contains_key(*id)).cloned().collect();
+        let tried = tried_texts(store, self.plan, tried).await?;
         let done = Cell::new(self.new_ids().iter().filter(|id| there.contains(**id)).count());
         let store: Shared<'_> = Mutex::new(store);
         let make = async |part: Vec<Pending<'_>>| {
@@ -222,7 +226,7 @@ impl Staging<'_> {
             (self.events)(Event::Embedded { set: self.work.set.clone(), done: done.get(), of });
             Ok(())
         };
-        let cut = stream::iter(units.chunks(UNITS)).then(|batch| self.cut(&store, batch, there));
+        let cut = stream::iter(units.chunks(UNITS)).then(|batch| self.cut(&store, batch, &tried, there));
         let parts = cut.flat_map(|cut| match cut {
             Ok(parts) => stream::iter(parts.into_iter().map(Ok).collect::<Vec<_>>()),
             Err(error) => stream::iter(vec![Err(error)]),
@@ -235,11 +239,16 @@ impl Staging<'_> {
         &self,
         store: &Shared<'_>,
         batch: &[&'u UnitPoints],
+        tried: &TriedTexts,
         there: &BTreeSet<PointId>,
     ) -> Result<Vec<Vec<Pending<'u>>>, ApplyError> {
         self.stop.check()?;
         let ids: Vec<String> = batch.iter().map(|unit| unit.unit.clone()).collect();
-        let (facts, bodies) = self.read(store, &ids).await?;
+        let (mut facts, mut bodies) = self.read(store, &ids).await?;
+        for id in &ids {
+            facts.extend(tried.units.get(id).map(|unit| (id.clone(), unit.clone())));
+            bodies.extend(tried.bodies.get(id).map(|body| (id.clone(), body.clone())));
+        }
         let mut parts: Vec<Vec<Pending<'_>>> = Vec::new();
         for unit in batch {
             for one in self.prepare(unit, &facts, &bodies, there)? {

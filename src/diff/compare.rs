@@ -6,6 +6,7 @@ use super::change::{Change, ChangeDetail, Finding, Reason};
 use super::codes;
 use super::drift::{self, Drift};
 use super::guards::guard_changes;
+use super::limits::too_many_lost;
 use super::resolve::{Resolved, some_of};
 use super::risks::risks;
 use super::rows::row_changes;
@@ -140,6 +141,7 @@ fn vector_changes(input: &VectorsInput<'_>, out: &mut Comparison, errors: &mut D
         };
         out.kept += kept;
         let Some((change, reasons)) = change else { continue };
+        errors.0.extend(too_many_lost(set, &change));
         let address = Address::vector_set(&set.name);
         out.drift.extend(drift::of_set(&set_input, &change, input.observed));
         let detail = ChangeDetail::VectorSet(Box::new(change));
@@ -157,7 +159,7 @@ fn check_set(
     check_allowed(set, input.environment, errors);
     let empties: Vec<&str> = units
         .iter()
-        .filter_map(|id| input.observed.units.get(id))
+        .filter_map(|id| input.observed.units_after().get(id))
         .filter(|unit| unit.empty_body)
         .map(|unit| unit.address.as_str())
         .collect();

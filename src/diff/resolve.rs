@@ -65,7 +65,8 @@ pub struct PromotionRecord {
     pub units: Vec<UnitFacts>,
 }
 
-/// Resolves.
+/// Resolves: promotions choose from `units`, vector sets from those that the plan leaves `after` it, whose states may still be
+/// the old ones.
 ///
 /// # Errors
 /// Everything that a plan refers to and that does not hold: expectations, transitions, claims, templates.
@@ -73,11 +74,12 @@ pub fn resolve(
     desired: &Desired,
     binding: &Binding,
     units: &BTreeMap<String, UnitFacts>,
+    after: &BTreeMap<String, UnitFacts>,
     managed: &BTreeMap<Address, Managed>,
     actor: &str,
 ) -> Result<Resolved, Diagnostics> {
-    let mut resolver =
-        Resolver { desired, binding, units, managed, actor, out: Resolved::default(), errors: Diagnostics::default() };
+    let (out, errors) = (Resolved::default(), Diagnostics::default());
+    let mut resolver = Resolver { desired, binding, units, after, managed, actor, out, errors };
     for promotion in desired.promotions.values() {
         resolver.promotion(promotion);
     }
@@ -94,6 +96,7 @@ pub(super) struct Resolver<'a> {
     pub(super) desired: &'a Desired,
     pub(super) binding: &'a Binding,
     units: &'a BTreeMap<String, UnitFacts>,
+    after: &'a BTreeMap<String, UnitFacts>,
     managed: &'a BTreeMap<Address, Managed>,
     pub(super) actor: &'a str,
     pub(super) out: Resolved,
@@ -109,17 +112,14 @@ impl<'a> Resolver<'a> {
         (self.desired.selection(units), named, place)
     }
 
-    /// Units by address that a selection chooses, seen with these states.
-    fn select(&self, selection: &Selection, overlay: &BTreeMap<String, String>) -> Vec<&'a UnitFacts> {
-        let mut chosen: Vec<&UnitFacts> =
-            self.units.values().filter(|unit| selected(selection, unit, overlay)).collect();
-        chosen.sort_by(|a, b| a.address.cmp(&b.address));
-        chosen
+    /// Units by address that a selection chooses, before any is moved.
+    fn select(&self, selection: &Selection) -> Vec<&'a UnitFacts> {
+        chosen(selection, self.units, &BTreeMap::new())
     }
 
     fn promotion(&mut self, promotion: &'a Promotion) {
         let (selection, named, _) = self.selection(&promotion.units);
-        let matched = self.select(selection, &BTreeMap::new());
+        let matched = self.select(selection);
         let recorded: Option<PromotionRecord> = self
             .managed
             .get(&Address::promotion(&promotion.name))
@@ -206,7 +206,7 @@ impl<'a> Resolver<'a> {
     fn moved_before(&self, selection: &Selection, to: &str) -> Vec<&'a UnitFacts> {
         let mut whatever_state = selection.clone();
         whatever_state.conditions.remove("lifecycle");
-        let mut chosen = self.select(&whatever_state, &BTreeMap::new());
+        let mut chosen = self.select(&whatever_state);
         chosen.retain(|unit| unit.lifecycle == to);
         chosen
     }
@@ -302,7 +302,7 @@ impl<'a> Resolver<'a> {
         let overlay = self.out.overlay.clone();
         for set in self.desired.vector_sets.values() {
             let (selection, named, _) = self.selection(&set.units);
-            let chosen = self.select(selection, &overlay);
+            let chosen = chosen(selection, self.after, &overlay);
             if chosen.is_empty() {
                 let message = "it selects no unit".to_owned();
                 self.find(codes::NO_UNITS.id, Address::vector_set(&set.name), message);
@@ -323,8 +323,7 @@ impl<'a> Resolver<'a> {
             let used = self.desired.promotions.values().any(|p| names_selection(&p.units, name))
                 || self.desired.vector_sets.values().any(|s| names_selection(&s.units, name));
             if !used && named.expect.is_some() {
-                let chosen: Vec<UnitFacts> =
-                    self.select(&named.selection, &BTreeMap::new()).into_iter().cloned().collect();
+                let chosen: Vec<UnitFacts> = self.select(&named.selection).into_iter().cloned().collect();
                 self.expect(name, &chosen, None);
             }
         }
@@ -379,6 +378,17 @@ pub fn check_target(binding: &Binding, state: &str) -> Result<(), Diagnostic> {
     }
     let detail = format!("no transition of the binding \"{}\" leads to \"{state}\"", binding.name);
     Err(Diagnostic::error(codes::ILLEGAL_TRANSITION, detail).hint(name_hint(state, states)))
+}
+
+/// Units by address that a selection chooses, seen with these states.
+fn chosen<'u>(
+    selection: &Selection,
+    units: &'u BTreeMap<String, UnitFacts>,
+    overlay: &BTreeMap<String, String>,
+) -> Vec<&'u UnitFacts> {
+    let mut chosen: Vec<&UnitFacts> = units.values().filter(|unit| selected(selection, unit, overlay)).collect();
+    chosen.sort_by(|a, b| a.address.cmp(&b.address));
+    chosen
 }
 
 /// Whether a selection chooses a unit that is seen with these states.

@@ -49,7 +49,7 @@ pub fn units_needing_text(
             .get(set)
             .into_iter()
             .flatten()
-            .filter(|id| observed.units.get(*id).is_some_and(|unit| view.known_chunks(unit).is_none()))
+            .filter(|id| observed.units_after().get(*id).is_some_and(|unit| view.known_chunks(unit).is_none()))
             .cloned()
             .collect();
         out.insert(set.clone(), needing);
@@ -202,7 +202,7 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
         problems: Problems::default(),
     };
     for id in input.units {
-        if let Some(unit) = observed.units.get(id) {
+        if let Some(unit) = observed.units_after().get(id) {
             diff.unit(unit);
         }
     }
@@ -414,7 +414,7 @@ impl SetDiff<'_> {
 
     fn leaves(&mut self, id: &str, owned: &Ownership) {
         let delete: Vec<PointId> = owned.chunks.iter().map(|c| c.id).filter(|id| self.view.live.contains(id)).collect();
-        let title = self.view.observed.units.get(id).map(|unit| unit.title.clone()).unwrap_or_default();
+        let title = self.view.observed.units_after().get(id).map(|unit| unit.title.clone()).unwrap_or_default();
         self.units.push(UnitPoints {
             unit: id.to_owned(),
             address: owned.address.clone(),

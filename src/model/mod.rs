@@ -35,8 +35,8 @@ pub use canonical::{Digest, canonical_json, digest_of, digest_without};
 pub use chunk_policy::{ChunkPolicy, ChunkTemplate, EmptyBody, Splitter, TemplateError};
 pub use closest::{closest, name_hint, near_hint};
 pub use desired::{
-    Desired, Distance, Expectation, IdChoice, NamedSelection, PayloadIndex, Promotion, Review, Rollout, SourceFile,
-    VectorSet, VectorSpec,
+    Desired, Distance, Expectation, IdChoice, MaxDelete, NamedSelection, PayloadIndex, Promotion, Review, Rollout,
+    SourceFile, VectorSet, VectorSpec,
 };
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Place, Severity, Spot};
 pub use environment::{
@@ -50,7 +50,7 @@ pub use guard::{
 pub use name::{Address, NameError, TableName, is_hidden};
 pub use observed::{
     DECLARED_KEY, FunctionFacts, KnownNames, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget,
-    UnitFacts,
+    TriedUnits, UnitFacts, UnitTrigger, UnitWriters,
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::build::BuildInput;
 use super::pins::SelectionPin;
-use super::saved::{Baseline, CollectionBaseline, RowBaseline};
+use super::saved::{Baseline, CollectionBaseline, RowBaseline, UnitMade};
 use crate::diff::{Change, ChangeDetail, RowChange, live_collection};
-use crate::model::{Address, Digest, Managed, PointId, ReferenceTarget, UnitFacts, digest_of};
+use crate::model::{Address, Digest, Managed, PointId, ReferenceTarget, TriedUnits, UnitFacts, digest_of};
+use crate::points::with_state;
 
 /// Units that the selections chose before, or choose after, by address.
 pub fn relevant_units(
@@ -17,20 +18,53 @@ pub fn relevant_units(
     overlay: &BTreeMap<String, String>,
     units: &BTreeMap<String, UnitFacts>,
 ) -> BTreeMap<String, Digest> {
-    units
-        .values()
-        .filter(|unit| {
-            overlay.contains_key(&unit.id)
-                || selections.iter().any(|pin| {
-                    let after = overlay.get(&unit.id).filter(|_| pin.after);
-                    pin.selection.matches(|field| match field {
-                        "lifecycle" => Some(after.unwrap_or(&unit.lifecycle).clone()),
-                        other => unit.field(other),
-                    })
-                })
+    let relevant =
+        units.values().filter(|unit| overlay.contains_key(&unit.id) || by(selections, overlay, unit).is_some());
+    relevant.map(|unit| (unit.address.clone(), unit.digest())).collect()
+}
+
+/// Two units of a plan with one address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedAddress<'a> {
+    /// The address.
+    pub address: &'a str,
+    /// Ids of the units.
+    pub ids: (&'a str, &'a str),
+    /// What selects one of them, where a selection does.
+    pub by: Option<&'a Address>,
+}
+
+/// Addresses that two of the relevant units share; the first two of each.
+pub fn shared_addresses<'a>(
+    selections: &'a [SelectionPin],
+    overlay: &BTreeMap<String, String>,
+    units: &'a BTreeMap<String, UnitFacts>,
+) -> Vec<SharedAddress<'a>> {
+    let mut ids: BTreeMap<&str, Vec<&UnitFacts>> = BTreeMap::new();
+    for unit in units.values() {
+        ids.entry(&unit.address).or_default().push(unit);
+    }
+    let several = ids.into_iter().filter(|(_, units)| units.len() > 1);
+    let shared = several.filter_map(|(address, units)| {
+        let chosen = |unit: &&&UnitFacts| overlay.contains_key(&unit.id) || by(selections, overlay, unit).is_some();
+        let mut relevant = units.iter().filter(chosen);
+        let (one, other) = (relevant.next()?, relevant.next()?);
+        let by = by(selections, overlay, one).or_else(|| by(selections, overlay, other));
+        Some(SharedAddress { address, ids: (&one.id, &other.id), by })
+    });
+    shared.collect()
+}
+
+/// What selects a unit, before or after the plan.
+fn by<'a>(selections: &'a [SelectionPin], overlay: &BTreeMap<String, String>, unit: &UnitFacts) -> Option<&'a Address> {
+    let chooses = |pin: &&SelectionPin| {
+        let after = overlay.get(&unit.id).filter(|_| pin.after);
+        pin.selection.matches(|field| match field {
+            "lifecycle" => Some(after.unwrap_or(&unit.lifecycle).clone()),
+            other => unit.field(other),
         })
-        .map(|unit| (unit.address.clone(), unit.digest()))
-        .collect()
+    };
+    selections.iter().find(chooses).map(|pin| &pin.of)
 }
 
 /// The most parts that units are divided into.
@@ -229,7 +263,7 @@ pub(super) fn baseline(input: &BuildInput<'_>, selections: &[SelectionPin]) -> B
     Baseline {
         epoch: observed.epoch.clone(),
         after_run: observed.last_run.clone(),
-        units: UnitsBaseline::of(&relevant_units(selections, &input.resolved.overlay, &observed.units)),
+        units: UnitsBaseline::of(&relevant_units(selections, &input.resolved.overlay, observed.live_units())),
         rows: row_baselines(&input.comparison.changes),
         references: references(input),
         followers: observed.rows.followers.clone(),
@@ -237,7 +271,20 @@ pub(super) fn baseline(input: &BuildInput<'_>, selections: &[SelectionPin]) -> B
         managed,
         collections,
         ledgers,
+        made: BTreeMap::new(),
     }
+}
+
+/// What the plan's own writes make of units beside their states, where they were tried.
+pub(super) fn made(input: &BuildInput<'_>, fields: &BTreeSet<String>) -> BTreeMap<String, Option<UnitMade>> {
+    let Some(TriedUnits { live, after }) = &input.observed.tried else { return BTreeMap::new() };
+    let digest = |unit: &UnitFacts| unit.used(fields).digest();
+    let expected = |id: &String| live.get(id).map(|unit| digest(&with_state(unit, &input.resolved.overlay)));
+    let made = after.iter().filter(|(id, unit)| expected(id) != Some(digest(unit)));
+    let made =
+        made.map(|(id, unit)| (id.clone(), Some(UnitMade { address: unit.address.clone(), digest: digest(unit) })));
+    let gone = live.keys().filter(|id| !after.contains_key(*id)).map(|id| (id.clone(), None));
+    made.chain(gone).collect()
 }
 
 /// The rows that changes write, as they were read.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::baseline::baseline;
+use super::addresses;
+use super::baseline::{baseline, made};
 use super::derive::{Parts, derive};
+use super::fields::fields_used;
 use super::guards::guards;
 use super::links::links;
 use super::lint::lint;
@@ -55,6 +57,7 @@ pub struct Built {
 pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
     let graph = graph_of(input);
     let selections = selections(input);
+    addresses::check(input, &selections)?;
     let baseline = baseline(input, &selections);
     let pins = pin(input, selections);
     let environment = environment_pin(input);
@@ -90,6 +93,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
         pins,
         guards: guards(input),
     };
+    plan.baseline.made = made(input, &fields_used(&plan));
     plan.digest = plan.content_digest();
     Ok(Built { plan, graph })
 }

@@ -3,12 +3,14 @@
 //! The saved plan says everything: an apply reads it and the journal, never the YAML, and makes no choice of its own. Its
 //! bytes depend on its input alone, so it holds no time, no random number and no path of the machine.
 
+mod addresses;
 mod baseline;
 mod build;
 mod calls;
 mod cost;
 mod declared;
 mod derive;
+mod fields;
 mod file;
 mod guards;
 mod links;
@@ -28,10 +30,13 @@ mod sets;
 mod step;
 mod summary;
 
-pub use baseline::{UnitsBaseline, collection_ids_digest, managed_under, relevant_units};
+pub use baseline::{
+    SharedAddress, UnitsBaseline, collection_ids_digest, managed_under, relevant_units, shared_addresses,
+};
 pub use build::{BuildInput, Built, build};
 pub use cost::{EmbeddingCost, EmbeddingTerms, embedding_costs};
 pub use derive::{Parts, derive};
+pub use fields::fields_used;
 pub use links::{Group, Link, RowAction};
 pub use lint::LONG_LOCK;
 pub use partial::{Kept, Partial, narrow};
@@ -39,6 +44,7 @@ pub use pins::{LeftRow, NeedKind, NeedPin, Pins, RecordedPin, RowsPin, Selection
 pub use revert::{AppliedRun, Forward, WayBack, desired_before, sets_before};
 pub use saved::{
     Baseline, CollectionBaseline, EnvironmentPin, FORMAT_MAJOR, FORMAT_VERSION, LoadError, RowBaseline, SavedPlan,
+    UnitMade,
 };
 pub use schema::{plan_line_schema, plan_schema};
 pub use step::{

@@ -187,7 +187,14 @@ fn ledger_units(input: &BuildInput<'_>) -> BTreeMap<String, UnitFacts> {
         _ => &[],
     });
     let units = writes.map(|write| &write.unit).filter(|unit| !moved.contains(unit));
-    units.filter_map(|id| Some((id.clone(), input.observed.units.get(id)?.clone()))).collect()
+    units
+        .filter_map(|id| {
+            Some((
+                id.clone(),
+                input.observed.units_after().get(id).or_else(|| input.observed.live_units().get(id))?.clone(),
+            ))
+        })
+        .collect()
 }
 
 fn checks(input: &BuildInput<'_>) -> BTreeMap<String, Check> {

@@ -122,6 +122,19 @@ pub struct Baseline {
     pub collections: BTreeMap<String, CollectionBaseline>,
     /// Ledgers by vector set.
     pub ledgers: BTreeMap<String, Digest>,
+    /// Units by id that the plan's own rows and moves make another one of than their states say: what each is afterwards,
+    /// nothing where it is gone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub made: BTreeMap<String, Option<UnitMade>>,
+}
+
+/// A unit as the plan's own writes leave it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnitMade {
+    /// Its address.
+    pub address: String,
+    /// Digest of what the plan uses of it.
+    pub digest: Digest,
 }
 
 /// One row that was read.

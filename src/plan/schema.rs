@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn the_schemas_in_the_repository_are_fresh() {
-        for (name, schema) in [("plan", plan_schema()), ("saved-plan", plan_line_schema())] {
+        for (name, schema) in [("shown-plan", plan_schema()), ("saved-plan", plan_line_schema())] {
             let path = format!("{}/schemas/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
             let fresh = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
             if std::env::var_os("UPDATE_SCHEMAS").is_some() {

@@ -61,7 +61,7 @@ pub fn recipe(
     let embedders = digest_of(&makers);
     let templates: BTreeMap<&str, &Value> =
         payload.iter().filter_map(|field| Some((*field, binding.payload.get(*field)?))).collect();
-    templates.values().for_each(|template| unit_fields(template, &mut fields));
+    templates.values().for_each(|template| template_fields(template, &mut fields));
     let mut parts = vec![json!(policy_digest), json!(embedders), json!(payload)];
     // Only what is there goes in, so that sets without either keep the digests they have.
     if !templates.is_empty() {
@@ -77,15 +77,15 @@ pub fn recipe(
 }
 
 /// The fields of units that a payload template names.
-fn unit_fields(template: &Value, out: &mut BTreeSet<String>) {
+pub fn template_fields(template: &Value, out: &mut BTreeSet<String>) {
     match template {
         Value::String(text) => {
             let names: Vec<String> =
                 Template::parse(text).map(|template| template.names().map(str::to_owned).collect()).unwrap_or_default();
             out.extend(names.iter().filter_map(|name| name.strip_prefix("unit.")).map(str::to_owned));
         }
-        Value::Array(items) => items.iter().for_each(|item| unit_fields(item, out)),
-        Value::Object(map) => map.values().for_each(|item| unit_fields(item, out)),
+        Value::Array(items) => items.iter().for_each(|item| template_fields(item, out)),
+        Value::Object(map) => map.values().for_each(|item| template_fields(item, out)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }

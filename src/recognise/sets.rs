@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::policy::{Fit, fit, unproven};
 use super::{Known, Live, LiveSet, Recognised, Wanted, nowhere, spot};
 use crate::model::{
-    Address, Binding, Condition, Distance, LedgerRow, PayloadIndex, PointId, PointIds, Rollout, Selection, Spot,
-    UnitFacts, UnitsRef, VectorParams, VectorSet, VectorSpec,
+    Address, Binding, Condition, Distance, LedgerRow, MaxDelete, PayloadIndex, PointId, PointIds, Rollout, Selection,
+    Spot, UnitFacts, UnitsRef, VectorParams, VectorSet, VectorSpec,
 };
 use crate::points::{CHUNK_FIELDS, PARTS_FIELD};
 
@@ -69,6 +69,7 @@ impl SetReader<'_> {
             payload_indexes,
             rollout: if self.set.alias { Rollout::Auto } else { Rollout::InPlace },
             ids,
+            max_delete: MaxDelete::default(),
             place: nowhere(),
         };
         out.desired.vector_sets.insert(self.name.to_owned(), set);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use enact::apply::{ApplyError, RunEnd, Runner, init, read_left_behind};
+use enact::apply::{ApplyError, RunEnd, Runner, StepsTried, init, read_left_behind};
 use enact::diff::{Change, ChangeDetail, RowChange};
 use enact::embed::Makers;
 use enact::model::{Binding, BindingRef, Desired, Diagnostics, Environment, Severity};
@@ -135,7 +135,7 @@ impl Engine {
 
     async fn planned(&mut self, desired: &Desired, purpose: Purpose<'_>) -> Result<SavedPlan, ObserveError> {
         let Engine { postgres, binding, environment, makers } = self;
-        let planner = Planner { environment, binding, makers, partial: &Partial::default() };
+        let planner = Planner { environment, binding, makers, partial: &Partial::default(), trial: Some(&StepsTried) };
         Ok(planner.plan(postgres, &Nothing, desired, purpose).await?.plan)
     }
 
