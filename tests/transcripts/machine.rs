@@ -47,7 +47,7 @@ fn a_real_plan_and_a_real_run_are_what_the_schemas_say() {
     project.write("plans/cycle.yaml", PLAN);
     let plan = project.ok(&["plan", "--format", "json", "--out", "plan.json"]);
     let plan: Value = serde_json::from_str(&plan).unwrap();
-    holds(&schema("plan"), &plan);
+    holds(&schema("shown-plan"), &plan);
     for line in std::fs::read_to_string(project.path().join("plan.json")).unwrap().lines() {
         holds(&schema("saved-plan"), &serde_json::from_str(line).unwrap());
     }
