@@ -64,6 +64,8 @@ mod rows_reference;
 mod transcripts;
 #[cfg(feature = "embedded")]
 mod units;
+#[cfg(feature = "embedded")]
+mod verdicts;
 
 fn main() -> std::process::ExitCode {
     harness::main()

@@ -20,7 +20,7 @@ pub struct LeftBehind {
 ///
 /// # Errors
 /// Those of the store.
-pub async fn read_left_behind(tx: &mut dyn Tx, run: &str) -> Result<LeftBehind, StoreError> {
+pub async fn read_left_behind(tx: &mut dyn Tx, run: &str, project: &str) -> Result<LeftBehind, StoreError> {
     let mut out = LeftBehind::default();
     let of_run = |sql| Query::new(Sql::new(sql)).bind(Param::Text(run.to_owned()));
     let sql = "SELECT address, digest, attributes FROM enact.managed_before WHERE run_id = $1";
@@ -31,8 +31,9 @@ pub async fn read_left_behind(tx: &mut dyn Tx, run: &str) -> Result<LeftBehind, 
         let managed = Managed { digest, attributes };
         out.managed_before.insert(Address::from_text(address), managed);
     }
-    let sql = Sql::new("SELECT address, run_id FROM enact.managed WHERE address NOT LIKE '%[%'");
-    for record in tx.query(&Query::new(sql)).await? {
+    let sql =
+        Sql::new("SELECT address, run_id FROM enact.managed WHERE project IN ('', $1) AND address NOT LIKE '%[%'");
+    for record in tx.query(&Query::new(sql).bind(Param::Text(project.to_owned()))).await? {
         if let (Some(address), Some(writer)) = (record.text(0), record.text(1)) {
             out.last_writer.insert(Address::from_text(address), writer.to_owned());
         }

@@ -39,7 +39,7 @@ pub(super) async fn recheck(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<Recheck
             "the plan was made for another database, or this one was set up anew since".to_owned(),
         ));
     }
-    let managed = read_managed(tx).await?;
+    let managed = read_managed(tx, &plan.pins.project).await?;
     for (root, digest) in &plan.baseline.managed {
         if managed_under(root, &managed) != *digest {
             moved.push(format!("{root} was applied by another run"));

@@ -100,6 +100,12 @@ pub const NOT_READABLE: Code = Code { id: "E094", summary: "a column may not be 
 pub const CHECK_VIOLATED: Code = Code { id: "E095", summary: "a check of the table does not hold" };
 /// A table has a column whose name begins with `enact` and a space, as names in Enact's own queries do.
 pub const OWN_NAME: Code = Code { id: "E096", summary: "a column's name is one of Enact's own" };
+/// A promotion that was applied says something else in the plan file now: another target, review, selection or choice of ids. What was
+/// reviewed and applied is not edited. Write it as it was, and what is decided now as a promotion of another name.
+pub const EDITED_PROMOTION: Code = Code { id: "E098", summary: "a promotion was edited after it was applied" };
+/// Another project of this database manages a vector set that is declared here. What a project manages is its own: give the set another
+/// name, or declare it in the files of one project.
+pub const SET_OF_ANOTHER: Code = Code { id: "E099", summary: "the vector set is of another project" };
 /// Rows of other tables go or change with rows of the plan, because their foreign keys say so. They are counted and named; a
 /// revert does not bring them back.
 pub const CONSEQUENCE: Code = Code { id: "W066", summary: "other rows go or change too" };

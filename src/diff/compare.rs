@@ -203,8 +203,8 @@ fn forgotten(desired: &Desired, observed: &Observed, out: &mut Comparison) {
         return;
     }
     let declared = desired.addresses();
-    for address in observed.managed.keys().filter(|address| !address.as_str().contains('[')) {
-        if !declared.contains(address) {
+    for (address, managed) in observed.managed.iter().filter(|(address, _)| !address.as_str().contains('[')) {
+        if !declared.contains(address) && !managed.is_forgotten() {
             out.changes.push(Change {
                 address: address.clone(),
                 declared_at: None,

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::change::Finding;
 use super::codes;
+use super::edited::{PromotionText, edits};
 use super::expect::ExpectCheck;
 use super::ids::set_hash;
 use crate::model::{
@@ -61,6 +62,9 @@ pub struct PromotionRecord {
     pub scheme: Option<String>,
     /// The hash of its set.
     pub set_hash: Option<String>,
+    /// What the plan file said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<PromotionText>,
     /// Its units as they were reviewed, by address.
     pub units: Vec<UnitFacts>,
 }
@@ -118,14 +122,17 @@ impl<'a> Resolver<'a> {
     }
 
     fn promotion(&mut self, promotion: &'a Promotion) {
-        let (selection, named, _) = self.selection(&promotion.units);
+        let (selection, named, place) = self.selection(&promotion.units);
         let matched = self.select(selection);
         let recorded: Option<PromotionRecord> = self
             .managed
             .get(&Address::promotion(&promotion.name))
             .and_then(|managed| serde_json::from_value(managed.attributes.clone()).ok());
         let resolved = match recorded {
-            Some(record) => self.recorded_promotion(promotion, record, &matched),
+            Some(record) => {
+                self.errors.0.extend(edits(promotion, (selection, place), &record));
+                self.recorded_promotion(promotion, record, &matched)
+            }
             None if promotion.adopt => {
                 let moved = self.moved_before(selection, &promotion.to.value);
                 self.promotion_of(promotion, &moved, Vec::new())
@@ -235,6 +242,7 @@ impl<'a> Resolver<'a> {
             namespace: promotion.ids.namespace.clone().unwrap_or_else(|| promotion.name.clone()),
             scheme,
             set_hash: hash,
+            text: Some(PromotionText::of(promotion, self.desired.selection(&promotion.units))),
             units: units.iter().map(|unit| (*unit).clone()).collect(),
         };
         let names = self.promotion_names(promotion, &record)?;
@@ -392,7 +400,7 @@ fn chosen<'u>(
 }
 
 /// Whether a selection chooses a unit that is seen with these states.
-pub(super) fn selected(selection: &Selection, unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> bool {
+pub(crate) fn selected(selection: &Selection, unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> bool {
     selection.matches(|field| match field {
         "lifecycle" => Some(overlay.get(&unit.id).unwrap_or(&unit.lifecycle).clone()),
         other => unit.field(other),

@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::change::{ChunkPlan, ChunkSource, LedgerWrite, Reason, UnitPoints, VectorChange};
+use super::change::{ChunkPlan, ChunkSource, CollectionChange, LedgerWrite, Reason, UnitPoints, VectorChange};
 use super::codes;
 use super::resolve::some_of;
 use super::rollout::{Facts, choose};
@@ -218,30 +218,31 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
     let foreign = view.live.iter().filter(|id| !all_owned.contains(id) && !diff.wanted.contains(*id)).count() as u64;
     let shape = differences(&input.set.name, input.recipe, observed);
     let SetDiff { units, ledger, kept, skipped, .. } = diff;
-    if units.is_empty() && ledger.is_empty() && shape.is_empty() {
+    let returns = view.record.as_ref().is_some_and(|record| record.forgotten);
+    if units.is_empty() && ledger.is_empty() && shape.is_empty() && !returns {
         return Ok((kept, None));
     }
     let mut reasons: BTreeSet<Reason> = units.iter().map(|unit| unit.reason.clone()).collect();
     reasons.extend(shape.all().map(Reason::ShapeChanged));
+    if returns {
+        reasons.insert(Reason::DeclaredAgain);
+    }
     if reasons.is_empty() {
         reasons.insert(Reason::ValuesDiffer);
     }
-    let tokens = units
-        .iter()
-        .flat_map(|unit| &unit.chunks)
-        .map(|chunk| match chunk.source {
-            ChunkSource::Embed { tokens } => tokens,
-            ChunkSource::Kept | ChunkSource::Copy { .. } | ChunkSource::Image { .. } => 0,
-        })
-        .sum();
-    let collection = choose(&Facts {
-        set: input.set,
-        live: live_collection(&input.set.name, observed),
-        shape: &shape,
-        recipe_changed: reasons.contains(&Reason::RecipeChanged),
-        changed: units.iter().map(points_changed).sum(),
-        there: view.live.len() as u64,
-    })?;
+    let tokens = units.iter().flat_map(|unit| &unit.chunks).map(tokens_of).sum();
+    let only_returns = returns && units.is_empty() && ledger.is_empty() && shape.is_empty();
+    let collection = match live_collection(&input.set.name, observed).filter(|_| only_returns && view.trusted) {
+        Some((live, _)) => CollectionChange::Adopt { live },
+        None => choose(&Facts {
+            set: input.set,
+            live: live_collection(&input.set.name, observed),
+            shape: &shape,
+            recipe_changed: reasons.contains(&Reason::RecipeChanged),
+            changed: units.iter().map(points_changed).sum(),
+            there: view.live.len() as u64,
+        })?,
+    };
     let change = VectorChange {
         set: input.set.name.clone(),
         recipe: input.recipe.whole,
@@ -259,6 +260,14 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
 
 /// The points that stay and, where anything differs, the change with its reasons.
 pub(super) type Compared = (u64, Option<(VectorChange, Vec<Reason>)>);
+
+/// Tokens that are embedded for a chunk.
+fn tokens_of(chunk: &ChunkPlan) -> u64 {
+    match chunk.source {
+        ChunkSource::Embed { tokens } => tokens,
+        ChunkSource::Kept | ChunkSource::Copy { .. } | ChunkSource::Image { .. } => 0,
+    }
+}
 
 fn points_changed(unit: &UnitPoints) -> u64 {
     let written = unit.chunks.iter().filter(|chunk| chunk.source != ChunkSource::Kept).count();

@@ -19,6 +19,7 @@ mod name;
 mod observed;
 mod placeholder;
 mod points;
+mod recorded;
 mod rows;
 mod selection;
 mod table;
@@ -57,9 +58,12 @@ pub use points::{
     ChunkFacts, CollectionFacts, CollectionLimits, CollectionMetadata, EmbedderIdentity, Identities, IndexFacts,
     PointId, PointIds, VectorParams,
 };
+pub use recorded::{
+    ColumnDiffers, RecordedTable, RecordedValue, RowDifference, RowDiffers, RowRecord, TableNow, TableRead,
+};
 pub use rows::{
     Cell, DeclaredRow, ExtraRow, Followers, KeyPart, RowFacts, RowFinding, RowKey, RowNeed, RowNeedKind, RowOrigin,
-    RowRef, RowReference, RowSeen, RowSet, RowState, SyncedTable,
+    RowRef, RowReference, RowSeen, RowSet, RowState, SyncedPart, SyncedTable,
 };
 pub use selection::{Condition, Selection, UnitsRef};
 pub use table::{CheckFacts, Column, ColumnKind, ForeignKey, OnChange, TableFacts, TableKind, UniqueIndex};

@@ -197,6 +197,13 @@ pub struct Managed {
     pub attributes: serde_json::Value,
 }
 
+impl Managed {
+    /// Whether it left the plan files and is only remembered.
+    pub fn is_forgotten(&self) -> bool {
+        self.attributes.get("forgotten").and_then(serde_json::Value::as_bool) == Some(true)
+    }
+}
+
 /// One overload of a function.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionFacts {

@@ -7,7 +7,7 @@ use super::{read_catalog, read_managed};
 use crate::model::{Binding, Desired};
 use crate::store::{StoreError, Tx};
 
-/// The binding, or one that names nothing: where only rows are declared, nothing else was ever applied, and the database has
+/// The binding, or one that names nothing: where only rows are declared, nothing else of the project was ever applied, and the database has
 /// none of the binding's tables of units. Plain tables can be managed without any unit.
 ///
 /// # Errors
@@ -16,8 +16,9 @@ pub async fn binding_in_use<'a>(
     tx: &mut dyn Tx,
     binding: &'a Binding,
     desired: Option<&Desired>,
+    project: &str,
 ) -> Result<Cow<'a, Binding>, StoreError> {
-    if desired.is_some_and(|desired| !desired.is_rows_alone()) || !read_managed(tx).await?.is_empty() {
+    if desired.is_some_and(|desired| !desired.is_rows_alone()) || !read_managed(tx, project).await?.is_empty() {
         return Ok(Cow::Borrowed(binding));
     }
     let tables: BTreeSet<_> = binding.units.tables.iter().cloned().collect();

@@ -36,10 +36,12 @@ pub async fn read_live(
     vectors: &dyn VectorStore,
     binding: &Binding,
     wanted: &Wanted,
+    project: &str,
 ) -> Result<Live, ObserveError> {
     let facts = check_binding(tx, binding).await?;
     check_expressions(tx, binding).await?;
-    let mut live = Live { managed: managed(tx).await?, tables: asked_tables(tx, wanted).await?, ..Live::default() };
+    let mut live =
+        Live { managed: managed(tx, project).await?, tables: asked_tables(tx, wanted).await?, ..Live::default() };
     if let Some(gates) = binding.gates.as_ref().filter(|_| wanted.kind(Address::gate)) {
         live.gates = gates_at_rest(tx, gates).await?;
     }
@@ -77,9 +79,9 @@ async fn check_binding(tx: &mut dyn Tx, binding: &Binding) -> Result<BTreeMap<Ta
 }
 
 /// Nothing before `init`, when there is nowhere to write it down.
-async fn managed(tx: &mut dyn Tx) -> Result<BTreeMap<Address, Managed>, ObserveError> {
+async fn managed(tx: &mut dyn Tx, project: &str) -> Result<BTreeMap<Address, Managed>, ObserveError> {
     match read_epoch(tx).await {
-        Ok(_) => Ok(read_managed(tx).await?),
+        Ok(_) => Ok(read_managed(tx, project).await?),
         Err(ObserveError::NotInitialised) => Ok(BTreeMap::new()),
         Err(error) => Err(error),
     }

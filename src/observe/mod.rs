@@ -36,6 +36,7 @@ pub use expressions::may_lock_units;
 pub use live::read_live;
 pub use managed::{read_epoch, read_gates, read_managed, read_session_user};
 pub use retention::has_come;
+pub use rows::read_recorded_rows;
 pub(crate) use rows::read_references;
 pub use seal::{Sealing, seal_collection};
 pub use snapshot::{Observation, Request, observe, observe_tried, observe_writes, read_tried_units};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::ObserveError;
 use super::expressions::check_expressions;
 use super::guards::{guard_gates, guard_tables, observe_guards};
-use super::managed::{read_epoch, read_gates, read_last_run, read_managed, read_session_role};
+use super::managed::{check_claims, read_epoch, read_gates, read_last_run, read_managed, read_session_role};
 use super::rows::{RowsRequest, observe_rows};
 use super::units::{ReadUnits, read_all, said_twice};
 use super::writers::read_writers;
@@ -143,7 +143,9 @@ async fn catalog_and_records(tx: &mut dyn Tx, request: &Request<'_>) -> Result<O
         let names = gate_names(request.binding).into_iter().chain(guard_gates(request.desired)).collect();
         observed.gates = read_gates(tx, gates, &names).await?;
     }
-    observed.managed = read_managed(tx).await?;
+    let project = &request.environment.project;
+    check_claims(tx, request.desired, project).await?;
+    observed.managed = read_managed(tx, project).await?;
     check_expressions(tx, request.binding).await?;
     if !request.selecting.promotions.is_empty() || !request.selecting.vector_sets.is_empty() {
         observed.writers = read_writers(tx, request.binding, &tables).await?;

@@ -293,7 +293,9 @@ pub(super) fn row_baselines(changes: &[Change]) -> Vec<RowBaseline> {
         ChangeDetail::Row { table, key, change, .. } => {
             let digest = match change {
                 RowChange::Create { .. } => None,
-                RowChange::Update { live, .. } | RowChange::Delete { before: live } => Some(digest_of(live)),
+                RowChange::Update { live, .. } | RowChange::Delete { before: live } | RowChange::TakeOver { live } => {
+                    Some(digest_of(live))
+                }
             };
             Some(RowBaseline { table: table.clone(), key: key.clone(), digest })
         }

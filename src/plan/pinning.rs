@@ -11,8 +11,8 @@ use super::step::{RowsKept, VectorMaker};
 use crate::diff::rows::is_recorded;
 use crate::diff::{Change, ChangeDetail, CollectionChange, RowChange, VectorChange};
 use crate::model::{
-    Address, Check, Digest, EmbedderConfig, PointIds, Promotion, RowKey, RowNeedKind, RowRef, TableName,
-    TransitionWork, UnitFacts, VectorSpec, digest_of,
+    Address, Check, Digest, EmbedderConfig, PointIds, Promotion, RowKey, RowNeedKind, RowRef, RowSet, RowState,
+    TableName, TransitionWork, UnitFacts, VectorSpec, digest_of,
 };
 
 /// Pins what the steps of these changes stand on.
@@ -258,6 +258,16 @@ fn needs(input: &BuildInput<'_>) -> Vec<NeedPin> {
     out.into_iter().map(|((kind, why), pairs)| NeedPin { kind, why: why.to_owned(), pairs }).collect()
 }
 
+/// The columns of a row that are written down, and those of them that hold the time of an apply. A row that is left alone where
+/// there is one has no values of its own.
+fn recorded_columns(set: &RowSet, times: Option<&Vec<String>>) -> (Vec<String>, Vec<String>) {
+    let computed = |name: &&String| set.computed.iter().any(|computed| computed.value == **name);
+    let named = if set.state == RowState::Inserted { &[][..] } else { set.columns.as_slice() };
+    let columns: Vec<String> = named.iter().filter(|name| !computed(name)).cloned().collect();
+    let times = times.into_iter().flatten().filter(|name| columns.contains(name)).cloned().collect();
+    (columns, times)
+}
+
 fn rows(input: &BuildInput<'_>) -> RowsPin {
     let facts = &input.observed.rows;
     let changes = &input.comparison.changes;
@@ -265,19 +275,17 @@ fn rows(input: &BuildInput<'_>) -> RowsPin {
         changes.iter().enumerate().map(|(at, change)| (&change.address, place(at))).collect();
     let sets = &input.resolved.rows;
     let address = |row: RowRef, key: &RowKey| Address::row(&sets[row.set].table.value, key);
-    let columns = |row: RowRef| -> Vec<String> {
-        let set = &sets[row.set];
-        let computed = |name: &&String| set.computed.iter().any(|computed| computed.value == **name);
-        set.columns.iter().filter(|name| !computed(name)).cloned().collect()
-    };
-    let mut recorded: BTreeMap<Vec<String>, BTreeSet<u32>> = BTreeMap::new();
-    for seen in facts.seen.iter().filter(|seen| is_recorded(&sets[seen.of.set])) {
+    let columns = |row: RowRef| recorded_columns(&sets[row.set], facts.times.get(&row));
+    let mut recorded: BTreeMap<(Vec<String>, Vec<String>), BTreeSet<u32>> = BTreeMap::new();
+    let seen = facts.seen.iter().filter(|seen| is_recorded(&sets[seen.of.set]));
+    for seen in seen.chain(&facts.outdated) {
         if let Some(at) = at.get(&address(seen.of, &seen.key)) {
             recorded.entry(columns(seen.of)).or_default().insert(*at);
         }
     }
     let mut unchanged: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (row, key) in &facts.unrecorded {
+    let unrecorded = facts.unrecorded.iter().filter(|_| !changes.is_empty());
+    for (row, key) in unrecorded {
         let alike = (sets[row.set].table.value.clone(), key.columns().cloned().collect::<Vec<_>>(), columns(*row));
         unchanged.entry(alike).or_default().push(key.0.iter().map(|part| part.value.clone()).collect());
     }
@@ -290,17 +298,31 @@ fn rows(input: &BuildInput<'_>) -> RowsPin {
         (table.clone(), facts.and_then(|facts| facts.keys().next()).cloned().unwrap_or_default())
     };
     let left = facts.left.iter().filter(|(table, key)| at.contains_key(&Address::row(table, key)));
+    // The row comes back, and perhaps under another key.
+    let coming: BTreeMap<RowRef, &RowKey> = facts.seen.iter().map(|seen| (seen.of, &seen.key)).collect();
+    let comes = |row: &RowRef| coming.get(row).is_some_and(|key| at.contains_key(&address(*row, key)));
+    let superseded = facts.superseded.iter().filter(|(row, ..)| comes(row)).map(|(_, table, key)| (table, key));
+    let left = left.map(|(table, key)| (table, key)).chain(superseded);
     RowsPin {
-        recorded: recorded.into_iter().map(|(columns, rows)| RecordedPin { columns, runs: runs(rows) }).collect(),
+        recorded: recorded
+            .into_iter()
+            .map(|((columns, times), rows)| RecordedPin { columns, times, runs: runs(rows) })
+            .collect(),
         unchanged: unchanged
             .into_iter()
-            .map(|((table, key, columns), rows)| RowsKept { table, key, columns, rows })
+            .map(|((table, key, (columns, times)), rows)| RowsKept { table, key, columns, times, rows })
             .collect(),
         left: left.map(|(table, key)| LeftRow { table: table.clone(), key: key.clone() }).collect(),
         keys: gone.collect::<BTreeSet<_>>().into_iter().map(key).collect(),
         declared: match input.desired.partial {
             true => BTreeMap::new(),
             false => facts.declared.iter().map(|(table, digest)| (table.to_string(), *digest)).collect(),
+        },
+        synced: match input.desired.partial {
+            true => BTreeMap::new(),
+            false => {
+                facts.synced.iter().map(|(table, within)| (table.to_string(), serde_json::json!(within))).collect()
+            }
         },
     }
 }

@@ -160,6 +160,9 @@ pub struct RowsPin {
     /// Digests of the keys that each table's rows are declared by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub declared: BTreeMap<String, Digest>,
+    /// The parts of tables that are synced, by column: one of these values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub synced: BTreeMap<String, Value>,
 }
 
 /// Changed rows with the same declared columns.
@@ -168,6 +171,9 @@ pub struct RowsPin {
 pub struct RecordedPin {
     /// The declared columns.
     pub columns: Vec<String>,
+    /// Those of which it only matters that they are not NULL: the time of an apply.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub times: Vec<String>,
     /// The rows by their places among the changes, from 0: the first of each run of them, and how many follow it.
     pub runs: Vec<(u32, u32)>,
 }

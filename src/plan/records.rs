@@ -9,7 +9,7 @@ use super::derive::Builder;
 use super::guards::gate_work;
 use super::sets::points_text;
 use super::step::{GateWork, ManagedWrite, Phase, RUN_MARKER, Work};
-use crate::diff::{Change, ChangeDetail, CollectionChange, GoBack, VectorChange, codes};
+use crate::diff::{Change, ChangeDetail, CollectionChange, GoBack, Reason, VectorChange, codes};
 use crate::model::{Address, DECLARED_KEY, Diagnostic, Gate, Managed, UnitFacts, digest_of, unit_value};
 use crate::points::{OwnedChunk, Ownership, SetRecord};
 
@@ -90,7 +90,7 @@ impl<'a> Builder<'a> {
 
     pub(super) fn managed(&mut self) {
         let mut write = Vec::new();
-        let mut forget = Vec::new();
+        let (mut forget, mut remember, mut recall) = (Vec::new(), Vec::new(), Vec::new());
         for change in self.parts.changes {
             match &change.detail {
                 ChangeDetail::Promotion { record, .. } => write.push(ManagedWrite {
@@ -98,6 +98,11 @@ impl<'a> Builder<'a> {
                     digest: digest_of(record),
                     attributes: json!(record),
                 }),
+                ChangeDetail::Forget if is_set(&change.address) => remember.push(change.address.clone()),
+                // Nothing is written into it: it is what it was.
+                ChangeDetail::VectorSet(_) if change.reasons == [Reason::DeclaredAgain] && adopts(change) => {
+                    recall.push(change.address.clone());
+                }
                 ChangeDetail::VectorSet(set) => self.managed_set(change, set, &mut write, &mut forget),
                 ChangeDetail::Forget => {
                     // With all that stands under it.
@@ -112,9 +117,10 @@ impl<'a> Builder<'a> {
             }
         }
         write.iter_mut().for_each(|record| self.add_declaration(record));
-        if !write.is_empty() || !forget.is_empty() {
-            let addresses = write.iter().map(|w| w.address.clone()).chain(forget.iter().cloned()).collect();
-            let work = Work::RecordManaged { write, forget };
+        if [&forget, &remember, &recall].iter().any(|list| !list.is_empty()) || !write.is_empty() {
+            let written = write.iter().map(|write| &write.address);
+            let addresses = written.chain(&forget).chain(&remember).chain(&recall).cloned().collect();
+            let work = Work::RecordManaged { write, forget, remember, recall };
             self.step(Phase::Transaction, "write down what is managed".to_owned(), None, addresses, work);
         }
     }
@@ -150,8 +156,16 @@ impl<'a> Builder<'a> {
             Some(GoBack { record: None, .. }) => forget.push(change.address.clone()),
             None => {
                 let Some(pin) = self.set(&set.set) else { return };
-                let embedders = pin.embedders;
-                let record = SetRecord { embedders, generation: RUN_MARKER.to_owned(), adopted };
+                let selections = &self.parts.pins.selections;
+                let selection = selections.iter().find(|pin| pin.of == change.address).map(|pin| pin.selection.clone());
+                let record = SetRecord {
+                    embedders: pin.embedders,
+                    generation: RUN_MARKER.to_owned(),
+                    adopted,
+                    forgotten: false,
+                    selection,
+                    fields: pin.fields.clone(),
+                };
                 write.push(ManagedWrite {
                     address: change.address.clone(),
                     digest: set.recipe,
@@ -192,4 +206,12 @@ fn record_before(change: &Change, set: &VectorChange, record: &Managed) -> Manag
         *generation = json!(RUN_MARKER);
     }
     ManagedWrite { address: change.address.clone(), digest: record.digest, attributes }
+}
+
+fn is_set(address: &Address) -> bool {
+    address.as_str().starts_with(Address::vector_set("").as_str()) && !address.as_str().contains('[')
+}
+
+fn adopts(change: &Change) -> bool {
+    matches!(&change.detail, ChangeDetail::VectorSet(set) if matches!(set.collection, CollectionChange::Adopt { .. }))
 }

@@ -84,6 +84,10 @@ pub fn desired_before(
             records += 1;
             continue;
         }
+        // Nothing was written into it.
+        if matches!(row, RowChange::TakeOver { .. }) {
+            continue;
+        }
         add_rows(&mut way.desired.rows, row_before(table, key, row, tables.get(table), &place));
     }
     for went in applied.plan.findings.iter().filter(|finding| finding.code == codes::CONSEQUENCE.id) {
@@ -136,6 +140,7 @@ fn row_before(
         |name: &String| facts.and_then(|facts| facts.columns.get(name)).is_some_and(|column| !column.generated);
     let (state, values): (RowState, Vec<(&String, Written)>) = match change {
         RowChange::Create { .. } => (RowState::Absent, Vec::new()),
+        RowChange::TakeOver { .. } => (RowState::Present, Vec::new()),
         RowChange::Update { fields, .. } => {
             (RowState::Present, fields.iter().map(|(name, field)| (name, spelled(&field.before))).collect())
         }
@@ -147,7 +152,7 @@ fn row_before(
     let own = |part: &KeyPart| match change {
         // The key may have been written in another way than the row has it.
         RowChange::Delete { before } => spelled(&before.0.get(&part.column).cloned().flatten()),
-        RowChange::Create { .. } | RowChange::Update { .. } => written(&part.value),
+        RowChange::Create { .. } | RowChange::Update { .. } | RowChange::TakeOver { .. } => written(&part.value),
     };
     let cells = key.0.iter().map(own).chain(values.iter().map(|(_, value)| value.clone()));
     RowSet {

@@ -7,7 +7,7 @@ use super::step::{Phase, RowsForgotten, RowsKept, RowsRecord, Work};
 use crate::diff::{ChangeDetail, RowChange, counted};
 use crate::model::{Cell, TableName};
 
-type Kept<'a> = BTreeMap<(&'a TableName, Vec<&'a String>, &'a Vec<String>), Vec<Vec<Cell>>>;
+type Kept<'a> = BTreeMap<(&'a TableName, Vec<&'a String>, &'a Vec<String>, &'a Vec<String>), Vec<Vec<Cell>>>;
 type Forgotten<'a> = BTreeMap<&'a TableName, Vec<BTreeMap<String, Option<String>>>>;
 
 impl<'a> Builder<'a> {
@@ -24,6 +24,7 @@ impl<'a> Builder<'a> {
             keep,
             forget: forgotten.into_iter().map(|(table, rows)| RowsForgotten { table: table.clone(), rows }).collect(),
             declared: self.parts.pins.rows.declared.clone(),
+            synced: self.parts.pins.rows.synced.clone(),
         };
         let title = format!("write down {} as declared", counted(count as u64, "row"));
         self.step(Phase::Transaction, title, None, Vec::new(), Work::RecordRows(work));
@@ -37,17 +38,18 @@ impl<'a> Builder<'a> {
                 let change = parts.changes.get(at as usize);
                 let Some(ChangeDetail::Row { table, key, .. }) = change.map(|change| &change.detail) else { continue };
                 let values = key.0.iter().map(|part| part.value.clone()).collect();
-                kept.entry((table, key.columns().collect(), &pin.columns)).or_default().push(values);
+                kept.entry((table, key.columns().collect(), &pin.columns, &pin.times)).or_default().push(values);
             }
         }
-        for RowsKept { table, key, columns, rows } in &parts.pins.rows.unchanged {
-            kept.entry((table, key.iter().collect(), columns)).or_default().extend(rows.iter().cloned());
+        for RowsKept { table, key, columns, times, rows } in &parts.pins.rows.unchanged {
+            kept.entry((table, key.iter().collect(), columns, times)).or_default().extend(rows.iter().cloned());
         }
         kept.into_iter()
-            .map(|((table, key, columns), rows)| RowsKept {
+            .map(|((table, key, columns, times), rows)| RowsKept {
                 table: table.clone(),
                 key: key.into_iter().cloned().collect(),
                 columns: columns.clone(),
+                times: times.clone(),
                 rows,
             })
             .collect()

@@ -78,7 +78,7 @@ impl Planner<'_> {
             false => None,
         };
         let mut tx = postgres.begin(TxMode::Snapshot).await?;
-        let binding = &*binding_in_use(tx.as_mut(), binding, Some(desired)).await?;
+        let binding = &*binding_in_use(tx.as_mut(), binding, Some(desired), &environment.project).await?;
         tx.rollback().await?;
         let request = Request {
             desired,

@@ -24,5 +24,5 @@ pub use identity::PointIdentity;
 pub use key::{chunk_id, ledger_key, point_key};
 pub use parts::{PARTS_FIELD, Parts, PointFacts, PointSaid, point_facts, said, standing, text_stand_in, unit_of};
 pub use payload::{Asked, CHUNK_FIELDS, ChunkView, payload};
-pub use recipe::{Recipe, input_digest, recipe, template_fields, with_state};
+pub use recipe::{Recipe, input_digest, input_digest_of, recipe, template_fields, with_state};
 pub use record::{OwnedChunk, Ownership, SetRecord};

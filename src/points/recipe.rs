@@ -101,8 +101,12 @@ pub fn with_state(unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> UnitF
 
 /// Digest of everything a unit's points are made from.
 pub fn input_digest(set: &str, recipe: &Recipe, unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> Digest {
-    let unit = &with_state(unit, overlay);
+    input_digest_of(set, (&recipe.whole, &recipe.fields), &with_state(unit, overlay))
+}
+
+/// The same with what is written down of a recipe: its digest, and the fields that it reads.
+pub fn input_digest_of(set: &str, (recipe, fields): (&Digest, &BTreeSet<String>), unit: &UnitFacts) -> Digest {
     let values: BTreeMap<&str, Option<Value>> =
-        recipe.fields.iter().map(|field| (field.as_str(), unit_value(unit, field))).collect();
-    digest_of(&json!([set, unit.id, unit.address, unit.content_hash, recipe.whole, values]))
+        fields.iter().map(|field| (field.as_str(), unit_value(unit, field))).collect();
+    digest_of(&json!([set, unit.id, unit.address, unit.content_hash, recipe, values]))
 }

@@ -1,8 +1,10 @@
 //! What is written down of a set and of the points that it owns.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Digest, PointId};
+use crate::model::{Digest, PointId, Selection};
 
 /// What is remembered about an applied set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +16,15 @@ pub struct SetRecord {
     /// Whether that run adopted it and so wrote nothing into it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
+    /// Whether it left the plan files: nothing is done about it, and its points are its own again when it comes back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
+    /// The selection of its units; absent where an older Enact wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<Selection>,
+    /// Names of unit fields that go into its texts and payloads.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub fields: BTreeSet<String>,
 }
 
 /// What is remembered about the points of one unit.

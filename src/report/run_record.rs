@@ -63,12 +63,13 @@ fn table(runs: &[RunLine], whole: bool) -> Vec<Vec<String>> {
 
 /// What a plan counts, without what is zero: `3 to add, 86 to promote, 412 to embed`.
 fn changes(summary: &Summary) -> String {
-    let Summary { add, change, destroy, lifecycle, vectors, forget, same_rows: _ } = summary;
+    let Summary { add, change, destroy, lifecycle, vectors, forget, take_over, same_rows: _ } = summary;
     let all = [
         (*add, "to add"),
         (*change, "to change"),
         (*destroy, "to destroy"),
         (*forget, "to forget"),
+        (*take_over, "to take over"),
         (lifecycle.promote, "to promote"),
         (vectors.embed, "to embed"),
         (vectors.copy, "to copy"),

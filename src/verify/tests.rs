@@ -70,7 +70,12 @@ fn facts(points: Vec<Point>) -> Facts {
         metadata: CollectionMetadata::Kept(BTreeMap::from([(GENERATION_KEY.to_owned(), "1".to_owned())])),
     };
     let set = SetFacts {
+        inputs: BTreeMap::new(),
+        recipe: None,
         record: Some(SetRecord {
+            forgotten: false,
+            selection: None,
+            fields: Default::default(),
             embedders: Digest::of_bytes(b"embedders"),
             generation: "1".to_owned(),
             adopted: false,
@@ -205,6 +210,7 @@ fn promoted(live: Option<&str>) -> Facts {
         namespace: String::new(),
         scheme: None,
         set_hash: None,
+        text: None,
         units: vec![unit("draft")],
     };
     Facts {

@@ -88,6 +88,7 @@ impl PlanBuilder {
             namespace: name.to_owned(),
             scheme: None,
             set_hash: None,
+            text: None,
             units: Vec::new(),
         };
         let detail = ChangeDetail::Promotion {
@@ -141,7 +142,7 @@ impl PlanBuilder {
 
 /// Work that a report does not look into.
 pub fn some_work() -> Work {
-    Work::RecordManaged { write: Vec::new(), forget: Vec::new() }
+    Work::RecordManaged { write: Vec::new(), forget: Vec::new(), remember: Vec::new(), recall: Vec::new() }
 }
 
 fn pinned() -> SetPin {
@@ -260,7 +261,8 @@ pub fn delete(values: &[(&str, &str)]) -> RowChange {
 
 pub fn update(fields: &[(&str, &str, &str)]) -> RowChange {
     let field = |(column, before, after): &(&str, &str, &str)| {
-        let change = FieldChange { before: Some((*before).to_owned()), after: Cell::Text((*after).to_owned()) };
+        let change =
+            FieldChange { before: Some((*before).to_owned()), after: Cell::Text((*after).to_owned()), recorded: None };
         ((*column).to_owned(), change)
     };
     RowChange::Update { live: live(&[]), fields: fields.iter().map(field).collect() }

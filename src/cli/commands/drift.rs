@@ -41,7 +41,7 @@ async fn look(
     sources: &Sources,
     output: &Output,
 ) -> Result<DriftView, ObserveError> {
-    let facts = read(&mut session.postgres, &session.qdrant, &session.binding).await?;
+    let facts = read(&mut session.postgres, &session.qdrant, &session.binding, &session.environment.project).await?;
     let mut verified = compare(&session.binding, &facts);
     let drift = match planned(session, desired).await {
         Ok(None) => None,

@@ -237,6 +237,9 @@ pub(crate) struct UnchangedHead {
     pub key: Vec<String>,
     /// The declared columns.
     pub columns: Vec<String>,
+    /// Those that hold the time of an apply.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub times: Vec<String>,
     /// How many there are.
     pub count: u32,
 }

@@ -192,8 +192,9 @@ impl Reading {
             },
             Head::References(head) => self.open = Some(Open::References(head, 0)),
             Head::Unchanged(head) => {
-                let (table, key, columns) = (head.table.clone(), head.key.clone(), head.columns.clone());
-                self.open = Some(Open::Unchanged(head, RowsKept { table, key, columns, rows: Vec::new() }));
+                let (table, key) = (head.table.clone(), head.key.clone());
+                let (columns, times) = (head.columns.clone(), head.times.clone());
+                self.open = Some(Open::Unchanged(head, RowsKept { table, key, columns, times, rows: Vec::new() }));
             }
             Head::End(_) => return Err(NotThat("no end here")),
         }

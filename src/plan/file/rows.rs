@@ -32,12 +32,13 @@ impl<'a> Row<'a> {
             RowChange::Create { values } => (RowAction::Create, None, values.iter().collect()),
             RowChange::Update { live, fields } => {
                 let known = |(name, field): (&String, &FieldChange)| live.0.get(name) == Some(&field.before);
-                if !fields.iter().all(known) {
+                if !fields.iter().all(known) || fields.values().any(|field| field.recorded.is_some()) {
                     return None;
                 }
                 (RowAction::Update, Some(live), fields.iter().map(|(name, field)| (name, &field.after)).collect())
             }
             RowChange::Delete { before } => (RowAction::Delete, Some(before), Vec::new()),
+            RowChange::TakeOver { .. } => return None,
         };
         Some(Row { table, key, kind, action, live, values })
     }
@@ -211,7 +212,7 @@ pub(super) fn read(
         RowAction::Update => {
             let field = |(name, after): (String, Cell)| {
                 let before = live.0.get(&name).cloned().ok_or(NotThat("a column of the live row"))?;
-                Ok((name, FieldChange { before, after }))
+                Ok((name, FieldChange { before, after, recorded: None }))
             };
             let fields = values.into_iter().map(field).collect::<Result<_, NotThat>>()?;
             RowChange::Update { live, fields }

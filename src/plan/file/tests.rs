@@ -156,6 +156,7 @@ fn recorded(units: &[UnitFacts]) -> Change {
         namespace: PROMOTION.to_owned(),
         scheme: None,
         set_hash: Some("29b36fa4".to_owned()),
+        text: None,
         units: units.to_vec(),
     };
     Change {
@@ -290,7 +291,7 @@ fn rows_of_every_kind_come_back() {
         ]))
     };
     let field = |before: &str, after: Cell| {
-        BTreeMap::from([("status".to_owned(), FieldChange { before: Some(before.to_owned()), after })])
+        BTreeMap::from([("status".to_owned(), FieldChange { before: Some(before.to_owned()), after, recorded: None })])
     };
     let reference = Cell::Reference(Box::new(RowReference {
         table: TableName::new("public", "person"),
@@ -356,6 +357,7 @@ fn what_does_not_follow_is_written_down() {
         table: TableName::new("public", "t"),
         key: vec!["id".to_owned()],
         columns: vec!["name".to_owned()],
+        times: vec!["name".to_owned()],
         rows: vec![vec![cell("1")], vec![Cell::Null]],
     }];
     plan.digest = plan.content_digest();

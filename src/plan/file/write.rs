@@ -95,9 +95,9 @@ impl Lines<'_> {
                 self.value(&target.values.iter().map(|value| Slot::text(value)).collect::<Vec<_>>())?;
             }
         }
-        for RowsKept { table, key, columns, rows } in &plan.pins.rows.unchanged {
-            let (table, key, columns) = (table.clone(), key.clone(), columns.clone());
-            self.value(&Head::Unchanged(UnchangedHead { table, key, columns, count: number(rows.len()) }))?;
+        for RowsKept { table, key, columns, times, rows } in &plan.pins.rows.unchanged {
+            let (table, key, columns, times) = (table.clone(), key.clone(), columns.clone(), times.clone());
+            self.value(&Head::Unchanged(UnchangedHead { table, key, columns, times, count: number(rows.len()) }))?;
             for row in rows {
                 self.value(&row.iter().map(Slot::cell).collect::<Vec<_>>())?;
             }
