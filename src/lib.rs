@@ -8,6 +8,7 @@ pub mod graph;
 pub mod store;
 pub mod chunk;
 pub mod embed;
+pub mod points;
 pub mod diff;
 pub mod recognise;
 pub mod observe;

@@ -101,10 +101,15 @@ const LAST_RUN: &str = "SELECT run_id FROM enact.run ORDER BY opened_at DESC LIM
 
 /// Plans the way back from the newest run, applies it, and gives the plan.
 fn reverted(project: &Project) -> String {
+    let plan = went_back(project);
+    project.ok(&["verify"]);
+    plan
+}
+
+fn went_back(project: &Project) -> String {
     let run = project.value(LAST_RUN);
     let plan = project.ok(&["revert", &run, "--out", "back.json"]);
     project.ok(&["apply", "back.json", "--auto-approve"]);
-    project.ok(&["verify"]);
     plan
 }
 
@@ -133,10 +138,12 @@ fn a_reverted_edit_puts_the_old_points_back() {
     project.sql("UPDATE documents SET body = body || ' Photograph the receipt.' WHERE slug = 'handbook/expenses'");
     project.ok(&["apply", "--auto-approve"]);
     assert_ne!(project.points(), before);
-    let plan = reverted(&project);
+    let plan = went_back(&project);
     assert!(plan.contains("in_place") && plan.contains("is reverted"), "{plan}");
     assert_eq!(project.points(), before);
-    // The body is the author's, not the run's: the next plan sees it again.
+    // The body is the author's, not the run's: it is not what is indexed now, and the next plan sees it again.
+    let (verified, _) = project.exits(&["verify"], 9);
+    assert!(verified.contains("unit \"handbook/expenses\" has other content"), "{verified}");
     let again = project.ok(&["plan"]);
     assert!(again.contains("Vectors: 1 to embed"), "{again}");
 }

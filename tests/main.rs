@@ -44,6 +44,10 @@ mod kills;
 #[cfg(feature = "embedded")]
 mod partial;
 #[cfg(feature = "embedded")]
+mod points;
+#[cfg(feature = "embedded")]
+mod plan_file;
+#[cfg(feature = "embedded")]
 mod postgres15;
 #[cfg(feature = "embedded")]
 mod preflight;
@@ -58,6 +62,10 @@ mod rows;
 mod rows_reference;
 #[cfg(feature = "embedded")]
 mod transcripts;
+#[cfg(feature = "embedded")]
+mod units;
+#[cfg(feature = "embedded")]
+mod verdicts;
 
 fn main() -> std::process::ExitCode {
     harness::main()

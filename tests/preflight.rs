@@ -2,7 +2,7 @@
 
 mod references;
 mod sockets;
-mod world;
+pub mod world;
 
 use crate::support::plans::{CONFIG, PLAN};
 use crate::support::project::Project;

@@ -18,6 +18,7 @@ const PURE: &[&str] = &[
     "src/model/",
     "src/graph/",
     "src/chunk/",
+    "src/points/",
     "src/diff/",
     "src/recognise/",
     "src/plan/",
@@ -157,6 +158,33 @@ fn client_types_stay_in_the_modules_that_own_them() {
         })
         .collect();
     none("types of a client are named only where it is used", &broken);
+}
+
+/// Payload fields, metadata and names of collections are text in a store for good: one place spells each.
+#[test]
+fn points_alone_spell_what_a_point_is() {
+    const SPELLED: &[&str] = &[
+        "\"_enact",
+        "\"enact_generation",
+        "\"enact_set",
+        "\"unit_id\"",
+        "\"chunk_index\"",
+        "\"chunk_count\"",
+        "\"content_digest\"",
+        "\"point_key\"",
+        "\"{set}@",
+        "\"{}@{run}",
+    ];
+    let broken: Vec<String> = sources()
+        .iter()
+        .filter(|source| source.path.starts_with("src/") && source.module() != Some("points"))
+        .flat_map(|source| {
+            let lines = source.raw.iter().zip(&source.test).enumerate().filter(|(_, (_, test))| !**test);
+            let found = lines.filter(|(_, (line, _))| SPELLED.iter().any(|word| line.contains(word)));
+            found.map(|(at, (line, _))| format!("{}:{}: {}", source.path, at + 1, line.trim())).collect::<Vec<_>>()
+        })
+        .collect();
+    none("only src/points/ spells payload fields, metadata and names of staged collections", &broken);
 }
 
 #[test]

@@ -10,15 +10,16 @@ use super::guards;
 use super::in_place::InPlace;
 use super::journal::{self, Entry};
 use super::machine::{Effect, RunState};
-use super::recheck::{Depth, Rechecked, recheck, recheck_unlocked, recheck_vectors, staged_sets};
+use super::recheck::{Depth, Rechecked, recheck, recheck_after, recheck_vectors, staged_sets};
 use super::rows;
 use super::run::Runner;
 use super::stage::Staging;
 use super::stop::Stop;
 use super::work::Steps;
-use crate::diff::{ChunkSource, GENERATION_KEY};
+use crate::diff::ChunkSource;
 use crate::model::{PointId, may_write};
 use crate::plan::{Phase, SavedPlan, Step, VectorWork, Work};
+use crate::points::{staged_collection, stamp};
 use crate::store::{Pace, Query, Sql, StoreError, Tx, TxMode, VectorStore};
 
 impl Runner<'_> {
@@ -61,7 +62,7 @@ impl Runner<'_> {
         recheck_vectors(self.vectors, plan, |name| (name == set).then_some(Depth::Points)).await?;
         let collection = match (&work.live, work.new_collection) {
             (Some(live), false) => live.clone(),
-            (_, true) | (None, false) => format!("{set}@{run}"),
+            (_, true) | (None, false) => staged_collection(&set, run),
         };
         let intent = if work.new_collection {
             Entry::Staging { set: set.clone(), collection: collection.clone() }
@@ -126,7 +127,9 @@ impl Runner<'_> {
             (self.events)(Event::StepDone { step: step.id, title: step.title.clone() });
         }
         if !in_place.is_empty() {
-            recheck_unlocked(tx.as_mut(), plan, &rechecked).await?;
+            if !rechecked.locked {
+                recheck_after(tx.as_mut(), plan, &rechecked).await?;
+            }
             guards::unmoved(tx.as_mut(), self.vectors, plan, run).await?;
         }
         journal::append_in(tx.as_mut(), run, &Entry::Decided).await?;
@@ -203,8 +206,7 @@ impl Runner<'_> {
                 self.vectors.ensure_payload_index(collection, field, kind).await?;
             }
         }
-        let stamp = [(GENERATION_KEY.to_owned(), run.to_owned()), ("enact_set".to_owned(), set.to_owned())];
-        Ok(self.vectors.ensure_metadata(collection, &BTreeMap::from(stamp)).await?)
+        Ok(self.vectors.ensure_metadata(collection, &stamp(set, run)).await?)
     }
 
     async fn sweep(&mut self, plan: &SavedPlan, run: &str, step: &Step) -> Result<(), ApplyError> {
@@ -287,7 +289,7 @@ impl RelationalPart<'_> {
         tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL IMMEDIATE"))).await?;
         rows::verify(tx, plan, tables).await?;
         steps.path.set(tx, false).await?;
-        recheck_unlocked(tx, plan, &rechecked).await?;
+        recheck_after(tx, plan, &rechecked).await?;
         guards::hold(tx, vectors, plan, run, events).await?;
         Ok(rechecked)
     }

@@ -11,6 +11,7 @@ use super::event::{Event, Events};
 use super::work::set_gate;
 use crate::observe::{Sealing, ask, has_come};
 use crate::plan::{PairedWork, SavedPlan, Step, Work};
+use crate::points::staged_collection;
 use crate::store::{Fault, StoreError, Tx, VectorStore};
 
 /// Compares what is protected with what was planned, before anything is written.
@@ -47,7 +48,7 @@ pub(super) async fn unmoved(
     run: &str,
 ) -> Result<(), ApplyError> {
     let staged = plan.steps.iter().filter_map(|step| match &step.work {
-        Work::StageVectors(work) if work.new_collection => Some((work.set.clone(), format!("{}@{run}", work.set))),
+        Work::StageVectors(work) if work.new_collection => Some((work.set.clone(), staged_collection(&work.set, run))),
         _ => None,
     });
     let moved = moved(tx, vectors, plan, &staged.collect()).await?;

@@ -74,7 +74,7 @@ impl InPlace<'_> {
             let records = tx.query(&self.kept(Spool::Staged).page(&from)).await?;
             let (points, next) = self.kept(Spool::Staged).points(&records)?;
             self.vectors.ensure_points(self.collection, &points).await?;
-            let ids: Vec<PointId> = points.iter().map(|point| point.id.clone()).collect();
+            let ids: Vec<PointId> = points.iter().map(|point| point.id).collect();
             let found = self.live(&ids).await?;
             if let Some(point) = points.iter().find(|point| found.get(&point.id) != Some(&point.payload)) {
                 return Err(self.not_read_back(&format!("point {} does not read back as it was written", point.id)));
@@ -102,7 +102,7 @@ impl InPlace<'_> {
         let mut after = Some(String::new());
         while let Some(from) = after {
             let (points, next) = self.page(&mut reader, Spool::Before, &from).await?;
-            let ids: Vec<PointId> = points.iter().map(|point| point.id.clone()).collect();
+            let ids: Vec<PointId> = points.iter().map(|point| point.id).collect();
             let found = self.live(&ids).await?;
             if let Some(point) = points.iter().find(|point| found.get(&point.id) != Some(&point.payload)) {
                 return Err(self.moved(format!("point {} changed", point.id)));
@@ -134,7 +134,7 @@ impl InPlace<'_> {
         let mut after = Some(String::new());
         while let Some(from) = after {
             let (points, next) = self.page(&mut reader, Spool::Before, &from).await?;
-            let ids: Vec<PointId> = points.iter().map(|point| point.id.clone()).collect();
+            let ids: Vec<PointId> = points.iter().map(|point| point.id).collect();
             let found = self.live(&ids).await?;
             let back: Vec<Point> = points
                 .into_iter()
@@ -154,7 +154,7 @@ impl InPlace<'_> {
             return Ok(());
         }
         self.vectors.ensure_points(self.collection, points).await?;
-        let ids: Vec<PointId> = points.iter().map(|point| point.id.clone()).collect();
+        let ids: Vec<PointId> = points.iter().map(|point| point.id).collect();
         let found = self.live(&ids).await?;
         match points.iter().find(|point| found.get(&point.id) != Some(&point.payload)) {
             None => Ok(()),
@@ -164,13 +164,9 @@ impl InPlace<'_> {
 
     /// Which of these points the collection holds as this run writes them.
     async fn ours(&self, points: &[Point]) -> Result<Vec<PointId>, ApplyError> {
-        let ids: Vec<PointId> = points.iter().map(|point| point.id.clone()).collect();
+        let ids: Vec<PointId> = points.iter().map(|point| point.id).collect();
         let found = self.live(&ids).await?;
-        Ok(points
-            .iter()
-            .filter(|point| found.get(&point.id) == Some(&point.payload))
-            .map(|point| point.id.clone())
-            .collect())
+        Ok(points.iter().filter(|point| found.get(&point.id) == Some(&point.payload)).map(|point| point.id).collect())
     }
 
     async fn live(&self, ids: &[PointId]) -> Result<BTreeMap<PointId, Payload>, ApplyError> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::ApplyError;
 use super::lease;
 use super::machine::Outcome;
-use crate::plan::SavedPlan;
+use crate::plan::{LoadError, SavedPlan};
 use crate::preflight::Preflight;
 use crate::store::{Param, Query, Record, Relational, Sql, StoreError, Tx};
 
@@ -130,14 +130,33 @@ pub(super) async fn open_run(
 ) -> Result<(), ApplyError> {
     let mut tx = store.begin(crate::store::TxMode::ReadWrite).await?;
     let sql = "INSERT INTO enact.run (run_id, plan_digest, environment, actor, runner, plan, preflight, summary) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let texts = [&run.run, &run.plan_digest, &run.environment, &run.actor, &run.runner];
+    let text = plan.to_text();
+    let lines: Vec<&str> = text.lines().collect();
+    let header = lines.first().copied().unwrap_or_default().to_owned();
+    let texts = [&run.run, &run.plan_digest, &run.environment, &run.actor, &run.runner, &header];
     let query = texts.into_iter().fold(Query::new(Sql::new(sql)), |query, text| query.bind(Param::Text(text.clone())));
     let [preflight, summary] = [serde_json::json!(preflight), serde_json::json!(plan.summary)].map(Param::Json);
-    tx.query(&query.bind(Param::Text(plan.to_text())).bind(preflight).bind(summary)).await?;
+    tx.query(&query.bind(preflight).bind(summary)).await?;
+    keep_lines(tx.as_mut(), &run.run, &lines).await?;
     for entry in first {
         append_in(tx.as_mut(), &run.run, entry).await?;
     }
     Ok(tx.commit().await?)
+}
+
+/// Lines of a plan in one statement.
+const LINES: usize = 5_000;
+
+async fn keep_lines(tx: &mut dyn Tx, run: &str, lines: &[&str]) -> Result<(), StoreError> {
+    let sql = "INSERT INTO enact.plan_line (run_id, seq, line) \
+               SELECT $1, $2 + l.place, l.line FROM pg_catalog.unnest($3::text[]) WITH ORDINALITY AS l(line, place)";
+    let mut done = 0;
+    for batch in lines.chunks(LINES) {
+        let query = Query::new(Sql::new(sql)).bind(Param::Text(run.to_owned())).bind(Param::Int(done));
+        tx.query(&query.bind(Param::Texts(batch.iter().map(|line| (*line).to_owned()).collect()))).await?;
+        done += batch.len() as i64;
+    }
+    Ok(())
 }
 
 /// Appends durably, in a transaction of its own.
@@ -259,11 +278,38 @@ pub(super) async fn applied_run(store: &mut dyn Relational, digest: &str) -> Res
     Ok(records.first().and_then(|record| record.text(0)).map(str::to_owned))
 }
 
-/// The saved plan of a run.
-pub(super) async fn read_plan_text(store: &mut dyn Relational, run: &str) -> Result<Option<String>, StoreError> {
-    let query = Query::new(Sql::new("SELECT plan FROM enact.run WHERE run_id = $1"));
-    let records = store.query(&query.bind(Param::Text(run.to_owned()))).await?;
-    Ok(records.first().and_then(|record| record.text(0)).map(str::to_owned))
+/// The saved plan of a run, or why it cannot be read.
+pub(super) async fn read_plan(
+    store: &mut dyn Relational,
+    run: &str,
+) -> Result<Result<SavedPlan, LoadError>, StoreError> {
+    let there = Query::new(Sql::new("SELECT pg_catalog.to_regclass('enact.plan_line') IS NOT NULL"));
+    let by_lines = store.query(&there).await?.first().is_some_and(|record| record.is_true(0));
+    let mut text = if by_lines { read_lines(store, run).await? } else { String::new() };
+    if text.is_empty() {
+        // A run of an older Enact: its plan stands whole beside it.
+        let query = Query::new(Sql::new("SELECT plan FROM enact.run WHERE run_id = $1"));
+        let records = store.query(&query.bind(Param::Text(run.to_owned()))).await?;
+        records.first().and_then(|record| record.text(0)).unwrap_or_default().clone_into(&mut text);
+    }
+    Ok(SavedPlan::from_text(&text))
+}
+
+async fn read_lines(store: &mut dyn Relational, run: &str) -> Result<String, StoreError> {
+    let sql = "SELECT line FROM enact.plan_line WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+    let (mut text, mut done) = (String::new(), 0);
+    loop {
+        let query = Query::new(Sql::new(sql)).bind(Param::Text(run.to_owned())).bind(Param::Int(done));
+        let records = store.query(&query.bind(Param::Int(LINES as i64))).await?;
+        for line in records.iter().filter_map(|record| record.text(0)) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        done += records.len() as i64;
+        if records.len() < LINES {
+            return Ok(text);
+        }
+    }
 }
 
 /// Old collections whose grace is over and that are still there.

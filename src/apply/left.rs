@@ -20,26 +20,28 @@ pub struct LeftBehind {
 ///
 /// # Errors
 /// Those of the store.
-pub async fn read_left_behind(tx: &mut dyn Tx, run: &str) -> Result<LeftBehind, StoreError> {
+pub async fn read_left_behind(tx: &mut dyn Tx, run: &str, project: &str) -> Result<LeftBehind, StoreError> {
     let mut out = LeftBehind::default();
     let of_run = |sql| Query::new(Sql::new(sql)).bind(Param::Text(run.to_owned()));
     let sql = "SELECT address, digest, attributes FROM enact.managed_before WHERE run_id = $1";
     for record in tx.query(&of_run(sql)).await? {
-        let (Some(address), Some(digest)) = (record.text(0), record.text(1)) else { continue };
+        let digest = record.text(1).and_then(Digest::from_text);
+        let (Some(address), Some(digest)) = (record.text(0), digest) else { continue };
         let attributes = record.json(2).cloned().unwrap_or_default();
-        let managed = Managed { digest: Digest::from_text(digest), attributes };
+        let managed = Managed { digest, attributes };
         out.managed_before.insert(Address::from_text(address), managed);
     }
-    let sql = Sql::new("SELECT address, run_id FROM enact.managed WHERE address NOT LIKE '%[%'");
-    for record in tx.query(&Query::new(sql)).await? {
+    let sql =
+        Sql::new("SELECT address, run_id FROM enact.managed WHERE project IN ('', $1) AND address NOT LIKE '%[%'");
+    for record in tx.query(&Query::new(sql).bind(Param::Text(project.to_owned()))).await? {
         if let (Some(address), Some(writer)) = (record.text(0), record.text(1)) {
             out.last_writer.insert(Address::from_text(address), writer.to_owned());
         }
     }
     let sql = "SELECT collection, point_id FROM enact.before_image WHERE run_id = $1";
     for record in tx.query(&of_run(sql)).await? {
-        if let (Some(collection), Some(id)) = (record.text(0), record.text(1)) {
-            out.images.entry(collection.to_owned()).or_default().insert(PointId::from_text(id));
+        if let (Some(collection), Some(id)) = (record.text(0), record.text(1).and_then(PointId::from_text)) {
+            out.images.entry(collection.to_owned()).or_default().insert(id);
         }
     }
     Ok(out)

@@ -10,6 +10,7 @@
 //! work      the steps inside the transaction
 //! guards    checks and protections, judged before the decision
 //! in_place  writes points into live collections while it is open, and puts back what was there
+//! trial     does what a plan writes to units, and takes it back: for plans that change what they index
 //! run       does what the machine says: `effects`, `event`, `stop`
 //! approval  who let a plan be applied, and whether that is enough
 //! rehearse  everything up to the decision, then back
@@ -45,6 +46,8 @@ mod spool;
 mod stage;
 mod standing;
 mod stop;
+mod trial;
+mod types;
 mod unfinished;
 mod work;
 
@@ -63,4 +66,5 @@ pub use run::{RunEnd, Runner};
 pub use schema::{SCHEMA_VERSION, init, init_sql, schema_version, upgrade};
 pub use standing::Standing;
 pub use stop::Stop;
+pub use trial::StepsTried;
 pub use unfinished::{UnfinishedRun, find_unfinished};

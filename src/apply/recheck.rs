@@ -7,19 +7,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ApplyError;
 use super::rows;
-use crate::diff::PromotionRecord;
+use super::types;
+use crate::diff::{ChangeDetail, PromotionRecord};
 use crate::model::{Address, Digest, Managed, Selection, UnitFacts, digest_of};
 use crate::observe::{
-    UnitFilter, read_all_ids, read_digests, read_epoch, read_gates, read_ledger, read_managed, read_units,
+    UnitFilter, may_lock_units, read_all_ids, read_digests, read_epoch, read_gates, read_ledger, read_managed,
+    read_units,
 };
-use crate::plan::{SavedPlan, Work, collection_ids_digest, managed_under, relevant_units};
-use crate::store::{Param, Query, Sql, StoreError, Tx, VectorStore};
+use crate::plan::{
+    SavedPlan, Step, Work, collection_ids_digest, fields_used, managed_under, relevant_units, shared_addresses,
+};
+use crate::points::with_state;
+use crate::store::{StoreError, Tx, VectorStore};
 
 /// What was read while comparing, for the steps that follow.
 pub(super) struct Rechecked {
     /// Units by id.
     pub units: BTreeMap<String, UnitFacts>,
-    /// Whether the units could be locked; if not, they are read again before the decision.
+    /// Whether the units could be locked.
     pub locked: bool,
     /// Facts of the tables whose rows the plan writes.
     pub tables: crate::observe::rows::Facts,
@@ -34,31 +39,21 @@ pub(super) async fn recheck(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<Recheck
             "the plan was made for another database, or this one was set up anew since".to_owned(),
         ));
     }
-    let managed = read_managed(tx).await?;
+    let managed = read_managed(tx, &plan.pins.project).await?;
     for (root, digest) in &plan.baseline.managed {
         if managed_under(root, &managed) != *digest {
             moved.push(format!("{root} was applied by another run"));
         }
     }
-    let locked = may_lock(tx, plan).await?;
+    let locked = may_lock_units(tx, &plan.pins.binding.units).await?;
     let units = read_baseline_units(tx, plan, &managed, locked).await?;
-    compare_units(plan, &units, &mut moved);
+    compare_units(plan, &units, &managed, &mut moved);
+    types::compare(tx, plan, &mut moved).await?;
     let tables = rows::facts(tx, plan).await?;
     rows::compare(tx, plan, &tables, &mut moved).await?;
     compare_gates(tx, plan, &mut moved).await?;
     compare_ledgers(tx, plan, &mut moved).await?;
     if moved.is_empty() { Ok(Rechecked { units, locked, tables }) } else { Err(ApplyError::Stale(moved)) }
-}
-
-/// Whether the connection's role may lock the rows of the units.
-async fn may_lock(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<bool, StoreError> {
-    let tables = plan.pins.binding.units.tables.iter();
-    let (schemas, names) = tables.map(|table| (table.schema().to_owned(), table.name().to_owned())).unzip();
-    let sql = "SELECT coalesce(pg_catalog.bool_and(pg_catalog.has_table_privilege(c.oid, 'UPDATE')), false) \
-               FROM unnest($1, $2) AS w(s, t) JOIN pg_catalog.pg_namespace n ON n.nspname = w.s \
-               JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.t";
-    let query = Query::new(Sql::new(sql)).bind(Param::Texts(schemas)).bind(Param::Texts(names));
-    Ok(tx.query(&query).await?.first().is_some_and(|record| record.is_true(0)))
 }
 
 async fn read_baseline_units(
@@ -77,40 +72,88 @@ async fn read_baseline_units(
     read_units(tx, &plan.pins.binding.units, &UnitFilter { selections, ids, lock }).await
 }
 
-fn compare_units(plan: &SavedPlan, units: &BTreeMap<String, UnitFacts>, moved: &mut Vec<String>) {
+fn compare_units(
+    plan: &SavedPlan,
+    units: &BTreeMap<String, UnitFacts>,
+    managed: &BTreeMap<Address, Managed>,
+    moved: &mut Vec<String>,
+) {
+    for shared in shared_addresses(&plan.pins.selections, &plan.pins.overlay, units) {
+        let (one, other) = shared.ids;
+        moved.push(format!("the units {one} and {other} have the address \"{}\" now", shared.address));
+    }
     let now = relevant_units(&plan.pins.selections, &plan.pins.overlay, units);
-    name_differences(&plan.baseline.units, &now, moved);
-}
-
-fn name_differences(before: &BTreeMap<String, Digest>, now: &BTreeMap<String, Digest>, moved: &mut Vec<String>) {
-    for (address, digest) in before {
-        match now.get(address) {
-            Some(found) if found == digest => {}
-            Some(_) => moved.push(format!("unit \"{address}\" changed")),
-            None => moved.push(format!("unit \"{address}\" is gone or no longer selected")),
+    let planned = plan.changes.iter().filter_map(|change| match &change.detail {
+        // What the plan's own rows make of a unit is no unit that lives.
+        ChangeDetail::Lifecycle { unit, .. } if !plan.baseline.made.contains_key(&unit.id) => {
+            Some((unit.address.as_str(), unit.digest()))
         }
-    }
-    for address in now.keys().filter(|address| !before.contains_key(*address)) {
-        moved.push(format!("unit \"{address}\" is selected now"));
-    }
+        _ => None,
+    });
+    // Units that earlier applies wrote down, and those of sets that change: they may have been there.
+    let recorded = managed.values().filter_map(|entry| entry.attributes.get("address")?.as_str());
+    let indexed = plan.changes.iter().flat_map(|change| match &change.detail {
+        ChangeDetail::VectorSet(set) => set.units.as_slice(),
+        _ => &[],
+    });
+    let known = recorded.chain(indexed.map(|unit| unit.address.as_str()));
+    moved.extend(plan.baseline.units.differences(&now, &planned.collect(), known));
 }
 
-/// Reads units that could not be locked once more, as the last thing before the decision.
-pub(super) async fn recheck_unlocked(tx: &mut dyn Tx, plan: &SavedPlan, before: &Rechecked) -> Result<(), ApplyError> {
-    if before.locked {
+/// Digests the units of the plan once more, as the last thing before the decision: after the plan's own writes they must be
+/// what was planned, and where they could not be locked nobody else may have changed them.
+pub(super) async fn recheck_after(tx: &mut dyn Tx, plan: &SavedPlan, before: &Rechecked) -> Result<(), ApplyError> {
+    let writes = |step: &Step| matches!(step.work, Work::WriteRows(_) | Work::Transitions(_) | Work::Refresh { .. });
+    if before.locked && !plan.steps.iter().any(writes) {
         return Ok(());
     }
-    let managed = BTreeMap::new();
-    let mut units = read_baseline_units(tx, plan, &managed, false).await?;
-    // The states that this plan made itself are not somebody else's change.
-    for (id, unit) in &mut units {
-        if let Some(was) = before.units.get(id).filter(|_| plan.pins.overlay.contains_key(id)) {
-            unit.lifecycle = was.lifecycle.clone();
+    let now = read_baseline_units(tx, plan, &BTreeMap::new(), false).await?;
+    let moved = differences_after(plan, &before.units, &now);
+    match (moved.is_empty(), before.locked) {
+        (true, _) => Ok(()),
+        (false, false) => Err(ApplyError::Stale(moved)),
+        (false, true) => Err(ApplyError::Refused {
+            step: "read the units after the plan's own writes".to_owned(),
+            why: format!(
+                "{}: what a trigger or a function made of them was not planned; apply rows and promotions first (enact plan \
+                 --exclude with the address of the vector set), then the set",
+                moved.join("; ")
+            ),
+        }),
+    }
+}
+
+/// Units that are not what the plan makes of them, in the fields that it uses.
+fn differences_after(
+    plan: &SavedPlan,
+    before: &BTreeMap<String, UnitFacts>,
+    now: &BTreeMap<String, UnitFacts>,
+) -> Vec<String> {
+    let fields = fields_used(plan);
+    let (made, overlay) = (&plan.baseline.made, &plan.pins.overlay);
+    let after = plan.pins.selections.iter().filter(|pin| pin.after);
+    let after: Vec<&Selection> = after.map(|pin| &pin.selection).collect();
+    let relevant = |unit: &UnitFacts| {
+        overlay.contains_key(&unit.id) || after.iter().any(|selection| selection.matches(|field| unit.field(field)))
+    };
+    let expected = before.values().filter(|unit| !made.contains_key(&unit.id)).map(|unit| with_state(unit, overlay));
+    let mut wanted: BTreeMap<String, (String, Digest)> = expected
+        .filter(|unit| relevant(unit))
+        .map(|unit| (unit.id.clone(), (unit.address.clone(), unit.used(&fields).digest())))
+        .collect();
+    let of_plan = made.iter().filter_map(|(id, made)| Some((id.clone(), made.as_ref()?)));
+    wanted.extend(of_plan.map(|(id, made)| (id, (made.address.clone(), made.digest))));
+    let mut moved = Vec::new();
+    for (id, (address, digest)) in &wanted {
+        match now.get(id) {
+            Some(unit) if unit.used(&fields).digest() == *digest => {}
+            Some(_) => moved.push(format!("unit \"{address}\" changed")),
+            None => moved.push(format!("unit \"{address}\" is gone")),
         }
     }
-    let mut moved = Vec::new();
-    compare_units(plan, &units, &mut moved);
-    if moved.is_empty() { Ok(()) } else { Err(ApplyError::Stale(moved)) }
+    let more = now.values().filter(|unit| !wanted.contains_key(&unit.id) && relevant(unit));
+    moved.extend(more.map(|unit| format!("unit \"{}\" is selected now", unit.address)));
+    moved
 }
 
 async fn compare_gates(tx: &mut dyn Tx, plan: &SavedPlan, moved: &mut Vec<String>) -> Result<(), ApplyError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::error::ApplyError;
-use super::journal::{Entry, RunRow, read_plan_text, run_row};
+use super::journal::{Entry, RunRow, read_plan, run_row};
 use super::schema::WITH_SUMMARY;
 use crate::plan::{LoadError, SavedPlan, Summary};
 use crate::store::{Param, Query, Record, Relational, Sql, StoreError};
@@ -31,6 +31,8 @@ pub struct RunRecord {
     pub run: RunRow,
     /// Its plan, or why that cannot be read.
     pub plan: Result<SavedPlan, LoadError>,
+    /// What the plan counted, also where an older Enact made it and it cannot be read.
+    pub summary: Option<Summary>,
     /// Who approved the plan.
     pub approvals: Vec<ApprovalRow>,
     /// Its journal, in order.
@@ -163,10 +165,20 @@ pub async fn find_runs(store: &mut dyn Relational, prefix: &str) -> Result<Vec<R
 /// # Errors
 /// Those of the store; a journal entry of a newer Enact.
 pub async fn read_record(store: &mut dyn Relational, run: RunRow) -> Result<RunRecord, ApplyError> {
-    let text = read_plan_text(store, &run.run).await?.unwrap_or_default();
+    let plan = read_plan(store, &run.run).await?;
+    let summary = match &plan {
+        Ok(plan) => Some(plan.summary.clone()),
+        Err(_) => read_summary(store, &run.run).await?,
+    };
     let journal = read_journal(store, &run.run).await?;
     let approvals = read_approvals(store, &run.plan_digest).await?;
-    Ok(RunRecord { run, plan: SavedPlan::from_text(&text), approvals, journal })
+    Ok(RunRecord { run, plan, summary, approvals, journal })
+}
+
+async fn read_summary(store: &mut dyn Relational, run: &str) -> Result<Option<Summary>, StoreError> {
+    let sql = "SELECT r.plan::jsonb->'summary' FROM enact.run r WHERE r.run_id = $1";
+    let records = store.query(&Query::new(Sql::new(sql)).bind(Param::Text(run.to_owned()))).await?;
+    Ok(records.first().and_then(|record| serde_json::from_value(record.json(0)?.clone()).ok()))
 }
 
 async fn read_journal(store: &mut dyn Relational, run: &str) -> Result<Vec<TimedEntry>, ApplyError> {

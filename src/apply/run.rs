@@ -16,7 +16,7 @@ use super::stop::Stop;
 use super::unfinished::find_unfinished;
 use crate::embed::Makers;
 use crate::model::ApprovalRule;
-use crate::plan::SavedPlan;
+use crate::plan::{LoadError, SavedPlan};
 use crate::store::{Fault, Relational, VectorStore};
 
 /// How long a lost connection is tried again.
@@ -152,7 +152,7 @@ impl<'a> Runner<'a> {
             Some(end) => return Ok(end),
         }
         self.sweep_due().await?;
-        if let Some(run) = journal::applied_run(self.store, plan.digest.as_str()).await? {
+        if let Some(run) = journal::applied_run(self.store, &plan.digest.to_string()).await? {
             return Err(ApplyError::AppliedBefore { run });
         }
         let rule = self.rule(plan);
@@ -196,7 +196,7 @@ impl<'a> Runner<'a> {
     /// Finishes the run of this plan that is not closed, if there is one.
     async fn recover_own(&mut self, plan: &SavedPlan) -> Result<Option<RunEnd>, ApplyError> {
         match find_unfinished(self.store).await? {
-            Some(other) if other.run.plan_digest != plan.digest.as_str() => {
+            Some(other) if other.run.plan_digest != plan.digest.to_string() => {
                 Err(ApplyError::AnotherUnfinished(Box::new(other)))
             }
             Some(_) => self.recover().await,
@@ -207,7 +207,7 @@ impl<'a> Runner<'a> {
     /// Takes back what a rehearsal of this plan left behind when it died. Nothing else is touched.
     pub(super) async fn clear_rehearsal(&mut self, plan: &SavedPlan) -> Result<(), ApplyError> {
         match find_unfinished(self.store).await? {
-            Some(found) if found.rehearsal && found.run.plan_digest == plan.digest.as_str() => {
+            Some(found) if found.rehearsal && found.run.plan_digest == plan.digest.to_string() => {
                 self.recover().await.map(drop)
             }
             Some(other) => Err(ApplyError::AnotherUnfinished(Box::new(other))),
@@ -218,9 +218,8 @@ impl<'a> Runner<'a> {
     /// The plan of a run, which has to be the one that the run was opened for.
     async fn plan_of(&mut self, row: &RunRow) -> Result<SavedPlan, ApplyError> {
         let damaged = |why: String| ApplyError::Journal { run: row.run.clone(), why };
-        let text = journal::read_plan_text(self.store, &row.run).await?.unwrap_or_default();
-        let plan = SavedPlan::from_text(&text).map_err(|error| damaged(error.to_string()))?;
-        if plan.digest.as_str() != row.plan_digest {
+        let plan = journal::read_plan(self.store, &row.run).await?.map_err(|error| unreadable(&row.run, &error))?;
+        if plan.digest.to_string() != row.plan_digest {
             return Err(damaged("the plan that is kept with it is not the one that it was opened for".to_owned()));
         }
         Ok(plan)
@@ -376,6 +375,18 @@ fn may_be_in_flight(error: &ApplyError) -> bool {
         | ApplyError::WrongTarget(_)
         | ApplyError::Journal { .. } => false,
     }
+}
+
+fn unreadable(run: &str, error: &LoadError) -> ApplyError {
+    let why = match error {
+        LoadError::OlderFormat { found } => format!(
+            "its plan has format {found}; end it with the Enact that began it (enact resume, or enact resume --abort)"
+        ),
+        LoadError::NotAPlan(_) | LoadError::NewerFormat { .. } | LoadError::NotWhole(_) | LoadError::Edited { .. } => {
+            error.to_string()
+        }
+    };
+    ApplyError::Journal { run: run.to_owned(), why }
 }
 
 fn unfinished(run: &str, why: &ApplyError) -> ApplyError {

@@ -3,23 +3,26 @@
 //! | table | holds |
 //! | --- | --- |
 //! | `meta` | the schema's version and the epoch, a random uuid |
-//! | `run` | one row for each run, with the whole saved plan, so that a resume needs no file |
+//! | `run` | one row for each run, with the first line of its plan |
+//! | `plan_line` | the saved plan of each run by lines, so that a resume needs no file |
 //! | `journal` | intents and effects of each run, in order |
-//! | `managed` | what earlier applies own, with what later plans need to know |
+//! | `managed` | what earlier applies own, by project, with what later plans need to know; of no project is what was written before version 8 |
 //! | `before_image`, `staged_point` | points that an in-place write takes away, and those it brings |
 //! | `approval` | who approved which digest |
 //! | `managed_before` | what a run found owned of what it changed, so that it can be reverted |
-//! | `managed_row` | each declared row by project, table and key, with an MD5 digest of each declared column as the database spells it |
-//! | `managed_table` | by project and table, a digest of the keys that its rows are declared by |
+//! | `managed_row` | each declared row by project, table and key, with an MD5 digest of each declared column as the database spells it, and the short values themselves |
+//! | `managed_table` | by project and table, a digest of the keys that its rows are declared by, and the parts that are synced |
 //!
 //! Version 2 keeps with each run what its preflight found, version 3 has `managed_before`. Version 4 says of an approval from
 //! where it was given and when it was revoked, and holds that nobody approves in the name of another role. Version 5 writes down declared rows.
 //! Version 6 keeps what a plan counts beside it, so that a list of runs reads no plan.
+//! Version 7 keeps plans by lines; those of older runs stand whole in `run`. Version 8 writes down short values of rows and what is
+//! synced, and says of everything whose it is.
 
 use crate::store::{Param, Query, Relational, Sql, StoreError, Tx, TxMode};
 
 /// The version that this Enact writes.
-pub const SCHEMA_VERSION: i64 = 6;
+pub const SCHEMA_VERSION: i64 = 8;
 /// The version that keeps what a run's plan counted beside the plan.
 pub(super) const WITH_SUMMARY: i64 = 6;
 
@@ -43,7 +46,7 @@ const STATEMENTS: [&str; 9] = [
 ];
 
 /// What each version adds to the one before, in order. Every statement adds and can be run again.
-const UPGRADES: [(i64, &[&str]); 5] = [
+const UPGRADES: [(i64, &[&str]); 7] = [
     (2, &["ALTER TABLE enact.run ADD COLUMN IF NOT EXISTS preflight jsonb"]),
     (
         3,
@@ -67,6 +70,23 @@ const UPGRADES: [(i64, &[&str]); 5] = [
         &[
             "ALTER TABLE enact.run ADD COLUMN IF NOT EXISTS summary jsonb",
             "UPDATE enact.run SET summary = plan::jsonb->'summary' WHERE summary IS NULL AND pg_catalog.starts_with(plan, '{')",
+        ],
+    ),
+    (
+        7,
+        &[
+            "CREATE TABLE IF NOT EXISTS enact.plan_line (run_id text NOT NULL REFERENCES enact.run, seq bigint NOT NULL, \
+             line text NOT NULL, PRIMARY KEY (run_id, seq))",
+        ],
+    ),
+    (
+        8,
+        &[
+            "ALTER TABLE enact.managed_row ADD COLUMN IF NOT EXISTS texts jsonb",
+            "ALTER TABLE enact.managed_table ADD COLUMN IF NOT EXISTS synced jsonb",
+            "ALTER TABLE enact.managed ADD COLUMN IF NOT EXISTS project text NOT NULL DEFAULT ''",
+            "ALTER TABLE enact.managed DROP CONSTRAINT IF EXISTS managed_pkey",
+            "CREATE UNIQUE INDEX IF NOT EXISTS managed_project_address_idx ON enact.managed (project, address)",
         ],
     ),
 ];

@@ -63,7 +63,7 @@ impl SpoolOf<'_> {
     pub async fn ids(&self, store: &mut dyn Relational) -> Result<BTreeSet<PointId>, StoreError> {
         let sql = Sql::new("SELECT point_id FROM ").text(self.spool.table());
         let records = store.query(&self.bound(sql.text(" WHERE run_id = $1 AND collection = $2"))).await?;
-        Ok(records.iter().filter_map(|record| record.text(0)).map(PointId::from_text).collect())
+        Ok(records.iter().filter_map(|record| record.text(0)).filter_map(PointId::from_text).collect())
     }
 
     /// The statement for one page of points after an id, by id as text.
@@ -79,12 +79,13 @@ impl SpoolOf<'_> {
     pub fn points(&self, records: &[Record]) -> Result<(Vec<Point>, Option<String>), ApplyError> {
         let mut points = Vec::with_capacity(records.len());
         for record in records {
-            let id = PointId::from_text(record.text(0).unwrap_or_default());
+            let text = record.text(0).unwrap_or_default();
             let unreadable = || ApplyError::Journal {
                 run: self.run.to_owned(),
-                why: format!("the point {id} that was kept for \"{}\" cannot be read", self.collection),
+                why: format!("the point {text} that was kept for \"{}\" cannot be read", self.collection),
             };
-            points.push(record.json(1).and_then(|json| image::decode(id.clone(), json)).ok_or_else(unreadable)?);
+            let read = PointId::from_text(text).and_then(|id| image::decode(id, record.json(1)?));
+            points.push(read.ok_or_else(unreadable)?);
         }
         let last = records.last().and_then(|record| record.text(0)).map(str::to_owned);
         Ok((points, last.filter(|_| records.len() == BATCH)))

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use futures::{StreamExt, stream};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
 use super::error::ApplyError;
@@ -28,12 +28,14 @@ use super::in_place::InPlace;
 use super::lease::Lease;
 use super::spool::{Spool, SpoolOf};
 use super::stop::Stop;
+use super::trial::{TriedTexts, tried_texts};
 use crate::chunk::Chunk;
-use crate::diff::{Asked, ChunkPlan, ChunkSource, ChunkView, GENERATION_KEY, UnitPoints, payload, with_state};
+use crate::diff::{ChunkPlan, ChunkSource, UnitPoints};
 use crate::embed::Makers;
-use crate::model::{Digest, PointId, Template, UnitFacts};
+use crate::model::{Digest, PointId, UnitFacts};
 use crate::observe::{UnitFilter, cut_unit, read_all_ids, read_bodies, read_units};
 use crate::plan::{SavedPlan, VectorMaker, VectorWork};
+use crate::points::{Asked, ChunkView, Parts, payload, point_key, stamp, with_state};
 use crate::store::{CollectionSpec, NamedVector, Point, Relational, SparseVector, TxMode, VectorStore, WithVectors};
 
 /// Points in one request.
@@ -69,10 +71,7 @@ impl Staging<'_> {
             name: self.collection.to_owned(),
             vectors: self.work.vectors.clone(),
             payload_indexes: self.work.payload_indexes.clone(),
-            metadata: BTreeMap::from([
-                (GENERATION_KEY.to_owned(), self.run.to_owned()),
-                ("enact_set".to_owned(), self.work.set.clone()),
-            ]),
+            metadata: stamp(&self.work.set, self.run),
             like: self.work.live.clone(),
         };
         Lease::check(store).await?;
@@ -216,6 +215,9 @@ impl Staging<'_> {
             .iter()
             .filter(|unit| unit.chunks.iter().any(|c| c.source != ChunkSource::Kept && !there.contains(&c.id)))
             .collect();
+        let made = &self.plan.baseline.made;
+        let tried = units.iter().map(|unit| &unit.unit).filter(|id| made.contains_key(*id)).cloned().collect();
+        let tried = tried_texts(store, self.plan, tried).await?;
         let done = Cell::new(self.new_ids().iter().filter(|id| there.contains(**id)).count());
         let store: Shared<'_> = Mutex::new(store);
         let make = async |part: Vec<Pending<'_>>| {
@@ -224,7 +226,7 @@ impl Staging<'_> {
             (self.events)(Event::Embedded { set: self.work.set.clone(), done: done.get(), of });
             Ok(())
         };
-        let cut = stream::iter(units.chunks(UNITS)).then(|batch| self.cut(&store, batch, there));
+        let cut = stream::iter(units.chunks(UNITS)).then(|batch| self.cut(&store, batch, &tried, there));
         let parts = cut.flat_map(|cut| match cut {
             Ok(parts) => stream::iter(parts.into_iter().map(Ok).collect::<Vec<_>>()),
             Err(error) => stream::iter(vec![Err(error)]),
@@ -237,11 +239,16 @@ impl Staging<'_> {
         &self,
         store: &Shared<'_>,
         batch: &[&'u UnitPoints],
+        tried: &TriedTexts,
         there: &BTreeSet<PointId>,
     ) -> Result<Vec<Vec<Pending<'u>>>, ApplyError> {
         self.stop.check()?;
         let ids: Vec<String> = batch.iter().map(|unit| unit.unit.clone()).collect();
-        let (facts, bodies) = self.read(store, &ids).await?;
+        let (mut facts, mut bodies) = self.read(store, &ids).await?;
+        for id in &ids {
+            facts.extend(tried.units.get(id).map(|unit| (id.clone(), unit.clone())));
+            bodies.extend(tried.bodies.get(id).map(|body| (id.clone(), body.clone())));
+        }
         let mut parts: Vec<Vec<Pending<'_>>> = Vec::new();
         for unit in batch {
             for one in self.prepare(unit, &facts, &bodies, there)? {
@@ -307,27 +314,25 @@ impl Staging<'_> {
         let view = ChunkView { ordinal: plan.ordinal, count, sha256: &plan.sha256, key: &key };
         let asked = Asked { fields: &self.work.payload, templates: &self.plan.pins.binding.payload };
         let mut out = payload(&asked, unit, &view, Value::from(chunk.body.as_str()));
-        let mut parts = json!({
-            "set": self.work.set,
-            "unit": unit.id,
-            "chunk": plan.ordinal,
-            "chunks": count,
-            "text": plan.text,
-            "sha256": plan.sha256,
-            "policy": self.work.policy_digest,
-            "embedders": self.work.embedders_digest,
-        });
-        if let Some(digest) = &plan.digest {
-            parts["digest"] = json!(digest);
-        }
-        out.insert("_enact".to_owned(), parts);
+        let parts = Parts {
+            set: self.work.set.clone(),
+            unit: unit.id.clone(),
+            chunk: plan.ordinal,
+            chunks: count,
+            text: plan.text,
+            sha256: plan.sha256.clone(),
+            policy: self.work.policy_digest,
+            embedders: self.work.embedders_digest,
+            digest: plan.digest,
+        };
+        parts.add_to(&mut out);
         out
     }
 
     async fn points(&self, pending: &[Pending<'_>]) -> Result<Vec<Point>, ApplyError> {
         let mut points: Vec<Point> = pending
             .iter()
-            .map(|one| Point { id: one.plan.id.clone(), vectors: BTreeMap::new(), payload: one.payload.clone() })
+            .map(|one| Point { id: one.plan.id, vectors: BTreeMap::new(), payload: one.payload.clone() })
             .collect();
         let copies = self.copies(pending, &mut points).await?;
         let embed: Vec<usize> = (0..points.len()).filter(|index| !copies.contains(index)).collect();
@@ -370,7 +375,7 @@ impl Staging<'_> {
         let mut from: BTreeMap<PointId, Vec<usize>> = BTreeMap::new();
         for (index, one) in pending.iter().enumerate() {
             if let ChunkSource::Copy { from: id } = &one.plan.source {
-                from.entry(id.clone()).or_default().push(index);
+                from.entry(*id).or_default().push(index);
             }
         }
         let (Some(live), false) = (&self.work.live, from.is_empty()) else { return Ok(BTreeSet::new()) };
@@ -390,14 +395,4 @@ struct Pending<'a> {
     plan: &'a ChunkPlan,
     text: String,
     payload: Map<String, Value>,
-}
-
-/// Fills a ledger's key template for one chunk.
-fn point_key(template: &str, unit: &UnitFacts, ordinal: u32) -> String {
-    let scope = |name: &str| match name {
-        "chunk.index" => Some(Value::from(ordinal)),
-        "chunk.key" => Some(Value::from(format!("{ordinal:04}"))),
-        other => unit.field(other.strip_prefix("unit.")?).map(Value::from),
-    };
-    Template::parse(template).and_then(|template| template.fill_text(&scope)).unwrap_or_default()
 }

@@ -10,7 +10,7 @@ use super::guards::open_paired;
 use super::row_record;
 use super::rows;
 use super::stop::Stop;
-use crate::model::{Cell, StatusCheck, TableName};
+use crate::model::{Address, Cell, StatusCheck, TableName};
 use crate::observe::find_in_other_state;
 use crate::plan::{
     CallsWork, GateWork, ManagedWrite, Parameter, RUN_MARKER, SavedPlan, Step, TransitionBy, TransitionsWork,
@@ -60,9 +60,11 @@ impl Steps<'_> {
             }
             Work::OpenPaired(paired) => open_paired(tx, step, paired).await?,
             Work::OpenGate(gate) | Work::ShutGate(gate) | Work::SetGate(gate) => set_gate(tx, step, gate).await?,
-            Work::RecordManaged { write, forget } => {
+            Work::RecordManaged { write, forget, remember, recall } => {
                 let forget: Vec<String> = forget.iter().map(|address| address.to_string()).collect();
                 self.record(tx, write, forget).await?;
+                self.mark_forgotten(tx, remember, true).await?;
+                self.mark_forgotten(tx, recall, false).await?;
             }
             Work::RecordRows(record) => row_record::write(tx, record, self.run, self.tables).await?,
             Work::StageVectors(_)
@@ -205,31 +207,65 @@ impl Steps<'_> {
     }
 
     async fn record(&self, tx: &mut dyn Tx, write: &[ManagedWrite], forget: Vec<String>) -> Result<(), ApplyError> {
-        self.keep_managed(tx, write, &forget).await?;
+        // What stands under a resource goes with it.
+        let roots: Vec<String> = forget.iter().filter(|address| !address.contains('[')).cloned().collect();
+        self.keep_managed(tx, write, &forget, &roots).await?;
+        let project = || Param::Text(self.plan.pins.project.clone());
         if !forget.is_empty() {
-            let sql = Sql::new("DELETE FROM enact.managed WHERE address = ANY ($1)");
-            tx.query(&Query::new(sql).bind(Param::Texts(forget))).await?;
+            let sql = Sql::new("DELETE FROM enact.managed m WHERE m.project IN ('', $3) AND (m.address = ANY ($1) OR ");
+            let query = Query::new(sql.text(UNDER).text(")")).bind(Param::Texts(forget));
+            tx.query(&query.bind(Param::Texts(roots)).bind(project())).await?;
         }
-        let sql = "INSERT INTO enact.managed (address, digest, attributes, run_id) \
-                   SELECT e.v->>'address', e.v->>'digest', e.v->'attributes', $2 FROM pg_catalog.jsonb_array_elements($1) e(v) \
-                   ON CONFLICT (address) DO UPDATE SET digest = excluded.digest, attributes = excluded.attributes, run_id = excluded.run_id";
+        // What was of no project is this one's from now on.
+        let claim = "UPDATE enact.managed m SET project = $2 FROM pg_catalog.jsonb_array_elements($1) e(v) \
+                     WHERE m.project = '' AND m.address = e.v->>'address'";
+        let sql = "INSERT INTO enact.managed (address, digest, attributes, run_id, project) \
+                   SELECT e.v->>'address', e.v->>'digest', e.v->'attributes', $2, $3 FROM pg_catalog.jsonb_array_elements($1) e(v) \
+                   ON CONFLICT (project, address) DO UPDATE SET digest = excluded.digest, attributes = excluded.attributes, run_id = excluded.run_id";
         for batch in write.chunks(BATCH) {
             let rows: Vec<Value> = batch.iter().map(|one| self.managed_json(one)).collect();
-            let query = Query::new(Sql::new(sql)).bind(Param::Json(Value::Array(rows)));
-            tx.query(&query.bind(Param::Text(self.run.to_owned()))).await?;
+            let rows = Param::Json(Value::Array(rows));
+            tx.query(&Query::new(Sql::new(claim)).bind(rows.clone()).bind(project())).await?;
+            let query = Query::new(Sql::new(sql)).bind(rows).bind(Param::Text(self.run.to_owned()));
+            tx.query(&query.bind(project())).await?;
         }
         Ok(())
     }
 
+    /// Says of vector sets whether they are only remembered.
+    async fn mark_forgotten(&self, tx: &mut dyn Tx, sets: &[Address], forgotten: bool) -> Result<(), ApplyError> {
+        if sets.is_empty() {
+            return Ok(());
+        }
+        let sets: Vec<String> = sets.iter().map(|address| address.to_string()).collect();
+        self.keep_managed(tx, &[], &sets, &[]).await?;
+        let sql = "UPDATE enact.managed SET attributes = attributes || $3, run_id = $4, project = $2 \
+                   WHERE address = ANY ($1) AND project IN ('', $2)";
+        let query = Query::new(Sql::new(sql)).bind(Param::Texts(sets));
+        let query = query.bind(Param::Text(self.plan.pins.project.clone()));
+        let query = query.bind(Param::Json(serde_json::json!({ "forgotten": forgotten })));
+        tx.query(&query.bind(Param::Text(self.run.to_owned()))).await?;
+        Ok(())
+    }
+
     /// Keeps what was owned, for a revert.
-    async fn keep_managed(&self, tx: &mut dyn Tx, write: &[ManagedWrite], forget: &[String]) -> Result<(), ApplyError> {
+    async fn keep_managed(
+        &self,
+        tx: &mut dyn Tx,
+        write: &[ManagedWrite],
+        forget: &[String],
+        roots: &[String],
+    ) -> Result<(), ApplyError> {
         let written = write.iter().map(|one| one.address.to_string());
         let all: Vec<String> = written.chain(forget.iter().cloned()).collect();
-        let sql = "INSERT INTO enact.managed_before (run_id, address, digest, attributes) \
-                   SELECT $1, m.address, m.digest, m.attributes FROM enact.managed m WHERE m.address = ANY ($2)";
-        for batch in all.chunks(BATCH) {
-            let query = Query::new(Sql::new(sql)).bind(Param::Text(self.run.to_owned()));
-            tx.query(&query.bind(Param::Texts(batch.to_vec()))).await?;
+        let keep = "INSERT INTO enact.managed_before (run_id, address, digest, attributes) SELECT $3, m.address, m.digest, m.attributes \
+                    FROM enact.managed m WHERE m.project IN ('', $4) AND (m.address = ANY ($1) OR ";
+        let keep = Sql::new(keep).text(UNDER).text(") ON CONFLICT DO NOTHING");
+        for (number, batch) in all.chunks(BATCH).enumerate() {
+            let roots = if number == 0 { roots.to_vec() } else { Vec::new() };
+            let query = Query::new(keep.clone()).bind(Param::Texts(batch.to_vec())).bind(Param::Texts(roots));
+            let query = query.bind(Param::Text(self.run.to_owned()));
+            tx.query(&query.bind(Param::Text(self.plan.pins.project.clone()))).await?;
         }
         Ok(())
     }
@@ -244,6 +280,10 @@ impl Steps<'_> {
         serde_json::json!({ "address": write.address, "digest": write.digest, "attributes": attributes })
     }
 }
+
+/// Records that stand under one of these resources.
+const UNDER: &str =
+    "EXISTS (SELECT FROM pg_catalog.unnest($2) AS r(root) WHERE pg_catalog.starts_with(m.address, r.root || '['))";
 
 const FROM_ROWS: &str = " FROM pg_catalog.jsonb_array_elements($1) WITH ORDINALITY e(v, i)";
 

@@ -8,11 +8,12 @@ use std::future::Future;
 use super::args::GlobalArgs;
 use super::reach::reach;
 use super::{Outcome, Output, unfinished};
+use crate::apply::StepsTried;
 use crate::embed::Makers;
 use crate::model::{Address, Binding, Desired, Diagnostics, Environment, Severity, Stores};
 use crate::observe::ObserveError;
 use crate::plan::{Built, Partial};
-use crate::planner::{Back, Planner, Purpose};
+use crate::planner::{Back, Planner, Purpose, Trial};
 use crate::preflight::{Needs, Places, Preflight, diagnostics};
 use crate::spec::{EnvFile, Sources, load_config, load_plans_in};
 use crate::store::postgres::Postgres;
@@ -220,8 +221,25 @@ impl Session {
     /// # Errors
     /// Those of the stores, and everything that makes the plan impossible.
     pub async fn try_plan(&mut self, desired: &Desired, purpose: Purpose<'_>) -> Result<Built, ObserveError> {
+        self.planned(desired, purpose, Some(&StepsTried)).await
+    }
+
+    /// Plans against what lives, and writes nothing, not even to take it back.
+    ///
+    /// # Errors
+    /// Those of the stores, and everything that makes the plan impossible.
+    pub async fn plan_of_live(&mut self, desired: &Desired) -> Result<Built, ObserveError> {
+        self.planned(desired, Purpose::Apply, None).await
+    }
+
+    async fn planned(
+        &mut self,
+        desired: &Desired,
+        purpose: Purpose<'_>,
+        trial: Option<&dyn Trial>,
+    ) -> Result<Built, ObserveError> {
         let Session { environment, binding, postgres, qdrant, makers, partial, .. } = self;
-        Planner { environment, binding, makers, partial }.plan(postgres, qdrant, desired, purpose).await
+        Planner { environment, binding, makers, partial, trial }.plan(postgres, qdrant, desired, purpose).await
     }
 }
 

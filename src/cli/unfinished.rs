@@ -36,7 +36,7 @@ pub async fn tell(session: &mut Session, output: &Output) {
 /// The outcome, which has been printed.
 pub async fn refuse_another(session: &mut Session, plan: &SavedPlan, output: &Output) -> Result<(), Outcome> {
     let Ok(Some(Found { unfinished, at_work: None })) = look(session).await else { return Ok(()) };
-    if unfinished.run.plan_digest == plan.digest.as_str() {
+    if unfinished.run.plan_digest == plan.digest.to_string() {
         return Ok(());
     }
     output.error(&unfinished.to_string(), Some(unfinished.hint()));

@@ -17,15 +17,14 @@ use super::change::{Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChan
 use super::change::{UnitPoints, VectorChange};
 use super::codes;
 use super::compare::{Comparison, check_allowed};
-use super::ledger::{chunk_id, ledger_key};
-use super::recipe::Recipe;
 use super::resolve::{Resolved, some_of};
 use super::shape::differences;
-use super::vectors::{Ownership, SetView, live_collection};
+use super::vectors::{SetView, live_collection};
 use crate::model::{
-    Address, Binding, ChunkFacts, Desired, Diagnostics, Digest, Environment, Observed, PointId, PointIds, PointSaid,
-    RowOrigin, RowSeen, UnitFacts, VectorSet,
+    Address, Binding, ChunkFacts, Desired, Diagnostics, Digest, Environment, Observed, PointId, PointIds, RowOrigin,
+    RowSeen, UnitFacts, VectorSet,
 };
+use crate::points::{Ownership, PointSaid, Recipe, chunk_id, ledger_key};
 
 /// What is to be adopted and what was read of it.
 pub struct AdoptInput<'a> {
@@ -161,7 +160,7 @@ impl AdoptInput<'_> {
         }
         let change = VectorChange {
             set: set.name.clone(),
-            recipe: recipe.whole.clone(),
+            recipe: recipe.whole,
             collection: CollectionChange::Adopt { live },
             units,
             kept: there,
@@ -241,8 +240,8 @@ impl OfSet<'_> {
             same_text &= facts.is_some();
             chunks.push(ChunkPlan {
                 ordinal,
-                id: id.clone(),
-                text: facts.map_or_else(|| Digest::of_bytes(sha256.as_bytes()), |facts| facts.text.clone()),
+                id: *id,
+                text: facts.map_or_else(|| Digest::of_bytes(sha256.as_bytes()), |facts| facts.text),
                 sha256,
                 digest: self.view.stands(id).cloned(),
                 source: ChunkSource::Kept,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Address, Cell, Digest, LiveRow, Managed, PointId, RowKey, TableName, UnitFacts};
+use crate::model::{Address, Cell, Digest, LiveRow, Managed, PointId, RecordedValue, RowKey, TableName, UnitFacts};
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -134,6 +134,11 @@ pub enum RowChange {
         /// The row that goes.
         before: LiveRow,
     },
+    /// It stays as it is, and is written down so.
+    TakeOver {
+        /// The live row.
+        live: LiveRow,
+    },
 }
 
 /// One column's change.
@@ -143,6 +148,9 @@ pub struct FieldChange {
     pub before: Option<String>,
     /// The value to be.
     pub after: Cell,
+    /// What the last apply wrote, where it is neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<RecordedValue>,
 }
 
 /// Why something changes.
@@ -153,6 +161,16 @@ pub enum Reason {
     NotThere,
     /// A plan file declares other values.
     ValuesDiffer,
+    /// A plan file declares other values than the last apply wrote.
+    FileChanged,
+    /// It is no longer what the last apply wrote.
+    ChangedOutside,
+    /// The last apply wrote it, and it is not there any more.
+    GoneOutside,
+    /// It is no longer what the last apply wrote, and a plan file declares a third value.
+    Conflict,
+    /// It is as declared, and no longer what the last apply wrote.
+    OutdatedRecord,
     /// A plan file says that it should be absent.
     DeclaredAbsent,
     /// Its table is synced with plan files, and none of them declares it.
@@ -185,6 +203,8 @@ pub enum Reason {
     Moved,
     /// It is no longer in the plan files.
     NoLongerDeclared,
+    /// It was in the plan files once, and is again.
+    DeclaredAgain,
     /// A run is reverted.
     Reverted(String),
 }

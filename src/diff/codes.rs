@@ -1,4 +1,4 @@
-//! Codes of what only the live stores can show: `E040` to `E069`, warnings `W040` to `W059`; of guards and gates `E080` to
+//! Codes of what only the live stores can show: `E040` to `E079`, warnings `W040` to `W059`; of guards and gates `E080` to
 //! `E089`, `W060` to `W069`.
 
 use crate::model::Code;
@@ -39,6 +39,8 @@ pub const UNKNOWN_FIELD: Code = Code { id: "E055", summary: "unknown field of a 
 pub const ROLLOUT: Code = Code { id: "E056", summary: "the rollout cannot make the change" };
 /// A collection may not be written.
 pub const DENIED_COLLECTION: Code = Code { id: "E057", summary: "the environment denies this collection" };
+/// A saved plan does not hold something that its changes name.
+pub const NOT_PINNED: Code = Code { id: "E058", summary: "the saved plan is not whole" };
 /// Dependencies form a circle.
 pub const CYCLE: Code = Code { id: "E059", summary: "dependencies form a circle" };
 /// The content changed after review.
@@ -61,6 +63,23 @@ pub const EXPRESSION: Code = Code { id: "E067", summary: "an expression of the b
 pub const UNKNOWN_ADDRESS: Code = Code { id: "E068", summary: "unknown address" };
 /// `--exclude` leaves out what something that stays needs, or a part of a promotion, or everything.
 pub const NEEDED: Code = Code { id: "E069", summary: "it cannot be left out" };
+/// The joins of the binding give one unit several times, each with other values: which of them counts would be chance. Make
+/// "from" give each unit once, with an aggregate or a DISTINCT ON in place of the join that multiplies.
+pub const UNIT_TWICE: Code = Code { id: "E070", summary: "a unit is read twice" };
+/// Two units that the plan is about have one address, by which plans, reviews and records name them. Make the binding's
+/// address unique, such as d.tenant || '/' || d.slug, or narrow the selections to one of the two.
+pub const SHARED_ADDRESS: Code = Code { id: "E071", summary: "two units have the same address" };
+/// A selection names a lifecycle state that the binding does not have. It would choose no unit, and an index over it would be
+/// emptied.
+pub const UNKNOWN_STATE: Code = Code { id: "E072", summary: "unknown lifecycle state" };
+/// A vector set would lose more points than its plan file allows, because their units leave it.
+pub const POINTS_LIMIT: Code = Code { id: "E073", summary: "more points would be deleted than allowed" };
+/// The plan's own rows or moves change units that it promotes or indexes, so that these are known only where its writes are
+/// tried, in a transaction that is rolled back; and they cannot be. Plan with a role that may write, or make two plans of it.
+pub const NOT_TRIED: Code = Code { id: "E074", summary: "what the plan writes cannot be tried" };
+/// A value of a unit comes from the time, a sequence or chance when the plan's own writes are made, so that what would be
+/// indexed cannot be reviewed.
+pub const MOVING_UNIT: Code = Code { id: "E075", summary: "a unit is another one each time that it is written" };
 /// A value is cut, rounded or padded by its column.
 pub const CUT_VALUE: Code = Code { id: "E087", summary: "a column would keep another value" };
 /// A value that is another one at every plan.
@@ -81,6 +100,12 @@ pub const NOT_READABLE: Code = Code { id: "E094", summary: "a column may not be 
 pub const CHECK_VIOLATED: Code = Code { id: "E095", summary: "a check of the table does not hold" };
 /// A table has a column whose name begins with `enact` and a space, as names in Enact's own queries do.
 pub const OWN_NAME: Code = Code { id: "E096", summary: "a column's name is one of Enact's own" };
+/// A promotion that was applied says something else in the plan file now: another target, review, selection or choice of ids. What was
+/// reviewed and applied is not edited. Write it as it was, and what is decided now as a promotion of another name.
+pub const EDITED_PROMOTION: Code = Code { id: "E098", summary: "a promotion was edited after it was applied" };
+/// Another project of this database manages a vector set that is declared here. What a project manages is its own: give the set another
+/// name, or declare it in the files of one project.
+pub const SET_OF_ANOTHER: Code = Code { id: "E099", summary: "the vector set is of another project" };
 /// Rows of other tables go or change with rows of the plan, because their foreign keys say so. They are counted and named; a
 /// revert does not bring them back.
 pub const CONSEQUENCE: Code = Code { id: "W066", summary: "other rows go or change too" };

@@ -6,12 +6,13 @@ use super::change::{Change, ChangeDetail, Finding, Reason};
 use super::codes;
 use super::drift::{self, Drift};
 use super::guards::guard_changes;
-use super::recipe::Recipe;
+use super::limits::too_many_lost;
 use super::resolve::{Resolved, some_of};
 use super::risks::risks;
 use super::rows::row_changes;
 use super::vectors::{SetInput, compare_set};
 use crate::model::{Address, Binding, Desired, Diagnostic, Diagnostics, EmptyBody, Environment, Observed};
+use crate::points::Recipe;
 
 /// The result of comparing.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -140,6 +141,7 @@ fn vector_changes(input: &VectorsInput<'_>, out: &mut Comparison, errors: &mut D
         };
         out.kept += kept;
         let Some((change, reasons)) = change else { continue };
+        errors.0.extend(too_many_lost(set, &change));
         let address = Address::vector_set(&set.name);
         out.drift.extend(drift::of_set(&set_input, &change, input.observed));
         let detail = ChangeDetail::VectorSet(Box::new(change));
@@ -157,7 +159,7 @@ fn check_set(
     check_allowed(set, input.environment, errors);
     let empties: Vec<&str> = units
         .iter()
-        .filter_map(|id| input.observed.units.get(id))
+        .filter_map(|id| input.observed.units_after().get(id))
         .filter(|unit| unit.empty_body)
         .map(|unit| unit.address.as_str())
         .collect();
@@ -201,8 +203,8 @@ fn forgotten(desired: &Desired, observed: &Observed, out: &mut Comparison) {
         return;
     }
     let declared = desired.addresses();
-    for address in observed.managed.keys().filter(|address| !address.as_str().contains('[')) {
-        if !declared.contains(address) {
+    for (address, managed) in observed.managed.iter().filter(|(address, _)| !address.as_str().contains('[')) {
+        if !declared.contains(address) && !managed.is_forgotten() {
             out.changes.push(Change {
                 address: address.clone(),
                 declared_at: None,

@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::codes;
 use super::ids::derive_id;
 use super::resolve::{PromotionRecord, ResolvedPromotion, Resolver};
-use super::scope::{APPLY_TIME, Names, fill_row_value};
+use super::scope::{APPLY_TIME, fill_row_value};
 use crate::model::{
     DeclaredRow, Diagnostic, Promotion, RowOrigin, RowSet, RowState, RowTemplate, Spot, TemplateScope, UnitFacts,
+    UnitNames,
 };
 
 impl Resolver<'_> {
@@ -18,7 +19,7 @@ impl Resolver<'_> {
         promotion: &Promotion,
         record: &PromotionRecord,
     ) -> Option<BTreeMap<String, Value>> {
-        let mut names = Names::default();
+        let mut names = UnitNames::default();
         let plan =
             self.desired.files.iter().find(|file| file.path == *promotion.place.file).map_or("", |file| &file.plan);
         names.set("plan.name", plan);
@@ -43,7 +44,12 @@ impl Resolver<'_> {
         Some(names.values)
     }
 
-    fn derived_ids(&mut self, promotion: &Promotion, record: &PromotionRecord, names: &mut Names<'_>) -> Option<()> {
+    fn derived_ids(
+        &mut self,
+        promotion: &Promotion,
+        record: &PromotionRecord,
+        names: &mut UnitNames<'_>,
+    ) -> Option<()> {
         if self.binding.promotion.ids.is_empty() {
             return Some(());
         }
@@ -105,7 +111,7 @@ impl Resolver<'_> {
             rows: Vec::new(),
         };
         for unit in units {
-            let names = Names { values: promotion.names.clone(), unit };
+            let names = UnitNames { values: promotion.names.clone(), unit };
             let mut cells = Vec::new();
             for column in set.key.iter().chain(&set.columns) {
                 let Some(value) = template.values.get(column) else { continue };

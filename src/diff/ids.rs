@@ -2,8 +2,7 @@
 
 use md5::Digest as _;
 
-use super::scope::Names;
-use crate::model::{IdScheme, PlaceholderError, Scope, SetHash, Template, UnitFacts};
+use crate::model::{IdScheme, PlaceholderError, Scope, SetHash, Template, UnitFacts, UnitNames};
 
 /// The hash of a set of units: SHA-256 over one line per unit, sorted by bytes, joined by a newline. An empty set hashes
 /// the empty text.
@@ -12,9 +11,7 @@ use crate::model::{IdScheme, PlaceholderError, Scope, SetHash, Template, UnitFac
 /// When the line's template cannot be filled.
 pub fn set_hash<'a>(recipe: &SetHash, units: impl Iterator<Item = &'a UnitFacts>) -> Result<String, PlaceholderError> {
     let line = Template::parse(&recipe.line)?;
-    let mut lines = units
-        .map(|unit| line.fill_text(&Names { unit: Some((unit, 0)), ..Names::default() }))
-        .collect::<Result<Vec<String>, _>>()?;
+    let mut lines = units.map(|unit| line.fill_text(&UnitNames::of(unit))).collect::<Result<Vec<String>, _>>()?;
     lines.sort();
     Ok(hex::encode(sha2::Sha256::digest(lines.join("\n").as_bytes())))
 }
@@ -50,7 +47,7 @@ mod tests {
     #[test]
     fn md5_ids_equal_the_published_ones() {
         let scheme = IdScheme::Md5 { prefix: "cf0000".into(), text: "{namespace}:{kind}:{set.hash}".into() };
-        let mut names = Names::default();
+        let mut names = UnitNames::default();
         names.set("namespace", "IU_CORE_8000X");
         names.set("set.hash", "29b36fa4fd95dd871a0b949c2e37407c0647294752a909aac45794e8815b43bb");
         for (kind, id) in [

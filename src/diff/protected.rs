@@ -125,6 +125,7 @@ fn row_matches(change: &RowChange, filter: &BTreeMap<String, FilterValue>) -> bo
         };
     filter.iter().all(|(column, FilterValue { value, .. })| match change {
         RowChange::Create { values } => created(column, value, values),
+        RowChange::TakeOver { .. } => false,
         RowChange::Delete { before } => before.0.get(column).is_some_and(|found| found == value),
         RowChange::Update { live, fields } => {
             let is = live.0.get(column).is_some_and(|found| found == value);

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::change::Finding;
 use super::codes;
+use super::edited::{PromotionText, edits};
 use super::expect::ExpectCheck;
 use super::ids::set_hash;
 use crate::model::{
@@ -61,11 +62,15 @@ pub struct PromotionRecord {
     pub scheme: Option<String>,
     /// The hash of its set.
     pub set_hash: Option<String>,
+    /// What the plan file said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<PromotionText>,
     /// Its units as they were reviewed, by address.
     pub units: Vec<UnitFacts>,
 }
 
-/// Resolves.
+/// Resolves: promotions choose from `units`, vector sets from those that the plan leaves `after` it, whose states may still be
+/// the old ones.
 ///
 /// # Errors
 /// Everything that a plan refers to and that does not hold: expectations, transitions, claims, templates.
@@ -73,11 +78,12 @@ pub fn resolve(
     desired: &Desired,
     binding: &Binding,
     units: &BTreeMap<String, UnitFacts>,
+    after: &BTreeMap<String, UnitFacts>,
     managed: &BTreeMap<Address, Managed>,
     actor: &str,
 ) -> Result<Resolved, Diagnostics> {
-    let mut resolver =
-        Resolver { desired, binding, units, managed, actor, out: Resolved::default(), errors: Diagnostics::default() };
+    let (out, errors) = (Resolved::default(), Diagnostics::default());
+    let mut resolver = Resolver { desired, binding, units, after, managed, actor, out, errors };
     for promotion in desired.promotions.values() {
         resolver.promotion(promotion);
     }
@@ -94,6 +100,7 @@ pub(super) struct Resolver<'a> {
     pub(super) desired: &'a Desired,
     pub(super) binding: &'a Binding,
     units: &'a BTreeMap<String, UnitFacts>,
+    after: &'a BTreeMap<String, UnitFacts>,
     managed: &'a BTreeMap<Address, Managed>,
     pub(super) actor: &'a str,
     pub(super) out: Resolved,
@@ -109,23 +116,23 @@ impl<'a> Resolver<'a> {
         (self.desired.selection(units), named, place)
     }
 
-    /// Units by address that a selection chooses, seen with these states.
-    fn select(&self, selection: &Selection, overlay: &BTreeMap<String, String>) -> Vec<&'a UnitFacts> {
-        let mut chosen: Vec<&UnitFacts> =
-            self.units.values().filter(|unit| selected(selection, unit, overlay)).collect();
-        chosen.sort_by(|a, b| a.address.cmp(&b.address));
-        chosen
+    /// Units by address that a selection chooses, before any is moved.
+    fn select(&self, selection: &Selection) -> Vec<&'a UnitFacts> {
+        chosen(selection, self.units, &BTreeMap::new())
     }
 
     fn promotion(&mut self, promotion: &'a Promotion) {
-        let (selection, named, _) = self.selection(&promotion.units);
-        let matched = self.select(selection, &BTreeMap::new());
+        let (selection, named, place) = self.selection(&promotion.units);
+        let matched = self.select(selection);
         let recorded: Option<PromotionRecord> = self
             .managed
             .get(&Address::promotion(&promotion.name))
             .and_then(|managed| serde_json::from_value(managed.attributes.clone()).ok());
         let resolved = match recorded {
-            Some(record) => self.recorded_promotion(promotion, record, &matched),
+            Some(record) => {
+                self.errors.0.extend(edits(promotion, (selection, place), &record));
+                self.recorded_promotion(promotion, record, &matched)
+            }
             None if promotion.adopt => {
                 let moved = self.moved_before(selection, &promotion.to.value);
                 self.promotion_of(promotion, &moved, Vec::new())
@@ -206,7 +213,7 @@ impl<'a> Resolver<'a> {
     fn moved_before(&self, selection: &Selection, to: &str) -> Vec<&'a UnitFacts> {
         let mut whatever_state = selection.clone();
         whatever_state.conditions.remove("lifecycle");
-        let mut chosen = self.select(&whatever_state, &BTreeMap::new());
+        let mut chosen = self.select(&whatever_state);
         chosen.retain(|unit| unit.lifecycle == to);
         chosen
     }
@@ -235,6 +242,7 @@ impl<'a> Resolver<'a> {
             namespace: promotion.ids.namespace.clone().unwrap_or_else(|| promotion.name.clone()),
             scheme,
             set_hash: hash,
+            text: Some(PromotionText::of(promotion, self.desired.selection(&promotion.units))),
             units: units.iter().map(|unit| (*unit).clone()).collect(),
         };
         let names = self.promotion_names(promotion, &record)?;
@@ -302,7 +310,7 @@ impl<'a> Resolver<'a> {
         let overlay = self.out.overlay.clone();
         for set in self.desired.vector_sets.values() {
             let (selection, named, _) = self.selection(&set.units);
-            let chosen = self.select(selection, &overlay);
+            let chosen = chosen(selection, self.after, &overlay);
             if chosen.is_empty() {
                 let message = "it selects no unit".to_owned();
                 self.find(codes::NO_UNITS.id, Address::vector_set(&set.name), message);
@@ -323,8 +331,7 @@ impl<'a> Resolver<'a> {
             let used = self.desired.promotions.values().any(|p| names_selection(&p.units, name))
                 || self.desired.vector_sets.values().any(|s| names_selection(&s.units, name));
             if !used && named.expect.is_some() {
-                let chosen: Vec<UnitFacts> =
-                    self.select(&named.selection, &BTreeMap::new()).into_iter().cloned().collect();
+                let chosen: Vec<UnitFacts> = self.select(&named.selection).into_iter().cloned().collect();
                 self.expect(name, &chosen, None);
             }
         }
@@ -381,8 +388,19 @@ pub fn check_target(binding: &Binding, state: &str) -> Result<(), Diagnostic> {
     Err(Diagnostic::error(codes::ILLEGAL_TRANSITION, detail).hint(name_hint(state, states)))
 }
 
+/// Units by address that a selection chooses, seen with these states.
+fn chosen<'u>(
+    selection: &Selection,
+    units: &'u BTreeMap<String, UnitFacts>,
+    overlay: &BTreeMap<String, String>,
+) -> Vec<&'u UnitFacts> {
+    let mut chosen: Vec<&UnitFacts> = units.values().filter(|unit| selected(selection, unit, overlay)).collect();
+    chosen.sort_by(|a, b| a.address.cmp(&b.address));
+    chosen
+}
+
 /// Whether a selection chooses a unit that is seen with these states.
-pub(super) fn selected(selection: &Selection, unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> bool {
+pub(crate) fn selected(selection: &Selection, unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> bool {
     selection.matches(|field| match field {
         "lifecycle" => Some(overlay.get(&unit.id).unwrap_or(&unit.lifecycle).clone()),
         other => unit.field(other),

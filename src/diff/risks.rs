@@ -77,13 +77,14 @@ fn span(seconds: u64) -> String {
     }
 }
 
-/// Points of units that leave; those of an edited unit are replaced, not lost.
+/// How many units leave with how many points. Those of an edited unit are replaced, not lost.
+pub(super) fn points_leaving(set: &VectorChange) -> (u64, u64) {
+    let leaving = set.units.iter().filter(|unit| unit.chunks.is_empty() && !unit.delete.is_empty());
+    leaving.fold((0, 0), |(units, points), unit| (units + 1, points + unit.delete.len() as u64))
+}
+
 fn points_lost(set: &VectorChange) -> Option<String> {
-    let (mut units, mut points) = (0, 0);
-    for unit in set.units.iter().filter(|unit| unit.chunks.is_empty() && !unit.delete.is_empty()) {
-        units += 1;
-        points += unit.delete.len() as u64;
-    }
+    let (units, points) = points_leaving(set);
     let (count, of) = (counted(points, "point"), counted(units, "unit"));
     (points > 0).then(|| format!("{count} of {of} {} deleted and not made again", is_are(points)))
 }

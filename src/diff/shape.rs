@@ -1,8 +1,8 @@
 //! The shape of a live collection against the recipe of its set.
 
-use super::recipe::Recipe;
 use super::vectors::live_collection;
 use crate::model::Observed;
+use crate::points::Recipe;
 
 /// How a live collection differs from the recipe.
 #[derive(Debug, Default)]

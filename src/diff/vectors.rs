@@ -13,62 +13,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-
-use super::change::{ChunkPlan, ChunkSource, LedgerWrite, Reason, UnitPoints, VectorChange};
+use super::change::{ChunkPlan, ChunkSource, CollectionChange, LedgerWrite, Reason, UnitPoints, VectorChange};
 use super::codes;
-use super::ledger::{chunk_id, ledger_key};
-use super::recipe::{Asked, ChunkView, Recipe, payload};
 use super::resolve::some_of;
 use super::rollout::{Facts, choose};
-use super::scope::unit_value;
 use super::shape::differences;
 use crate::model::{
-    Address, Binding, ChunkFacts, ChunkPolicy, CollectionMetadata, Diagnostic, Digest, Observed, PointId,
-    PointIdentity, PointIds, UnitFacts, VectorSet, digest_of,
+    Address, Binding, ChunkFacts, ChunkPolicy, CollectionMetadata, Diagnostic, Digest, Observed, PointId, PointIds,
+    UnitFacts, VectorSet, digest_of,
 };
-
-/// The collection metadata key under which the run that wrote it is stamped.
-pub const GENERATION_KEY: &str = "enact_generation";
-
-/// What is remembered about an applied set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetRecord {
-    /// Digest of the embedders then.
-    pub embedders: Digest,
-    /// The run that last wrote the collection.
-    pub generation: String,
-    /// Whether that run adopted it and so wrote nothing into it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub adopted: bool,
-}
-
-/// What is remembered about the points of one unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ownership {
-    /// The unit's address then.
-    pub address: String,
-    /// Its chunks.
-    pub chunks: Vec<OwnedChunk>,
-}
-
-/// One chunk of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnedChunk {
-    /// The point.
-    pub id: PointId,
-    /// Digest of the text as embedded.
-    pub text: Digest,
-    /// SHA-256 of the chunk's own text.
-    pub sha256: String,
-    /// What stands in the point, where points may change under their ids.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
-    /// Whether somebody else made the point, with vectors of which nothing is known.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub adopted: bool,
-}
+use crate::points::{
+    Asked, ChunkView, GENERATION_KEY, OwnedChunk, Ownership, PointIdentity, Recipe, SetRecord, chunk_id, input_digest,
+    ledger_key, payload, text_stand_in, with_state,
+};
 
 /// The collection behind a set's name and whether the name is an alias; `None` when there is neither.
 pub fn live_collection(set: &str, observed: &Observed) -> Option<(String, bool)> {
@@ -92,7 +49,7 @@ pub fn units_needing_text(
             .get(set)
             .into_iter()
             .flatten()
-            .filter(|id| observed.units.get(*id).is_some_and(|unit| view.known_chunks(unit).is_none()))
+            .filter(|id| observed.units_after().get(*id).is_some_and(|unit| view.known_chunks(unit).is_none()))
             .cloned()
             .collect();
         out.insert(set.clone(), needing);
@@ -109,15 +66,6 @@ pub(super) struct SetView<'a> {
     pub(super) trusted: bool,
     live: &'a BTreeSet<PointId>,
     digests: Option<&'a BTreeMap<PointId, Digest>>,
-}
-
-/// A unit in the state that the plan makes: texts and payloads show that one.
-pub fn with_state(unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> UnitFacts {
-    let mut unit = unit.clone();
-    if let Some(state) = overlay.get(&unit.id) {
-        unit.lifecycle.clone_from(state);
-    }
-    unit
 }
 
 static NO_POINTS: BTreeSet<PointId> = BTreeSet::new();
@@ -168,7 +116,7 @@ impl<'a> SetView<'a> {
 
     pub(super) fn owned(&self, unit: &str) -> Option<(Digest, Ownership)> {
         let managed = self.observed.managed.get(&Address::vector_unit(self.set, unit))?;
-        Some((managed.digest.clone(), serde_json::from_value(managed.attributes.clone()).ok()?))
+        Some((managed.digest, serde_json::from_value(managed.attributes.clone()).ok()?))
     }
 
     /// Every unit that has points, by id.
@@ -189,10 +137,7 @@ impl<'a> SetView<'a> {
 
     /// Digest of everything a unit's points are made from.
     pub(super) fn input(&self, unit: &UnitFacts) -> Digest {
-        let unit = &with_state(unit, self.overlay);
-        let values: BTreeMap<&str, Option<Value>> =
-            self.recipe.fields.iter().map(|field| (field.as_str(), unit_value(unit, field))).collect();
-        digest_of(&json!([self.set, unit.id, unit.address, unit.content_hash, self.recipe.whole, values]))
+        input_digest(self.set, self.recipe, unit, self.overlay)
     }
 
     /// The chunks a unit has without reading its text, when they can be relied on.
@@ -257,7 +202,7 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
         problems: Problems::default(),
     };
     for id in input.units {
-        if let Some(unit) = observed.units.get(id) {
+        if let Some(unit) = observed.units_after().get(id) {
             diff.unit(unit);
         }
     }
@@ -266,39 +211,41 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
     for (id, ownership) in owned.iter().filter(|(id, _)| !wanted.contains(id)) {
         diff.leaves(id, ownership);
     }
+    diff.keep_taken_over();
     diff.ledger_gone(&owned);
     let all_owned: BTreeSet<&PointId> = owned.values().flat_map(|o| o.chunks.iter().map(|c| &c.id)).collect();
     diff.problems.check(input.set, &all_owned)?;
     let foreign = view.live.iter().filter(|id| !all_owned.contains(id) && !diff.wanted.contains(*id)).count() as u64;
     let shape = differences(&input.set.name, input.recipe, observed);
     let SetDiff { units, ledger, kept, skipped, .. } = diff;
-    if units.is_empty() && ledger.is_empty() && shape.is_empty() {
+    let returns = view.record.as_ref().is_some_and(|record| record.forgotten);
+    if units.is_empty() && ledger.is_empty() && shape.is_empty() && !returns {
         return Ok((kept, None));
     }
     let mut reasons: BTreeSet<Reason> = units.iter().map(|unit| unit.reason.clone()).collect();
     reasons.extend(shape.all().map(Reason::ShapeChanged));
+    if returns {
+        reasons.insert(Reason::DeclaredAgain);
+    }
     if reasons.is_empty() {
         reasons.insert(Reason::ValuesDiffer);
     }
-    let tokens = units
-        .iter()
-        .flat_map(|unit| &unit.chunks)
-        .map(|chunk| match chunk.source {
-            ChunkSource::Embed { tokens } => tokens,
-            ChunkSource::Kept | ChunkSource::Copy { .. } | ChunkSource::Image { .. } => 0,
-        })
-        .sum();
-    let collection = choose(&Facts {
-        set: input.set,
-        live: live_collection(&input.set.name, observed),
-        shape: &shape,
-        recipe_changed: reasons.contains(&Reason::RecipeChanged),
-        changed: units.iter().map(points_changed).sum(),
-        there: view.live.len() as u64,
-    })?;
+    let tokens = units.iter().flat_map(|unit| &unit.chunks).map(tokens_of).sum();
+    let only_returns = returns && units.is_empty() && ledger.is_empty() && shape.is_empty();
+    let collection = match live_collection(&input.set.name, observed).filter(|_| only_returns && view.trusted) {
+        Some((live, _)) => CollectionChange::Adopt { live },
+        None => choose(&Facts {
+            set: input.set,
+            live: live_collection(&input.set.name, observed),
+            shape: &shape,
+            recipe_changed: reasons.contains(&Reason::RecipeChanged),
+            changed: units.iter().map(points_changed).sum(),
+            there: view.live.len() as u64,
+        })?,
+    };
     let change = VectorChange {
         set: input.set.name.clone(),
-        recipe: input.recipe.whole.clone(),
+        recipe: input.recipe.whole,
         collection,
         units,
         kept,
@@ -313,6 +260,14 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
 
 /// The points that stay and, where anything differs, the change with its reasons.
 pub(super) type Compared = (u64, Option<(VectorChange, Vec<Reason>)>);
+
+/// Tokens that are embedded for a chunk.
+fn tokens_of(chunk: &ChunkPlan) -> u64 {
+    match chunk.source {
+        ChunkSource::Embed { tokens } => tokens,
+        ChunkSource::Kept | ChunkSource::Copy { .. } | ChunkSource::Image { .. } => 0,
+    }
+}
 
 fn points_changed(unit: &UnitPoints) -> u64 {
     let written = unit.chunks.iter().filter(|chunk| chunk.source != ChunkSource::Kept).count();
@@ -372,8 +327,7 @@ impl SetDiff<'_> {
         }
         if let Some(owned) = self.view.known_chunks(unit) {
             self.kept += owned.chunks.len() as u64;
-            let chunks: Vec<(PointId, String)> =
-                owned.chunks.iter().map(|c| (c.id.clone(), c.sha256.clone())).collect();
+            let chunks: Vec<(PointId, String)> = owned.chunks.iter().map(|c| (c.id, c.sha256.clone())).collect();
             self.wanted.extend(owned.chunks.into_iter().map(|chunk| chunk.id));
             self.ledger_rows(unit, &chunks);
             return;
@@ -388,13 +342,13 @@ impl SetDiff<'_> {
             if chunk.source == ChunkSource::Kept {
                 self.kept += 1;
             } else if self.view.is_live(&chunk.id) {
-                self.problems.taken.push((chunk.id.clone(), unit.address.clone()));
+                self.problems.taken.push((chunk.id, unit.address.clone()));
             }
-            if !self.wanted.insert(chunk.id.clone()) {
+            if !self.wanted.insert(chunk.id) {
                 self.problems.twice.push(unit.address.clone());
             }
         }
-        let rows: Vec<(PointId, String)> = chunks.iter().map(|c| (c.id.clone(), c.sha256.clone())).collect();
+        let rows: Vec<(PointId, String)> = chunks.iter().map(|c| (c.id, c.sha256.clone())).collect();
         self.ledger_rows(unit, &rows);
         let delete = self.gone(owned.as_ref(), &chunks);
         let reason = self.view.reason(unit, &chunks);
@@ -420,21 +374,28 @@ impl SetDiff<'_> {
             .collect()
     }
 
+    /// A point that one unit gives up and another one takes is written anew, and does not go.
+    fn keep_taken_over(&mut self) {
+        for unit in &mut self.units {
+            unit.delete.retain(|id| !self.wanted.contains(id));
+        }
+    }
+
     fn chunk(&self, unit: &UnitFacts, chunk: &ChunkFacts, count: usize, owned: Option<&Ownership>) -> ChunkPlan {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let key = ledger_key(self.input.binding, &self.input.set.name, unit, chunk.ordinal).unwrap_or_default();
         let view = ChunkView { ordinal: chunk.ordinal, count, sha256: &chunk.sha256, key: &key };
         let fields: Vec<String> = self.input.set.payload.iter().map(|field| field.value.clone()).collect();
         let asked = Asked { fields: &fields, templates: &self.input.binding.payload };
-        let payload = payload(&asked, &with_state(unit, self.view.overlay), &view, json!({ "sha256": chunk.sha256 }));
+        let payload = payload(&asked, &with_state(unit, self.view.overlay), &view, text_stand_in(&chunk.sha256));
         let identity = PointIdentity {
             set: self.input.set.name.clone(),
             unit: unit.id.clone(),
             ordinal: chunk.ordinal,
-            text: chunk.text.clone(),
+            text: chunk.text,
             payload: digest_of(&payload),
-            policy: self.input.recipe.policy.clone(),
-            embedders: self.input.recipe.embedders.clone(),
+            policy: self.input.recipe.policy,
+            embedders: self.input.recipe.embedders,
         };
         let (id, digest) = match &self.input.recipe.ids {
             PointIds::Content => (identity.id(), None),
@@ -445,10 +406,10 @@ impl SetDiff<'_> {
         let right = self.view.is_live(&id) && (digest.is_none() || self.view.stands(&id) == digest.as_ref());
         let source = match self.twin(chunk, owned) {
             _ if right => ChunkSource::Kept,
-            Some(twin) => ChunkSource::Copy { from: twin.id.clone() },
+            Some(twin) => ChunkSource::Copy { from: twin.id },
             None => ChunkSource::Embed { tokens: chunk.tokens },
         };
-        ChunkPlan { ordinal: chunk.ordinal, id, text: chunk.text.clone(), sha256: chunk.sha256.clone(), digest, source }
+        ChunkPlan { ordinal: chunk.ordinal, id, text: chunk.text, sha256: chunk.sha256.clone(), digest, source }
     }
 
     /// A point of the unit that has the same text and was made in the same way.
@@ -461,9 +422,8 @@ impl SetDiff<'_> {
     }
 
     fn leaves(&mut self, id: &str, owned: &Ownership) {
-        let delete: Vec<PointId> =
-            owned.chunks.iter().map(|c| c.id.clone()).filter(|id| self.view.live.contains(id)).collect();
-        let title = self.view.observed.units.get(id).map(|unit| unit.title.clone()).unwrap_or_default();
+        let delete: Vec<PointId> = owned.chunks.iter().map(|c| c.id).filter(|id| self.view.live.contains(id)).collect();
+        let title = self.view.observed.units_after().get(id).map(|unit| unit.title.clone()).unwrap_or_default();
         self.units.push(UnitPoints {
             unit: id.to_owned(),
             address: owned.address.clone(),

@@ -161,7 +161,7 @@ impl UnitSource {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LifecycleBinding {
-    /// Every state a unit may be in by a transition.
+    /// Every state a unit may be in; a selection by another one is refused.
     pub states: Vec<String>,
     /// The legal transitions.
     pub transitions: Vec<Transition>,

@@ -12,35 +12,64 @@ use serde::{Deserialize, Serialize};
 use super::encode;
 
 /// A blake3 digest, written as 64 hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Digest(String);
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
+#[schemars(transparent)]
+pub struct Digest(#[schemars(with = "String")] [u8; 32]);
 
 impl Digest {
     /// Digests bytes.
     pub fn of_bytes(bytes: &[u8]) -> Digest {
-        Digest(blake3::hash(bytes).to_hex().to_string())
+        Digest(*blake3::hash(bytes).as_bytes())
     }
 
-    /// Takes a digest that was written before.
-    pub fn from_text(text: impl Into<String>) -> Digest {
-        Digest(text.into())
+    /// Takes the 32 bytes of a digest that was made before.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Digest {
+        Digest(bytes)
     }
 
-    /// The 64 hexadecimal digits.
-    pub fn as_str(&self) -> &str {
+    /// Reads what [`fmt::Display`] wrote; `None` for anything else.
+    pub fn from_text(text: &str) -> Option<Digest> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Digest(bytes))
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
     /// The first 12 digits, for people.
-    pub fn short(&self) -> &str {
-        self.0.get(..12).unwrap_or(&self.0)
+    pub fn short(&self) -> String {
+        hex::encode(&self.0[..6])
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let mut digits = [0; 64];
+        // Neither can fail: the length is right, and the digits are ASCII.
+        let _ = hex::encode_to_slice(self.0, &mut digits);
+        f.write_str(std::str::from_utf8(&digits).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Digest::from_text(&text).ok_or_else(|| serde::de::Error::custom("a digest is 64 hexadecimal digits"))
     }
 }
 

@@ -45,6 +45,11 @@ pub struct Desired {
 }
 
 impl Desired {
+    /// Whether plan files declare rows.
+    pub fn writes_rows(&self) -> bool {
+        !self.rows.is_empty() || !self.synced.is_empty()
+    }
+
     /// The conditions behind a selection, whether it is named or written in place.
     pub fn selection<'a>(&'a self, units: &'a UnitsRef) -> &'a Selection {
         match units {
@@ -169,8 +174,45 @@ pub struct VectorSet {
     pub rollout: Rollout,
     /// How points get their ids.
     pub ids: PointIds,
+    /// How many of its points one plan may delete because their units leave.
+    pub max_delete: MaxDelete,
     /// Where it is named.
     pub place: Place,
+}
+
+/// How many points of a set one plan may delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaxDelete {
+    /// So many.
+    Points(u64),
+    /// So much of what is there.
+    Percent(u64),
+}
+
+impl Default for MaxDelete {
+    /// Half of them: a selection that means something else than it did is noticed, and everyday work is not.
+    fn default() -> MaxDelete {
+        MaxDelete::Percent(50)
+    }
+}
+
+impl MaxDelete {
+    /// Whether a set of so many points may lose so many of them.
+    pub fn allows(self, lost: u64, there: u64) -> bool {
+        match self {
+            MaxDelete::Points(most) => lost <= most,
+            MaxDelete::Percent(most) => lost.saturating_mul(100) <= there.saturating_mul(most),
+        }
+    }
+}
+
+impl std::fmt::Display for MaxDelete {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            MaxDelete::Points(most) => write!(f, "{most}"),
+            MaxDelete::Percent(most) => write!(f, "{most}%"),
+        }
+    }
 }
 
 /// One vector of a set.

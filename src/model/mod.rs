@@ -19,9 +19,11 @@ mod name;
 mod observed;
 mod placeholder;
 mod points;
+mod recorded;
 mod rows;
 mod selection;
 mod table;
+mod unit_names;
 mod written;
 
 pub use approval::ApprovalRule;
@@ -34,8 +36,8 @@ pub use canonical::{Digest, canonical_json, digest_of, digest_without};
 pub use chunk_policy::{ChunkPolicy, ChunkTemplate, EmptyBody, Splitter, TemplateError};
 pub use closest::{closest, name_hint, near_hint};
 pub use desired::{
-    Desired, Distance, Expectation, IdChoice, NamedSelection, PayloadIndex, Promotion, Review, Rollout, SourceFile,
-    VectorSet, VectorSpec,
+    Desired, Distance, Expectation, IdChoice, MaxDelete, NamedSelection, PayloadIndex, Promotion, Review, Rollout,
+    SourceFile, VectorSet, VectorSpec,
 };
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Place, Severity, Spot};
 pub use environment::{
@@ -49,17 +51,21 @@ pub use guard::{
 pub use name::{Address, NameError, TableName, is_hidden};
 pub use observed::{
     DECLARED_KEY, FunctionFacts, KnownNames, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget,
-    UnitFacts,
+    TriedUnits, UnitFacts, UnitTrigger, UnitWriters,
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{
     ChunkFacts, CollectionFacts, CollectionLimits, CollectionMetadata, EmbedderIdentity, Identities, IndexFacts,
-    PointId, PointIdentity, PointIds, PointSaid, VectorParams,
+    PointId, PointIds, VectorParams,
+};
+pub use recorded::{
+    ColumnDiffers, RecordedTable, RecordedValue, RowDifference, RowDiffers, RowRecord, TableNow, TableRead,
 };
 pub use rows::{
     Cell, DeclaredRow, ExtraRow, Followers, KeyPart, RowFacts, RowFinding, RowKey, RowNeed, RowNeedKind, RowOrigin,
-    RowRef, RowReference, RowSeen, RowSet, RowState, SyncedTable,
+    RowRef, RowReference, RowSeen, RowSet, RowState, SyncedPart, SyncedTable,
 };
 pub use selection::{Condition, Selection, UnitsRef};
 pub use table::{CheckFacts, Column, ColumnKind, ForeignKey, OnChange, TableFacts, TableKind, UniqueIndex};
+pub use unit_names::{UnitNames, unit_value};
 pub use written::{JsonTextError, PlainScalar, Written, check_json};

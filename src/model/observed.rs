@@ -27,8 +27,11 @@ pub struct Observed {
     pub functions: BTreeMap<TableName, FunctionFacts>,
     /// Every table and function there is, read where one that is named is not there.
     pub known: KnownNames,
-    /// Units by id: those that a selection could choose whatever their lifecycle, and those that Enact already manages.
+    /// Units by id: those that a selection could choose whatever their lifecycle, and those that Enact already manages. Where
+    /// the plan's own rows change units, as those rows leave them: promotions choose from these.
     pub units: BTreeMap<String, UnitFacts>,
+    /// What was read where the plan's own writes were tried.
+    pub tried: Option<TriedUnits>,
     /// What the declared rows are to the live ones.
     pub rows: RowFacts,
     /// What earlier applies own.
@@ -49,6 +52,51 @@ pub struct Observed {
     pub ledger: BTreeMap<String, BTreeMap<String, LedgerRow>>,
     /// What the guards of the plan found.
     pub guards: GuardFacts,
+    /// What may change units beside the statements that name them.
+    pub writers: UnitWriters,
+}
+
+/// What may change the units of a binding, as the catalog has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnitWriters {
+    /// The tables that units are read from, those behind views among them.
+    pub tables: BTreeSet<TableName>,
+    /// Triggers of these and of the tables whose rows are declared.
+    pub triggers: Vec<UnitTrigger>,
+    /// Texts of the functions that make transitions.
+    pub functions: BTreeMap<TableName, String>,
+}
+
+/// A trigger with the text of its function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitTrigger {
+    /// The table.
+    pub table: TableName,
+    /// The function's text.
+    pub source: String,
+    /// What it is called with: a function of the server may name a column there.
+    pub arguments: Vec<String>,
+}
+
+/// Units before and after the writes of a plan that changes them itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TriedUnits {
+    /// As they live.
+    pub live: BTreeMap<String, UnitFacts>,
+    /// As rows and moves of the plan leave them.
+    pub after: BTreeMap<String, UnitFacts>,
+}
+
+impl Observed {
+    /// Units as they live.
+    pub fn live_units(&self) -> &BTreeMap<String, UnitFacts> {
+        self.tried.as_ref().map_or(&self.units, |tried| &tried.live)
+    }
+
+    /// Units that vector sets choose from. Where nothing was tried they still have their old states.
+    pub fn units_after(&self) -> &BTreeMap<String, UnitFacts> {
+        self.tried.as_ref().map_or(&self.units, |tried| &tried.after)
+    }
 }
 
 /// Names that were perhaps meant.
@@ -122,6 +170,15 @@ impl UnitFacts {
         }
     }
 
+    /// What a plan uses of it: the fields that every plan stands on, and these.
+    #[must_use]
+    pub fn used(&self, fields: &BTreeSet<String>) -> UnitFacts {
+        let mut unit = self.clone();
+        unit.fields.retain(|name, _| fields.contains(name));
+        unit.anchor = unit.anchor.filter(|_| fields.contains("anchor"));
+        unit
+    }
+
     /// The digest that an apply compares: every fact that a plan may have used.
     pub fn digest(&self) -> Digest {
         super::digest_of(self)
@@ -138,6 +195,13 @@ pub struct Managed {
     pub digest: Digest,
     /// What later plans need of it.
     pub attributes: serde_json::Value,
+}
+
+impl Managed {
+    /// Whether it left the plan files and is only remembered.
+    pub fn is_forgotten(&self) -> bool {
+        self.attributes.get("forgotten").and_then(serde_json::Value::as_bool) == Some(true)
+    }
 }
 
 /// One overload of a function.

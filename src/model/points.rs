@@ -1,33 +1,35 @@
-//! Points, collections and what identifies them.
+//! Points, collections and what identifies them. Ids are ordered as Qdrant scrolls: numbers, then uuids by their bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The id of a point: a uuid in hyphenated form or a number.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum PointId {
     /// An unsigned number.
     Number(u64),
     /// A uuid.
-    Uuid(String),
+    Uuid(#[schemars(with = "String")] Uuid),
 }
 
 impl PointId {
-    /// Reads what [`fmt::Display`] wrote.
-    pub fn from_text(text: &str) -> PointId {
-        text.parse().map_or_else(|_| PointId::Uuid(text.to_owned()), PointId::Number)
+    /// Reads what [`fmt::Display`] wrote; `None` for anything else.
+    pub fn from_text(text: &str) -> Option<PointId> {
+        match text.parse() {
+            Ok(number) => Some(PointId::Number(number)),
+            Err(_) => Uuid::try_parse(text).ok().map(PointId::Uuid),
+        }
     }
-}
 
-impl PointId {
     /// The id of a key under a namespace; `None` when the namespace is no uuid.
     pub fn of_key(namespace: &str, key: &str) -> Option<PointId> {
-        let namespace = uuid::Uuid::parse_str(namespace).ok()?;
-        Some(PointId::Uuid(uuid::Uuid::new_v5(&namespace, key.as_bytes()).hyphenated().to_string()))
+        let namespace = Uuid::parse_str(namespace).ok()?;
+        Some(PointId::Uuid(Uuid::new_v5(&namespace, key.as_bytes())))
     }
 }
 
@@ -35,13 +37,13 @@ impl fmt::Display for PointId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PointId::Number(number) => write!(f, "{number}"),
-            PointId::Uuid(uuid) => f.write_str(uuid),
+            PointId::Uuid(uuid) => fmt::Display::fmt(uuid.as_hyphenated(), f),
         }
     }
 }
 
 /// How the points of a set get their ids.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "scheme", rename_all = "snake_case")]
 pub enum PointIds {
     /// From the digest of everything a point is made of: a point never changes under its id.
@@ -61,54 +63,6 @@ impl PointIds {
     /// Whether a point may change under its id.
     pub fn keyed(&self) -> bool {
         matches!(self, PointIds::Key { .. })
-    }
-}
-
-/// What a point that Enact may not have made says of itself, for an adoption.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PointSaid {
-    /// `unit_id`.
-    pub unit: Option<String>,
-    /// `chunk_index`.
-    pub index: Option<u64>,
-    /// `chunk_count`.
-    pub count: Option<u64>,
-    /// `content_digest`: SHA-256 of the chunk's own text.
-    pub sha256: Option<String>,
-}
-
-/// What a point is made of. In the id scheme `content` its id is derived from the digest of this, so that a point never
-/// changes under its id; in the scheme `key` the digest is kept in the payload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PointIdentity {
-    /// The vector set.
-    pub set: String,
-    /// The unit's id.
-    pub unit: String,
-    /// The chunk's place in its unit, from 0.
-    pub ordinal: u32,
-    /// Digest of the chunk's text as embedded.
-    pub text: super::Digest,
-    /// Digest of the payload an author asked for.
-    pub payload: super::Digest,
-    /// Digest of the chunk policy with the splitter's version.
-    pub policy: super::Digest,
-    /// Digest of the embedders' identities and the sparse parameters.
-    pub embedders: super::Digest,
-}
-
-impl PointIdentity {
-    /// The digest of it.
-    pub fn digest(&self) -> super::Digest {
-        super::digest_of(self)
-    }
-
-    /// The point's id: a UUID version 8 (RFC 9562 section 5.8) of the first 128 bits of the identity's digest.
-    pub fn id(&self) -> PointId {
-        let hash = blake3::hash(super::canonical_json(self).as_bytes());
-        let mut bytes = [0u8; 16];
-        bytes.copy_from_slice(&hash.as_bytes()[..16]);
-        PointId::Uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid().hyphenated().to_string())
     }
 }
 

@@ -10,6 +10,7 @@ use super::canonical::Digest;
 use super::diagnostic::{Code, Place, Spot};
 use super::name::{Address, TableName, address_word};
 use super::observed::{LiveRow, ReferenceTarget};
+use super::recorded::RowRecord;
 use super::written::Written;
 
 /// Rows of one table that name the same columns.
@@ -170,11 +171,24 @@ pub struct RowFacts {
     pub followers: Vec<Followers>,
     /// Rows that were written down as declared and are declared no more.
     pub left: Vec<(TableName, RowKey)>,
+    /// What is written down of rows that change.
+    pub recorded: BTreeMap<RowRef, RowRecord>,
+    /// Rows that are as declared and of which something else is written down.
+    pub outdated: Vec<RowSeen>,
+    /// Rows that are written down under a key that they will not have any more.
+    pub superseded: Vec<(RowRef, TableName, RowKey)>,
     /// Digests of the keys that each table's rows are declared by, where they can be written down.
     pub declared: BTreeMap<TableName, Digest>,
+    /// The parts of each table that are synced, by column: one of these values.
+    pub synced: BTreeMap<TableName, Vec<SyncedPart>>,
+    /// Columns of rows that are declared as the time of the apply.
+    pub times: BTreeMap<RowRef, Vec<String>>,
     /// Declared rows that are as declared and not yet written down.
     pub unrecorded: Vec<(RowRef, RowKey)>,
 }
+
+/// A part of a table that is synced, by column: one of these values.
+pub type SyncedPart = BTreeMap<String, Vec<Option<String>>>;
 
 /// A declared row by its place in the list of sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

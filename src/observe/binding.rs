@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::error::ObserveError;
+use super::managed::manages_anything;
 use super::{read_catalog, read_epoch};
 use crate::model::{Binding, Desired};
-use crate::store::{Query, Sql, Tx};
+use crate::store::Tx;
 
-/// The binding, or one that names nothing: where only rows are declared, nothing else was ever applied, and the database has
+/// The binding, or one that names nothing: where only rows are declared, nothing else of the project was ever applied, and the database has
 /// none of the binding's tables of units. Plain tables can be managed without any unit.
 ///
 /// # Errors
@@ -17,13 +18,13 @@ pub async fn binding_in_use<'a>(
     tx: &mut dyn Tx,
     binding: &'a Binding,
     desired: Option<&Desired>,
+    project: &str,
 ) -> Result<Cow<'a, Binding>, ObserveError> {
     if desired.is_some_and(|desired| !desired.is_rows_alone()) {
         return Ok(Cow::Borrowed(binding));
     }
     read_epoch(tx).await?;
-    let managed = Query::new(Sql::new("SELECT EXISTS (SELECT FROM enact.managed)"));
-    if tx.query(&managed).await?.first().is_some_and(|record| record.is_true(0)) {
+    if manages_anything(tx, project).await? {
         return Ok(Cow::Borrowed(binding));
     }
     let tables: BTreeSet<_> = binding.units.tables.iter().cloned().collect();

@@ -12,7 +12,7 @@ use super::snapshot::Request;
 use crate::diff::codes;
 use crate::model::{
     Address, Desired, Diagnostic, Diagnostics, FilterValue, GuardFacts, Guarded, Observed, Place, Protected,
-    ProtectionPin, Spot, TableFacts, TableName, UnitsRef, name_hint,
+    ProtectionPin, Spot, TableFacts, TableName, name_hint,
 };
 use crate::store::{Fault, Param, Query, Sql, StoreError, Tx, VectorStore};
 
@@ -30,14 +30,6 @@ pub(super) fn guard_tables(request: &Request<'_>) -> Vec<TableName> {
 /// Gates that guards name.
 pub(super) fn guard_gates(desired: &Desired) -> impl Iterator<Item = String> {
     desired.gates.keys().cloned().chain(desired.retention.values().map(|retention| retention.gate.value.clone()))
-}
-
-/// Selections of protections.
-pub(super) fn guard_units(desired: &Desired) -> impl Iterator<Item = &UnitsRef> {
-    desired.protect.values().filter_map(|protection| match &protection.of {
-        Protected::Units(units) => Some(units),
-        Protected::Table { .. } | Protected::Query(_) | Protected::Collection(_) => None,
-    })
 }
 
 /// Reads everything that the guards of a plan need.

@@ -13,11 +13,12 @@ use super::snapshot::{binding_columns, check_columns};
 use super::units::{UnitFilter, read_units};
 use super::vectors::each_point;
 use super::{read_bodies, read_catalog, read_known, read_ledger};
-use crate::diff::{codes, ledger_key};
+use crate::diff::codes;
 use crate::model::{
     Address, Binding, Diagnostic, Diagnostics, Gate, KnownNames, Managed, PointId, Selection, TableFacts, TableName,
     UnitFacts, near_hint,
 };
+use crate::points::ledger_key;
 use crate::recognise::{CutUnit, Live, LiveSet, LiveTable, Wanted, key_of};
 use crate::store::{StoreError, Tx, VectorStore};
 
@@ -35,10 +36,12 @@ pub async fn read_live(
     vectors: &dyn VectorStore,
     binding: &Binding,
     wanted: &Wanted,
+    project: &str,
 ) -> Result<Live, ObserveError> {
     let facts = check_binding(tx, binding).await?;
     check_expressions(tx, binding).await?;
-    let mut live = Live { managed: managed(tx).await?, tables: asked_tables(tx, wanted).await?, ..Live::default() };
+    let mut live =
+        Live { managed: managed(tx, project).await?, tables: asked_tables(tx, wanted).await?, ..Live::default() };
     if let Some(gates) = binding.gates.as_ref().filter(|_| wanted.kind(Address::gate)) {
         live.gates = gates_at_rest(tx, gates).await?;
     }
@@ -76,9 +79,9 @@ async fn check_binding(tx: &mut dyn Tx, binding: &Binding) -> Result<BTreeMap<Ta
 }
 
 /// Nothing before `init`, when there is nowhere to write it down.
-async fn managed(tx: &mut dyn Tx) -> Result<BTreeMap<Address, Managed>, ObserveError> {
+async fn managed(tx: &mut dyn Tx, project: &str) -> Result<BTreeMap<Address, Managed>, ObserveError> {
     match read_epoch(tx).await {
-        Ok(_) => Ok(read_managed(tx).await?),
+        Ok(_) => Ok(read_managed(tx, project).await?),
         Err(ObserveError::NotInitialised) => Ok(BTreeMap::new()),
         Err(error) => Err(error),
     }

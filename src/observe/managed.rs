@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ObserveError;
-use crate::model::{Address, Digest, Gate, Managed};
+use crate::diff::codes;
+use crate::model::{Address, Desired, Diagnostic, Diagnostics, Digest, Gate, Managed};
 use crate::store::{Param, Query, Relational, Sql, StoreError, Tx};
 
 /// The epoch that `init` stamped.
@@ -40,23 +41,74 @@ pub async fn read_session_user(store: &mut dyn Relational) -> Result<String, Sto
     Ok(records.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned())
 }
 
-/// Everything that earlier applies own.
+/// Everything that earlier applies of a project own, and what is of no project yet.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn read_managed(tx: &mut dyn Tx) -> Result<BTreeMap<Address, Managed>, StoreError> {
-    let query = Query::new(Sql::new("SELECT address, digest, attributes FROM enact.managed"));
+pub async fn read_managed(tx: &mut dyn Tx, project: &str) -> Result<BTreeMap<Address, Managed>, StoreError> {
+    let query = of_project(tx, Sql::new("SELECT address, digest, attributes FROM enact.managed"), project).await?;
     let records = tx.query(&query).await?;
     Ok(records
         .into_iter()
         .filter_map(|record| {
             let managed = Managed {
-                digest: Digest::from_text(record.text(1)?),
+                digest: Digest::from_text(record.text(1)?)?,
                 attributes: record.json(2).cloned().unwrap_or_default(),
             };
             Some((Address::from_text(record.text(0)?), managed))
         })
         .collect())
+}
+
+/// Whether anything of `project` was ever applied and is still managed.
+///
+/// # Errors
+/// [`StoreError`] when the record cannot be read.
+pub async fn manages_anything(tx: &mut dyn Tx, project: &str) -> Result<bool, StoreError> {
+    let query = of_project(tx, Sql::new("SELECT count(*) > 0 FROM enact.managed"), project).await?;
+    Ok(tx.query(&query).await?.first().is_some_and(|record| record.is_true(0)))
+}
+
+/// `sql`, limited to what `project` manages.
+async fn of_project(tx: &mut dyn Tx, sql: Sql, project: &str) -> Result<Query, StoreError> {
+    Ok(match has_projects(tx).await? {
+        true => Query::new(sql.text(" WHERE project IN ('', $1)")).bind(Param::Text(project.to_owned())),
+        false => Query::new(sql),
+    })
+}
+
+/// Whether the schema says whose everything is: an older one does not.
+async fn has_projects(tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = pg_catalog.to_regclass('enact.managed') \
+               AND a.attname = 'project' AND NOT a.attisdropped)";
+    Ok(tx.query(&Query::new(Sql::new(sql))).await?.first().is_some_and(|record| record.is_true(0)))
+}
+
+/// Refuses vector sets that another project manages: both would write one collection, each by its own files.
+///
+/// # Errors
+/// Every set that is another's, where it is declared; those of the store.
+pub(super) async fn check_claims(tx: &mut dyn Tx, desired: &Desired, project: &str) -> Result<(), ObserveError> {
+    if desired.vector_sets.is_empty() || !has_projects(tx).await? {
+        return Ok(());
+    }
+    let sets = desired.vector_sets.values();
+    let addresses = sets.clone().map(|set| Address::vector_set(&set.name).to_string()).collect();
+    let sql = "SELECT address, project, coalesce((attributes->>'forgotten')::boolean, false) FROM enact.managed \
+               WHERE address = ANY ($1) AND project NOT IN ('', $2)";
+    let query = Query::new(Sql::new(sql)).bind(Param::Texts(addresses)).bind(Param::Text(project.to_owned()));
+    let records = tx.query(&query).await?;
+    let mut errors = Diagnostics::default();
+    for record in &records {
+        let (Some(address), Some(owner)) = (record.text(0), record.text(1)) else { continue };
+        let Some(set) = sets.clone().find(|set| Address::vector_set(&set.name).as_str() == address) else { continue };
+        let managed = if record.is_true(2) { "was managed by" } else { "is managed by" };
+        let detail =
+            format!("vector set \"{}\" {managed} project \"{owner}\", and this is project \"{project}\"", set.name);
+        let hint = "give the set another name, or declare it in the files of that project alone";
+        errors.push(Diagnostic::error(codes::SET_OF_ANOTHER, detail).at(&set.place).hint(hint));
+    }
+    Ok(errors.into_result(()).map(|_| ())?)
 }
 
 /// The values of gates; `None` for a gate without a row.

@@ -16,6 +16,7 @@ use crate::model::{
     Binding, Digest, FilterValue, Guarded, ItemsSeal, Ledger, PointId, PointsSeal, Seal, TableName, UnitSeal,
     UnitSource, canonical_json,
 };
+use crate::points::unit_of;
 use crate::store::{NamedVector, Param, Point, Query, Record, Sql, StoreError, Tx, VectorStore, WithVectors};
 
 /// Up to this many rows or points are digested one by one.
@@ -122,8 +123,8 @@ impl Sealing<'_> {
         loop {
             let page = self.vectors.points(collection, from.as_ref(), PAGE, WithVectors::No).await?;
             for point in page.points {
-                if let Some(unit) = unit_of(&point).filter(|unit| chosen.contains_key(unit)) {
-                    payloads.entry(unit).or_default().insert(point.id.clone(), canonical_json(&point.payload));
+                if let Some(unit) = unit_of(&point.payload).filter(|unit| chosen.contains_key(*unit)) {
+                    payloads.entry(unit.to_owned()).or_default().insert(point.id, canonical_json(&point.payload));
                 }
             }
             match page.next {
@@ -131,29 +132,46 @@ impl Sealing<'_> {
                 None => break,
             }
         }
-        let mut out = BTreeMap::new();
-        for (unit, points) in payloads {
-            let ids: Vec<PointId> = points.keys().cloned().collect();
-            let vectors = if with_vectors { Some(self.vector_bits(collection, &ids).await?) } else { None };
+        let bits = if with_vectors { Some(self.vector_bits(collection, &payloads).await?) } else { None };
+        let seal = |(unit, points): (String, BTreeMap<PointId, String>)| {
             let seal = PointsSeal {
                 count: points.len() as u64,
-                payloads: Digest::of_bytes(canonical_json(&points_json(&points)).as_bytes()).short().to_owned(),
-                vectors,
+                payloads: Digest::of_bytes(canonical_json(&points_json(&points)).as_bytes()).short(),
+                vectors: bits.as_ref().and_then(|bits| bits.get(&unit).cloned()),
             };
-            out.insert(unit, seal);
-        }
-        Ok(out)
+            (unit, seal)
+        };
+        Ok(payloads.into_iter().map(seal).collect())
     }
 
-    async fn vector_bits(&self, collection: &str, ids: &[PointId]) -> Result<String, StoreError> {
-        let mut points = Vec::with_capacity(ids.len());
-        for batch in ids.chunks(PAGE as usize) {
-            points.extend(self.vectors.retrieve(collection, batch, WithVectors::Yes).await?);
+    /// Digests the vectors of each unit's points, by ascending id. Whole units are read together, up to about a page of points.
+    async fn vector_bits(
+        &self,
+        collection: &str,
+        units: &BTreeMap<String, BTreeMap<PointId, String>>,
+    ) -> Result<BTreeMap<String, String>, StoreError> {
+        let mut out = BTreeMap::new();
+        let mut units = units.iter().peekable();
+        while units.peek().is_some() {
+            let (mut ids, mut together) = (Vec::new(), Vec::new());
+            while let Some((unit, points)) = units.next_if(|_| ids.len() < PAGE as usize) {
+                ids.extend(points.keys().copied());
+                together.push((unit, points));
+            }
+            let mut found: BTreeMap<PointId, Vec<u8>> = BTreeMap::new();
+            for batch in ids.chunks(PAGE as usize) {
+                for point in self.vectors.retrieve(collection, batch, WithVectors::Yes).await? {
+                    let mut bytes = Vec::new();
+                    write_vectors(&point, &mut bytes);
+                    found.insert(point.id, bytes);
+                }
+            }
+            for (unit, points) in together {
+                let bytes: Vec<u8> = points.keys().filter_map(|id| found.get(id)).flatten().copied().collect();
+                out.insert(unit.clone(), Digest::of_bytes(&bytes).short());
+            }
         }
-        points.sort_by(|a, b| a.id.cmp(&b.id));
-        let mut bytes = Vec::new();
-        points.iter().for_each(|point| write_vectors(point, &mut bytes));
-        Ok(Digest::of_bytes(&bytes).short().to_owned())
+        Ok(out)
     }
 }
 
@@ -184,7 +202,7 @@ pub async fn seal_collection(vectors: &dyn VectorStore, collection: &str) -> Res
             chain = Digest::of_bytes(format!("{chain} {} {digest}", point.id).as_bytes());
             seal.count += 1;
             if each.len() <= NAMED {
-                each.insert(point.id.to_string(), digest.short().to_owned());
+                each.insert(point.id.to_string(), digest.short());
             }
         }
         match page.next {
@@ -199,12 +217,6 @@ pub async fn seal_collection(vectors: &dyn VectorStore, collection: &str) -> Res
 
 fn points_json(points: &BTreeMap<PointId, String>) -> Vec<(String, &String)> {
     points.iter().map(|(id, payload)| (id.to_string(), payload)).collect()
-}
-
-/// The unit that a point says it belongs to: Enact's own parts, or the payload field that the field's points carry.
-fn unit_of(point: &Point) -> Option<String> {
-    let owned = point.payload.get("_enact").and_then(|parts| parts.get("unit"));
-    owned.or_else(|| point.payload.get("unit_id")).and_then(|unit| unit.as_str()).map(str::to_owned)
 }
 
 fn write_vectors(point: &Point, out: &mut Vec<u8>) {

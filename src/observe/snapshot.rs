@@ -4,25 +4,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ObserveError;
 use super::expressions::check_expressions;
-use super::guards::{guard_gates, guard_tables, guard_units, observe_guards};
-use super::managed::{read_epoch, read_gates, read_last_run, read_managed, read_session_role};
+use super::guards::{guard_gates, guard_tables, observe_guards};
+use super::managed::{check_claims, read_epoch, read_gates, read_last_run, read_managed, read_session_role};
 use super::rows::{RowsRequest, observe_rows};
-use super::{UnitFilter, UnitTexts, read_catalog, read_known, read_ledger, read_units, read_vectors};
+use super::units::{ReadUnits, read_all, said_twice};
+use super::writers::read_writers;
+use super::{UnitFilter, UnitTexts, read_catalog, read_known, read_ledger, read_vectors};
 use crate::diff::{
-    CHUNK_FIELDS, PromotionRecord, Recipe, Resolved, check_functions, check_target, codes, recipe, resolve,
-    units_needing_text, with_state,
+    self, PromotionRecord, Resolved, all_selections, check_functions, codes, resolve, units_needing_text,
 };
 use crate::model::{
     Address, Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, KnownNames, Managed,
-    Observed, PointIds, RowSet, Selection, Spot, TableFacts, TableName, Template, TransitionWork, UnitsRef, VectorSpec,
-    Written, name_hint, near_hint,
+    Observed, RowFacts, RowSet, TableFacts, TableName, TransitionWork, TriedUnits, UnitFacts, VectorSpec, Written,
+    name_hint, near_hint,
 };
+use crate::points::{Recipe, recipe, with_state};
 use crate::store::{Tx, VectorStore};
 
 /// What is to be observed.
 pub struct Request<'a> {
     /// The plan files.
     pub desired: &'a Desired,
+    /// Those whose selections say which units are read: the same, where not a part of them is observed.
+    pub selecting: &'a Desired,
     /// The binding.
     pub binding: &'a Binding,
     /// The environment.
@@ -46,7 +50,7 @@ pub struct Observation {
     pub recipes: BTreeMap<String, Recipe>,
 }
 
-/// Observes both stores for one plan.
+/// Observes both stores for one plan, as they are.
 ///
 /// # Errors
 /// Everything that a plan refers to and that is not there, and the stores' errors.
@@ -55,6 +59,75 @@ pub async fn observe(
     vectors: &dyn VectorStore,
     request: &Request<'_>,
 ) -> Result<Observation, ObserveError> {
+    let mut observed = catalog_and_records(tx, request).await?;
+    let recipes = recipes(request)?;
+    let filter = unit_filter(request.selecting, &observed.managed);
+    observed.units = units_once(tx, request.binding, &filter).await?;
+    let resolved = resolved(request, &observed)?;
+    observed.rows = rows(tx, request, &resolved, &observed).await?;
+    sets(tx, vectors, request, &mut observed).await?;
+    observe_texts(tx, request, &resolved, &recipes, &mut observed).await?;
+    observed.guards = observe_guards(tx, vectors, request, &observed).await?;
+    Ok(Observation { observed, resolved, recipes })
+}
+
+/// Observes all but vector sets, for the writes that will be tried. Promotions choose from `moving` where the plan's own rows
+/// were tried before, else from the units that live.
+///
+/// # Errors
+/// Everything that a plan refers to and that is not there, and the stores' errors.
+pub async fn observe_writes(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+    moving: Option<BTreeMap<String, UnitFacts>>,
+) -> Result<Observation, ObserveError> {
+    let mut observed = catalog_and_records(tx, request).await?;
+    let filter = unit_filter(request.selecting, &observed.managed);
+    let live = units_once(tx, request.binding, &filter).await?;
+    observed.units = moving.unwrap_or_else(|| live.clone());
+    observed.tried = Some(TriedUnits { live, after: observed.units.clone() });
+    let resolved = resolved(request, &observed)?;
+    observed.rows = rows(tx, request, &resolved, &observed).await?;
+    observed.guards = observe_guards(tx, vectors, request, &observed).await?;
+    Ok(Observation { observed, resolved, recipes: BTreeMap::new() })
+}
+
+/// Reads the units where the writes of a plan were tried.
+///
+/// # Errors
+/// A unit that is read twice; those of the store.
+pub async fn read_tried_units(
+    tx: &mut dyn Tx,
+    request: &Request<'_>,
+    managed: &BTreeMap<Address, Managed>,
+) -> Result<BTreeMap<String, UnitFacts>, ObserveError> {
+    units_once(tx, request.binding, &unit_filter(request.selecting, managed)).await
+}
+
+/// Completes what [`observe_writes`] saw with the units, the texts and the vector sets, read where its writes were tried.
+///
+/// # Errors
+/// Everything that a plan refers to and that is not there, and the stores' errors.
+pub async fn observe_tried(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+    seen: &Observation,
+) -> Result<Observation, ObserveError> {
+    let mut observed = seen.observed.clone();
+    let recipes = recipes(request)?;
+    let after = read_tried_units(tx, request, &observed.managed).await?;
+    let live = observed.live_units().clone();
+    observed.tried = Some(TriedUnits { live, after });
+    let resolved = resolved(request, &observed)?;
+    sets(tx, vectors, request, &mut observed).await?;
+    observe_texts(tx, request, &resolved, &recipes, &mut observed).await?;
+    Ok(Observation { observed, resolved, recipes })
+}
+
+/// What is there to be named, and what Enact wrote down.
+async fn catalog_and_records(tx: &mut dyn Tx, request: &Request<'_>) -> Result<Observed, ObserveError> {
     let mut observed = Observed { epoch: Some(read_epoch(tx).await?), ..Observed::default() };
     observed.last_run = read_last_run(tx).await?;
     observed.session_role = read_session_role(tx).await?;
@@ -66,19 +139,33 @@ pub async fn observe(
         observed.known = read_known(tx).await?;
     }
     check_names(request, &observed)?;
-    let recipes = recipes(request)?;
     if let Some(gates) = &request.binding.gates {
         let names = gate_names(request.binding).into_iter().chain(guard_gates(request.desired)).collect();
         observed.gates = read_gates(tx, gates, &names).await?;
     }
-    observed.managed = read_managed(tx).await?;
-    let filter = unit_filter(request.desired, &observed.managed);
+    let project = &request.environment.project;
+    check_claims(tx, request.desired, project).await?;
+    observed.managed = read_managed(tx, project).await?;
     check_expressions(tx, request.binding).await?;
-    observed.units = read_units(tx, &request.binding.units, &filter).await?;
-    let actor = &request.environment.actor;
-    let resolved = resolve(request.desired, request.binding, &observed.units, &observed.managed, actor)?;
+    if !request.selecting.promotions.is_empty() || !request.selecting.vector_sets.is_empty() {
+        observed.writers = read_writers(tx, request.binding, &tables).await?;
+    }
+    Ok(observed)
+}
+
+fn resolved(request: &Request<'_>, observed: &Observed) -> Result<Resolved, Diagnostics> {
+    let Request { desired, binding, environment, .. } = request;
+    resolve(desired, binding, &observed.units, observed.units_after(), &observed.managed, &environment.actor)
+}
+
+async fn rows(
+    tx: &mut dyn Tx,
+    request: &Request<'_>,
+    resolved: &Resolved,
+    observed: &Observed,
+) -> Result<RowFacts, ObserveError> {
     let rows = RowsRequest {
-        resolved: &resolved,
+        resolved,
         tables: &observed.tables,
         known: &observed.known,
         binding: request.binding,
@@ -87,7 +174,15 @@ pub async fn observe(
         adopting: request.desired.promotions.values().any(|promotion| promotion.adopt),
         partial: request.desired.partial || request.addresses,
     };
-    observed.rows = observe_rows(tx, &rows).await?;
+    observe_rows(tx, &rows).await
+}
+
+async fn sets(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+    observed: &mut Observed,
+) -> Result<(), ObserveError> {
     let sets = request.desired.vector_sets.values().map(|set| (set.name.as_str(), set.ids.keyed()));
     let read = read_vectors(vectors, sets).await?;
     (observed.collections, observed.aliases) = (read.collections, read.aliases);
@@ -97,9 +192,22 @@ pub async fn observe(
             observed.ledger.insert(set.clone(), read_ledger(tx, ledger).await?);
         }
     }
-    observe_texts(tx, request, &resolved, &recipes, &mut observed).await?;
-    observed.guards = observe_guards(tx, vectors, request, &observed).await?;
-    Ok(Observation { observed, resolved, recipes })
+    Ok(())
+}
+
+/// Units by id; a binding that gives one of them twice is refused.
+async fn units_once(
+    tx: &mut dyn Tx,
+    binding: &Binding,
+    filter: &UnitFilter,
+) -> Result<BTreeMap<String, UnitFacts>, ObserveError> {
+    let ReadUnits { units, twice } = read_all(tx, &binding.units, filter).await?;
+    if twice.is_empty() {
+        return Ok(units);
+    }
+    let detail = format!("the binding \"{}\": {}", binding.name, said_twice(&twice));
+    let diagnostic = Diagnostic::error(codes::UNIT_TWICE, detail).at_some(binding.places.of(&binding.units.from));
+    Err(Diagnostics::from(diagnostic.hint("make \"from\" give each unit once: a join of it multiplies rows")).into())
 }
 
 async fn observe_texts(
@@ -121,7 +229,7 @@ async fn observe_texts(
             !matches!(policy.value.empty_body, Some(crate::model::EmptyBody::Skip | crate::model::EmptyBody::Title));
         let units: Vec<_> = ids
             .iter()
-            .filter_map(|id| observed.units.get(id))
+            .filter_map(|id| observed.units_after().get(id))
             .filter(|unit| !(undecided && unit.empty_body))
             .map(|unit| with_state(unit, &resolved.overlay))
             .collect();
@@ -171,49 +279,8 @@ fn gate_names(binding: &Binding) -> BTreeSet<String> {
 fn check_names(request: &Request<'_>, observed: &Observed) -> Result<(), Diagnostics> {
     let mut errors = check_functions(request.binding, observed);
     check_columns(request.binding, &observed.tables, &observed.known, &mut errors);
-    check_targets(request, &mut errors);
-    let mut field = |name: &str, place| {
-        let source = &request.binding.units;
-        if source.expression(name).is_none() {
-            let known = ["id", "address", "title", "lifecycle", "content_hash"].into_iter();
-            let known = known.chain(source.fields.keys().map(String::as_str));
-            errors.push(
-                Diagnostic::error(
-                    codes::UNKNOWN_FIELD,
-                    format!("the binding \"{}\" has no field \"{name}\"", request.binding.name),
-                )
-                .at(place)
-                .hint(name_hint(name, known)),
-            );
-        }
-    };
-    for (selection, place) in all_selections(request.desired) {
-        selection.conditions.keys().for_each(|name| field(name, place));
-    }
-    for payload in request.desired.vector_sets.values().flat_map(|set| &set.payload) {
-        let own =
-            CHUNK_FIELDS.contains(&payload.value.as_str()) || request.binding.payload.contains_key(&payload.value);
-        if !own {
-            field(&payload.value, &payload.place);
-        }
-    }
-    for Spot { value: policy, place } in request.desired.chunk_policies.values() {
-        policy.text.template().names().filter(|name| *name != "chunk").for_each(|name| field(name, place));
-    }
-    for set in request.desired.vector_sets.values() {
-        let PointIds::Key { template, .. } = &set.ids else { continue };
-        let names: Vec<String> =
-            Template::parse(template).map(|t| t.names().map(str::to_owned).collect()).unwrap_or_default();
-        names.iter().filter_map(|name| name.strip_prefix("unit.")).for_each(|name| field(name, &set.place));
-    }
+    errors.extend(diff::check_names(request.desired, request.binding));
     errors.into_result(()).map(|_| ())
-}
-
-fn check_targets(request: &Request<'_>, errors: &mut Diagnostics) {
-    for promotion in request.desired.promotions.values() {
-        let found = check_target(request.binding, &promotion.to.value);
-        errors.0.extend(found.err().map(|diagnostic| diagnostic.at(&promotion.to.place)));
-    }
 }
 
 /// Checks the tables and columns that a binding names.
@@ -299,17 +366,6 @@ fn named_tables(set: &RowSet) -> BTreeSet<TableName> {
         }
     }
     out
-}
-
-/// Every selection of the plan files and where it stands.
-fn all_selections(desired: &Desired) -> Vec<(&Selection, &crate::model::Place)> {
-    let named = desired.units.values().map(|named| (&named.selection, &named.place));
-    let refs = desired.promotions.values().map(|p| &p.units).chain(desired.vector_sets.values().map(|s| &s.units));
-    let inline = refs.chain(guard_units(desired)).filter_map(|units| match units {
-        UnitsRef::Inline(spot) => Some((&spot.value, &spot.place)),
-        UnitsRef::Named(_) => None,
-    });
-    named.chain(inline).collect()
 }
 
 fn unit_filter(desired: &Desired, managed: &BTreeMap<Address, Managed>) -> UnitFilter {

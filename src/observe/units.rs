@@ -1,12 +1,13 @@
 //! Facts of units, without their bodies.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::unit_ids::IdType;
 use crate::model::{Condition, Selection, UnitFacts, UnitSource};
-use crate::store::{Param, Query, Record, Sql, StoreError, Tx};
+use crate::store::{Fault, Param, Query, Record, Sql, StoreError, Tx};
 
 /// Which units are read: those that a selection could choose whatever their lifecycle, and those named by id.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -22,24 +23,67 @@ pub struct UnitFilter {
 /// Reads units by id.
 ///
 /// # Errors
-/// Those of the store; a selection's unknown field is a bug of the caller, who has checked the names.
+/// Those of the store, and a unit that is read twice; a selection's unknown field is a bug of the caller, who has checked the
+/// names.
 pub async fn read_units(
     tx: &mut dyn Tx,
     source: &UnitSource,
     filter: &UnitFilter,
 ) -> Result<BTreeMap<String, UnitFacts>, StoreError> {
+    let ReadUnits { units, twice } = read_all(tx, source, filter).await?;
+    match twice.is_empty() {
+        true => Ok(units),
+        false => Err(StoreError::new(Fault::Refused, said_twice(&twice))),
+    }
+}
+
+/// Units by id, and those that were read more than once.
+pub(super) struct ReadUnits {
+    pub units: BTreeMap<String, UnitFacts>,
+    /// What was read of one unit, two at a time.
+    pub twice: Vec<(UnitFacts, UnitFacts)>,
+}
+
+/// Names units that were read twice, and what differs between the two.
+pub(super) fn said_twice(twice: &[(UnitFacts, UnitFacts)]) -> String {
+    let (one, other) = &twice[0];
+    let differing = one.fields.iter().find(|(name, value)| other.fields.get(*name) != Some(*value));
+    let values = differing.map(|(name, value)| {
+        let other = other.fields.get(name).cloned().flatten();
+        let shown = |value: Option<String>| value.map_or("none".to_owned(), |value| format!("\"{value}\""));
+        format!(", with {name} {} and {}", shown(value.clone()), shown(other))
+    });
+    let more = match twice.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    format!("unit \"{}\" (id {}) is read more than once{}{more}", one.address, one.id, values.unwrap_or_default())
+}
+
+pub(super) async fn read_all(
+    tx: &mut dyn Tx,
+    source: &UnitSource,
+    filter: &UnitFilter,
+) -> Result<ReadUnits, StoreError> {
     if filter.selections.is_empty() && filter.ids.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(ReadUnits { units: BTreeMap::new(), twice: Vec::new() });
     }
     let id_type = if filter.ids.is_empty() { IdType::Text } else { IdType::read(tx, source).await? };
     let mut query = Query::new(select(source));
     query = narrow(query, source, filter, id_type);
-    if filter.lock {
+    if filter.lock && !source.lock.is_empty() {
         query.sql = query.sql.text(" FOR SHARE OF ").list(&source.lock, |sql, alias| sql.ident(alias));
     }
     let names: Vec<&String> = source.fields.keys().collect();
     let records = tx.query(&query).await?;
-    Ok(records.iter().map(|record| facts(record, &names)).map(|unit| (unit.id.clone(), unit)).collect())
+    let mut read = ReadUnits { units: BTreeMap::new(), twice: Vec::new() };
+    for unit in records.iter().map(|record| facts(record, &names)) {
+        match read.units.entry(unit.id.clone()) {
+            Entry::Vacant(free) => drop(free.insert(unit)),
+            Entry::Occupied(first) => read.twice.push((first.get().clone(), unit)),
+        }
+    }
+    Ok(read)
 }
 
 /// Finds one of these units that is not in this state, with the state in which it is; without one where it is not there.

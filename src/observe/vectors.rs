@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
-
-use crate::model::{CollectionFacts, Digest, Ledger, LedgerRow, PointId, PointSaid, digest_of};
+use crate::model::{CollectionFacts, Digest, Ledger, LedgerRow, PointId};
+use crate::points::{PointSaid, said, standing};
 use crate::store::{Point, Query, Sql, StoreError, Tx, VectorStore, WithVectors};
 
 /// Ids in one page.
@@ -50,12 +49,6 @@ pub async fn read_vectors(
     Ok(out)
 }
 
-/// What stands in a point: the digest that Enact wrote into it, else the digest of its whole payload.
-pub fn standing(payload: &Map<String, Value>) -> Digest {
-    let written = payload.get("_enact").and_then(|parts| parts.get("digest")).and_then(Value::as_str);
-    written.map_or_else(|| digest_of(payload), Digest::from_text)
-}
-
 /// Reads what stands in every point of a collection, page by page.
 ///
 /// # Errors
@@ -97,17 +90,6 @@ pub async fn read_said(store: &dyn VectorStore, collection: &str) -> Result<BTre
     })
     .await?;
     Ok(out)
-}
-
-fn said(payload: &Map<String, Value>) -> PointSaid {
-    let text = |name: &str| payload.get(name).and_then(Value::as_str).map(str::to_owned);
-    let number = |name: &str| payload.get(name).and_then(Value::as_u64);
-    PointSaid {
-        unit: text("unit_id"),
-        index: number("chunk_index"),
-        count: number("chunk_count"),
-        sha256: text("content_digest"),
-    }
 }
 
 /// Reads every id of a collection, page by page.

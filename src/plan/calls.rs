@@ -4,31 +4,34 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::step::{CallsWork, Parameter};
-
 use crate::diff::{APPLY_TIME, LedgerWrite};
-use crate::model::{Cell, FunctionCall, Observed, PlaceholderError, Scope, fill_value};
+use crate::model::{Cell, FunctionCall, FunctionFacts, PlaceholderError, Scope, TableName, Template, fill_value};
 
-/// The parameters of a call with their types, in the order of its arguments.
-pub fn call_columns(call: &FunctionCall, observed: &Observed) -> Vec<Parameter> {
-    let facts = observed.functions.get(&call.function);
-    call.arguments
-        .keys()
-        .map(|name| {
-            let found = facts.and_then(|facts| facts.parameters.iter().find(|p| p.name == *name));
-            Parameter { name: name.clone(), type_name: found.map_or("text", |p| p.type_name.as_str()).to_owned() }
-        })
-        .collect()
+/// Types of the parameters that a call names; text where the catalog does not know one.
+pub(super) fn parameter_types(
+    call: &FunctionCall,
+    functions: &BTreeMap<TableName, FunctionFacts>,
+) -> BTreeMap<String, String> {
+    let facts = functions.get(&call.function);
+    let type_name = |name: &String| {
+        let found = facts.and_then(|facts| facts.parameters.iter().find(|p| p.name == *name));
+        found.map_or("text", |p| p.type_name.as_str()).to_owned()
+    };
+    call.arguments.keys().map(|name| (name.clone(), type_name(name))).collect()
 }
 
-/// A call's work before its calls are filled in.
-pub(super) fn empty_calls(call: &FunctionCall, observed: &Observed) -> CallsWork {
-    CallsWork {
-        function: call.function.clone(),
-        parameters: call_columns(call, observed),
-        calls: Vec::new(),
-        success: call.success.clone(),
-    }
+/// Whether templates name a field of a unit other than its id.
+pub(super) fn unit_fields<'a>(templates: impl IntoIterator<Item = &'a Value>) -> bool {
+    let named = |text: &str| {
+        let parsed = Template::parse(text);
+        parsed.is_ok_and(|template| template.names().any(|name| name.starts_with("unit.") && name != "unit.id"))
+    };
+    templates.into_iter().any(|template| match template {
+        Value::String(text) => named(text),
+        Value::Array(items) => unit_fields(items),
+        Value::Object(map) => unit_fields(map.values()),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    })
 }
 
 /// Fills the values of one call or update, in the order of their names.

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::saved::SavedPlan;
-use super::step::{VectorMaker, Work};
+use super::step::VectorMaker;
 use crate::diff::{ChunkSource, VectorChange};
 
 /// Texts that the stage hands to an embedder at once.
@@ -44,10 +44,6 @@ pub struct EmbeddingCost {
 
 /// What the vectors of a set cost; empty where nothing of it is embedded.
 pub fn embedding_costs(plan: &SavedPlan, set: &VectorChange) -> Vec<EmbeddingCost> {
-    let work = plan.steps.iter().find_map(|step| match &step.work {
-        Work::StageVectors(work) if work.set == set.set => Some(work),
-        _ => None,
-    });
     let chunks = set.units.iter().flat_map(|unit| &unit.chunks);
     let tokens: Vec<u64> = chunks
         .filter_map(|chunk| match chunk.source {
@@ -55,7 +51,7 @@ pub fn embedding_costs(plan: &SavedPlan, set: &VectorChange) -> Vec<EmbeddingCos
             ChunkSource::Kept | ChunkSource::Copy { .. } | ChunkSource::Image { .. } => None,
         })
         .collect();
-    let Some(work) = work.filter(|_| !tokens.is_empty()) else { return Vec::new() };
+    let Some(pin) = plan.pins.sets.get(&set.set).filter(|_| !tokens.is_empty()) else { return Vec::new() };
     let cost = |(vector, maker): (&String, &VectorMaker)| {
         let terms = match maker {
             VectorMaker::Embedder(name) => plan.pins.embedding.get(name),
@@ -72,7 +68,7 @@ pub fn embedding_costs(plan: &SavedPlan, set: &VectorChange) -> Vec<EmbeddingCos
             money: price.and_then(|price| Some((price.clone(), money(total, price)?))),
         }
     };
-    work.makers.iter().map(cost).collect()
+    pin.makers.iter().map(cost).collect()
 }
 
 fn requests(tokens: &[u64], terms: &EmbeddingTerms) -> u64 {

@@ -1,22 +1,11 @@
 //! What the plan files say of one resource, as a plan file of its own: it is written down with the resource, so that what was
 //! applied can be written out again when its file is lost.
 
-use serde_json::Value;
-
-use super::step::ManagedWrite;
-use crate::model::{DECLARED_KEY, Desired, Promotion, Protected, Spot, UnitsRef, VectorSet};
+use crate::model::{Desired, Promotion, Protected, Spot, UnitsRef, VectorSet};
 use crate::spec::{Comments, plan_text};
 
-/// Adds the declaration of a resource to what is remembered of it.
-pub(super) fn add_declaration(desired: &Desired, record: &mut ManagedWrite) {
-    let declared = declaration(desired, record.address.as_str());
-    if let (Some(map), Some(text)) = (record.attributes.as_object_mut(), declared) {
-        map.insert(DECLARED_KEY.to_owned(), Value::from(text));
-    }
-}
-
 /// `None` for what no plan file declares: the points of one unit, or a set that goes back to what it was.
-fn declaration(desired: &Desired, address: &str) -> Option<String> {
+pub(super) fn declaration(desired: &Desired, address: &str) -> Option<String> {
     let in_place = |units: &UnitsRef| in_place(desired, units);
     let mut alone = Desired::default();
     let (kind, name) = address.split_once('.')?;

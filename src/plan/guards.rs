@@ -5,10 +5,11 @@
 
 use serde_json::Value;
 
-use super::build::{BuildInput, Builder};
+use super::build::BuildInput;
+use super::derive::Builder;
 use super::step::{GateWork, ManagedWrite, PairedWork, Phase, Work};
 use crate::diff::{Change, ChangeDetail};
-use crate::model::{Address, Gate, Guards, digest_of};
+use crate::model::{Gate, Guards};
 
 /// What must stay as it is and what must hold.
 pub(super) fn guards(input: &BuildInput<'_>) -> Guards {
@@ -21,20 +22,23 @@ pub(super) fn guards(input: &BuildInput<'_>) -> Guards {
 
 impl Builder<'_> {
     pub(super) fn gates(&mut self) {
-        let Some(gates) = &self.input.binding.gates else { return };
-        let role = self.input.environment.roles.gates.as_ref();
-        for change in &self.input.comparison.changes {
+        let Some(gates) = &self.parts.pins.binding.gates else { return };
+        let role = self.parts.pins.role("gates");
+        for change in self.parts.changes {
             let (title, work) = match &change.detail {
                 ChangeDetail::Gate { gate, before, after } => {
                     (format!("set gate {gate} to \"{after}\""), Work::SetGate(gate_work(gates, gate, after, before)))
                 }
                 ChangeDetail::Retention { gate, check, not_before, before, after, .. } => {
-                    let Some(resource) = self.input.desired.checks.get(check) else { continue };
+                    let Some(holds) = self.parts.pins.checks.get(check) else {
+                        self.missing(&change.address, "the check that it waits for");
+                        continue;
+                    };
                     let work = PairedWork {
                         gate: gate_work(gates, gate, after, before),
                         not_before: not_before.clone(),
                         check: check.clone(),
-                        holds: resource.check.clone(),
+                        holds: holds.clone(),
                     };
                     (format!("open gate {gate} if check {check} holds"), Work::OpenPaired(Box::new(work)))
                 }
@@ -51,15 +55,12 @@ impl Builder<'_> {
     }
 
     /// The record of a check or a protection, under the digest that the comparison looks for.
-    pub(super) fn guard_record(&self, change: &Change, record: &Value) -> Option<ManagedWrite> {
-        let ChangeDetail::Guard { name, .. } = &change.detail else { return None };
-        let digest = if change.address == Address::check(name) {
-            let resource = self.input.desired.checks.get(name)?;
-            digest_of(&serde_json::json!([record, resource.before, resource.after]))
-        } else {
-            self.input.observed.guards.protect.get(name)?.identity()
+    pub(super) fn guard_record(&mut self, change: &Change, record: &Value) -> Option<ManagedWrite> {
+        let Some(digest) = self.parts.pins.guards.get(&change.address) else {
+            self.missing(&change.address, "its digest");
+            return None;
         };
-        Some(ManagedWrite { address: change.address.clone(), digest, attributes: record.clone() })
+        Some(ManagedWrite { address: change.address.clone(), digest: *digest, attributes: record.clone() })
     }
 }
 

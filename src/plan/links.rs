@@ -46,11 +46,12 @@ impl<'c> Group<'c> {
     /// The group of a change.
     pub fn of(change: &'c Change) -> Group<'c> {
         match &change.detail {
-            ChangeDetail::Row { table, key: _, kind, change } => {
-                let action = match change {
+            ChangeDetail::Row { table, key: _, kind, change: row } => {
+                let action = match row {
                     RowChange::Create { .. } => RowAction::Create,
                     RowChange::Update { .. } => RowAction::Update,
                     RowChange::Delete { .. } => RowAction::Delete,
+                    RowChange::TakeOver { .. } => return Group::One(&change.address),
                 };
                 Group::Rows(table, kind.as_deref(), action)
             }

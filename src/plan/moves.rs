@@ -4,43 +4,41 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::build::Builder;
-use super::calls::{empty_calls, fill_cells};
+use super::calls::fill_cells;
+use super::derive::Builder;
 use super::step::{Phase, TransitionBy, TransitionsWork, UpdateWork, Work};
-use crate::diff::{ChangeDetail, unit_value};
-use crate::model::{Address, Cell, TransitionWork, UnitFacts};
+use crate::diff::ChangeDetail;
+use crate::model::{Address, Cell, TransitionWork, UnitFacts, unit_value};
 
 impl<'a> Builder<'a> {
     pub(super) fn transitions(&mut self) {
         let mut batches: BTreeMap<(String, String, String), Vec<&'a UnitFacts>> = BTreeMap::new();
-        for change in &self.input.comparison.changes {
+        for change in self.parts.changes {
             if let ChangeDetail::Lifecycle { unit, to, promotion } = &change.detail {
                 let key = (promotion.clone(), unit.lifecycle.clone(), to.clone());
                 batches.entry(key).or_default().push(unit);
             }
         }
         for ((promotion, from, to), units) in batches {
-            let Some(transition) =
-                self.input.binding.lifecycle.transitions.iter().find(|t| t.from == from && t.to == to)
-            else {
+            let pins = self.parts.pins;
+            let transition = pins.binding.lifecycle.transitions.iter().find(|t| t.from == from && t.to == to);
+            let (Some(transition), Some(names)) = (transition, pins.promotions.get(&promotion)) else {
+                self.missing(&Address::promotion(&promotion), &format!("what moves units from {from} to {to}"));
                 continue;
             };
-            let Some(names) = self.input.resolved.promotions.get(&promotion).map(|p| p.names.clone()) else { continue };
             let by = match &transition.work {
                 TransitionWork::Call(call) => {
-                    let mut work = empty_calls(call, self.input.observed);
-                    work.calls = self.fill_units(&units, &names, &from, call.arguments.values());
+                    let mut work = self.empty_calls(call);
+                    work.calls = self.fill_units(&units, names, &from, call.arguments.values());
                     TransitionBy::Calls(work)
                 }
                 TransitionWork::Update(update) => {
-                    let (key, set): (Vec<String>, Vec<String>) =
-                        (update.key.keys().cloned().collect(), update.set.keys().cloned().collect());
                     let values: Vec<&Value> = update.key.values().chain(update.set.values()).collect();
                     TransitionBy::Updates(UpdateWork {
                         table: update.table.clone(),
-                        key: self.columns(&update.table, &key),
-                        set: self.columns(&update.table, &set),
-                        rows: self.fill_units(&units, &names, &from, values.into_iter()),
+                        key: self.typed(&update.table, update.key.keys()),
+                        set: self.typed(&update.table, update.set.keys()),
+                        rows: self.fill_units(&units, names, &from, values.into_iter()),
                     })
                 }
             };
@@ -52,7 +50,7 @@ impl<'a> Builder<'a> {
                 by,
             });
             let addresses = units.iter().map(|unit| Address::lifecycle(&unit.address)).collect();
-            let role = self.input.environment.roles.lifecycle.as_ref();
+            let role = self.parts.pins.role("lifecycle");
             self.step(Phase::Transaction, format!("move {} units: {from} -> {to}", units.len()), role, addresses, work);
         }
     }

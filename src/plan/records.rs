@@ -1,31 +1,33 @@
 //! Steps that record: points in the ledger, inside a gate window, and what is managed.
 
-use serde_json::json;
+use std::collections::BTreeMap;
 
-use super::build::Builder;
-use super::calls::{empty_calls, fill_cells, ledger_names};
-use super::declared::add_declaration;
+use serde_json::{Value, json};
+
+use super::calls::{fill_cells, ledger_names, unit_fields};
+use super::derive::Builder;
 use super::guards::gate_work;
 use super::sets::points_text;
 use super::step::{GateWork, ManagedWrite, Phase, RUN_MARKER, Work};
-use crate::diff::{
-    Change, ChangeDetail, CollectionChange, OwnedChunk, Ownership, SetRecord, VectorChange, codes, unit_value,
-};
-use crate::model::{Address, Diagnostic, Gate, Managed, digest_of};
+use crate::diff::{Change, ChangeDetail, CollectionChange, GoBack, Reason, VectorChange, codes};
+use crate::model::{Address, DECLARED_KEY, Diagnostic, Gate, Managed, UnitFacts, digest_of, unit_value};
+use crate::points::{OwnedChunk, Ownership, SetRecord};
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
     pub(super) fn ledgers(&mut self) {
-        let Some(ledger) = &self.input.binding.ledger else { return };
+        let Some(ledger) = &self.parts.pins.binding.ledger else { return };
+        let named = unit_fields(ledger.record.arguments.values());
+        let units = if named { self.units() } else { BTreeMap::new() };
         for (change, vector) in self.vector_changes() {
             if vector.ledger.is_empty() {
                 continue;
             }
-            let mut work = empty_calls(&ledger.record, self.input.observed);
+            let mut work = self.empty_calls(&ledger.record);
             let base = self.base_names();
             for write in &vector.ledger {
                 let status = if write.exists { &ledger.indexed } else { &ledger.removed };
                 let names = ledger_names(write, status, &base);
-                let unit = self.input.observed.units.get(&write.unit);
+                let unit = units.get(write.unit.as_str());
                 let scope = |name: &str| {
                     names
                         .get(name)
@@ -39,7 +41,7 @@ impl Builder<'_> {
             }
             let window = self.gate_window(ledger.gate.as_deref());
             if let Some((open, _)) = &window {
-                let role = self.input.environment.roles.gates.as_ref();
+                let role = self.parts.pins.role("gates");
                 self.step(
                     Phase::Transaction,
                     format!("open gate {}", open.gate),
@@ -49,10 +51,10 @@ impl Builder<'_> {
                 );
             }
             let title = format!("record {} in {}", points_text(vector.ledger.len()), ledger.table);
-            let role = self.input.environment.roles.ledger.as_ref();
+            let role = self.parts.pins.role("ledger");
             self.step(Phase::Transaction, title, role, vec![change.address.clone()], Work::Calls(work));
             if let Some((_, shut)) = window {
-                let role = self.input.environment.roles.gates.as_ref();
+                let role = self.parts.pins.role("gates");
                 self.step(
                     Phase::Transaction,
                     format!("shut gate {}", shut.gate),
@@ -66,8 +68,8 @@ impl Builder<'_> {
 
     /// The two ends of a gate window, or nothing when the gate stands open anyway.
     fn gate_window(&mut self, gate: Option<&str>) -> Option<(GateWork, GateWork)> {
-        let (gate, gates): (&str, &Gate) = (gate?, self.input.binding.gates.as_ref()?);
-        match self.input.observed.gates.get(gate).cloned().flatten() {
+        let (gate, gates): (&str, &Gate) = (gate?, self.parts.pins.binding.gates.as_ref()?);
+        match self.parts.baseline.gates.get(gate).cloned().flatten() {
             Some(value) if value == gates.open => None,
             Some(value) => {
                 Some((gate_work(gates, gate, &gates.open, &value), gate_work(gates, gate, &value, &gates.open)))
@@ -78,7 +80,7 @@ impl Builder<'_> {
                         codes::NOT_IN_BINDING,
                         format!("gate \"{gate}\" has no row in \"{}\"", gates.table),
                     )
-                    .at_some(self.input.binding.places.of(gate))
+                    .at_some(self.parts.pins.binding.places.of(gate))
                     .hint(format!("add the row with {} = '{}', or name another gate", gates.value, gates.shut)),
                 );
                 None
@@ -88,19 +90,22 @@ impl Builder<'_> {
 
     pub(super) fn managed(&mut self) {
         let mut write = Vec::new();
-        let mut forget = Vec::new();
-        for change in &self.input.comparison.changes {
+        let (mut forget, mut remember, mut recall) = (Vec::new(), Vec::new(), Vec::new());
+        for change in self.parts.changes {
             match &change.detail {
                 ChangeDetail::Promotion { record, .. } => write.push(ManagedWrite {
                     address: change.address.clone(),
                     digest: digest_of(record),
                     attributes: json!(record),
                 }),
+                ChangeDetail::Forget if is_set(&change.address) => remember.push(change.address.clone()),
+                // Nothing is written into it: it is what it was.
+                ChangeDetail::VectorSet(_) if change.reasons == [Reason::DeclaredAgain] && adopts(change) => {
+                    recall.push(change.address.clone());
+                }
                 ChangeDetail::VectorSet(set) => self.managed_set(change, set, &mut write, &mut forget),
                 ChangeDetail::Forget => {
-                    let prefix = format!("{}[", change.address);
-                    let under = self.input.observed.managed.keys().filter(|a| a.as_str().starts_with(&prefix));
-                    forget.extend(under.cloned());
+                    // With all that stands under it.
                     forget.push(change.address.clone());
                 }
                 ChangeDetail::Guard { record, .. } => write.extend(self.guard_record(change, record)),
@@ -111,37 +116,62 @@ impl Builder<'_> {
                 | ChangeDetail::Retention { .. } => {}
             }
         }
-        write.iter_mut().for_each(|record| add_declaration(self.input.desired, record));
-        if !write.is_empty() || !forget.is_empty() {
-            let addresses = write.iter().map(|w| w.address.clone()).chain(forget.iter().cloned()).collect();
-            let work = Work::RecordManaged { write, forget };
+        write.iter_mut().for_each(|record| self.add_declaration(record));
+        if [&forget, &remember, &recall].iter().any(|list| !list.is_empty()) || !write.is_empty() {
+            let written = write.iter().map(|write| &write.address);
+            let addresses = written.chain(&forget).chain(&remember).chain(&recall).cloned().collect();
+            let work = Work::RecordManaged { write, forget, remember, recall };
             self.step(Phase::Transaction, "write down what is managed".to_owned(), None, addresses, work);
         }
     }
 
+    /// Units whose fields templates may name.
+    fn units(&self) -> BTreeMap<&'a str, &'a UnitFacts> {
+        let moves = self.parts.changes.iter().filter_map(|change| match &change.detail {
+            ChangeDetail::Lifecycle { unit, .. } => Some(unit),
+            _ => None,
+        });
+        let units = moves.chain(self.parts.pins.ledger_units.values());
+        units.map(|unit| (unit.id.as_str(), unit)).collect()
+    }
+
+    /// Adds the declaration of a resource to what is remembered of it.
+    fn add_declaration(&self, record: &mut ManagedWrite) {
+        let declared = self.parts.pins.declared.get(&record.address);
+        if let (Some(map), Some(text)) = (record.attributes.as_object_mut(), declared) {
+            map.insert(DECLARED_KEY.to_owned(), Value::from(text.as_str()));
+        }
+    }
+
     fn managed_set(
-        &self,
+        &mut self,
         change: &Change,
         set: &VectorChange,
         write: &mut Vec<ManagedWrite>,
         forget: &mut Vec<Address>,
     ) {
         let adopted = matches!(set.collection, CollectionChange::Adopt { .. });
-        match (&set.back, self.input.recipes.get(&set.set)) {
-            (Some(back), _) => match &back.record {
-                Some(record) => write.push(record_before(change, set, record)),
-                None => forget.push(change.address.clone()),
-            },
-            (None, Some(recipe)) => {
-                let embedders = recipe.embedders.clone();
-                let record = SetRecord { embedders, generation: RUN_MARKER.to_owned(), adopted };
+        match &set.back {
+            Some(GoBack { record: Some(record), .. }) => write.push(record_before(change, set, record)),
+            Some(GoBack { record: None, .. }) => forget.push(change.address.clone()),
+            None => {
+                let Some(pin) = self.set(&set.set) else { return };
+                let selections = &self.parts.pins.selections;
+                let selection = selections.iter().find(|pin| pin.of == change.address).map(|pin| pin.selection.clone());
+                let record = SetRecord {
+                    embedders: pin.embedders,
+                    generation: RUN_MARKER.to_owned(),
+                    adopted,
+                    forgotten: false,
+                    selection,
+                    fields: pin.fields.clone(),
+                };
                 write.push(ManagedWrite {
                     address: change.address.clone(),
-                    digest: recipe.whole.clone(),
+                    digest: set.recipe,
                     attributes: json!(record),
                 });
             }
-            (None, None) => return,
         }
         for unit in &set.units {
             let address = Address::vector_unit(&set.set, &unit.unit);
@@ -153,15 +183,15 @@ impl Builder<'_> {
                 .chunks
                 .iter()
                 .map(|chunk| OwnedChunk {
-                    id: chunk.id.clone(),
-                    text: chunk.text.clone(),
+                    id: chunk.id,
+                    text: chunk.text,
                     sha256: chunk.sha256.clone(),
-                    digest: chunk.digest.clone(),
+                    digest: chunk.digest,
                     adopted,
                 })
                 .collect();
             let owned = Ownership { address: unit.address.clone(), chunks };
-            write.push(ManagedWrite { address, digest: digest.clone(), attributes: json!(owned) });
+            write.push(ManagedWrite { address, digest: *digest, attributes: json!(owned) });
         }
     }
 }
@@ -175,5 +205,13 @@ fn record_before(change: &Change, set: &VectorChange, record: &Managed) -> Manag
     {
         *generation = json!(RUN_MARKER);
     }
-    ManagedWrite { address: change.address.clone(), digest: record.digest.clone(), attributes }
+    ManagedWrite { address: change.address.clone(), digest: record.digest, attributes }
+}
+
+fn is_set(address: &Address) -> bool {
+    address.as_str().starts_with(Address::vector_set("").as_str()) && !address.as_str().contains('[')
+}
+
+fn adopts(change: &Change) -> bool {
+    matches!(&change.detail, ChangeDetail::VectorSet(set) if matches!(set.collection, CollectionChange::Adopt { .. }))
 }

@@ -12,14 +12,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::saved::SavedPlan;
 use crate::diff::{
-    Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, Finding, GoBack, LedgerWrite, Ownership, Reason,
-    RowChange, UnitPoints, VectorChange, check_target, codes, counted,
+    Change, ChangeDetail, ChunkPlan, ChunkSource, CollectionChange, Finding, GoBack, LedgerWrite, Reason, RowChange,
+    UnitPoints, VectorChange, check_target, codes, counted,
 };
 use crate::model::{
-    Address, Cell, Condition, DeclaredRow, Desired, Diagnostic, Digest, GateResource, IdChoice, KeyPart, LiveRow,
-    Managed, Observed, Place, PointId, Promotion, Review, RowKey, RowOrigin, RowSet, RowState, Selection, Spot,
-    TableFacts, TableName, UnitsRef, Written,
+    Address, Cell, Condition, DeclaredRow, Desired, Diagnostic, GateResource, IdChoice, KeyPart, LiveRow, Managed,
+    Observed, Place, PointId, Promotion, Review, RowKey, RowOrigin, RowSet, RowState, Selection, Spot, TableFacts,
+    TableName, UnitsRef, Written,
 };
+use crate::points::Ownership;
 
 /// Characters of a run's id in the name of the promotion that undoes its moves: its time, to the millisecond.
 const RUN_CHARS: usize = 13;
@@ -83,6 +84,10 @@ pub fn desired_before(
             records += 1;
             continue;
         }
+        // Nothing was written into it.
+        if matches!(row, RowChange::TakeOver { .. }) {
+            continue;
+        }
         add_rows(&mut way.desired.rows, row_before(table, key, row, tables.get(table), &place));
     }
     for went in applied.plan.findings.iter().filter(|finding| finding.code == codes::CONSEQUENCE.id) {
@@ -135,6 +140,7 @@ fn row_before(
         |name: &String| facts.and_then(|facts| facts.columns.get(name)).is_some_and(|column| !column.generated);
     let (state, values): (RowState, Vec<(&String, Written)>) = match change {
         RowChange::Create { .. } => (RowState::Absent, Vec::new()),
+        RowChange::TakeOver { .. } => (RowState::Present, Vec::new()),
         RowChange::Update { fields, .. } => {
             (RowState::Present, fields.iter().map(|(name, field)| (name, spelled(&field.before))).collect())
         }
@@ -146,7 +152,7 @@ fn row_before(
     let own = |part: &KeyPart| match change {
         // The key may have been written in another way than the row has it.
         RowChange::Delete { before } => spelled(&before.0.get(&part.column).cloned().flatten()),
-        RowChange::Create { .. } | RowChange::Update { .. } => written(&part.value),
+        RowChange::Create { .. } | RowChange::Update { .. } | RowChange::TakeOver { .. } => written(&part.value),
     };
     let cells = key.0.iter().map(own).chain(values.iter().map(|(_, value)| value.clone()));
     RowSet {
@@ -310,19 +316,24 @@ fn set_before(
     };
     let in_place = matches!(collection, CollectionChange::InPlace { .. });
     let empty = BTreeSet::new();
+    let chunks = set.units.iter().flat_map(|unit| &unit.chunks);
     let sources = Sources {
         applied,
         images: applied.images.get(&live).unwrap_or(&empty),
         live: observed.points.get(&set.set).unwrap_or(&empty),
         in_place,
+        written: chunks.filter(|chunk| chunk.source != ChunkSource::Kept).map(|chunk| chunk.id).collect(),
     };
-    let units = set.units.iter().map(|unit| sources.unit(set, unit)).collect::<Result<Vec<_>, _>>()?;
+    let mut units = set.units.iter().map(|unit| sources.unit(set, unit)).collect::<Result<Vec<_>, _>>()?;
+    // What one unit brought another one may have had before: it comes back, and does not go.
+    let stays: BTreeSet<PointId> = units.iter().flat_map(|unit| &unit.chunks).map(|chunk| chunk.id).collect();
+    units.iter_mut().for_each(|unit| unit.delete.retain(|id| !stays.contains(id)));
     let touched: u64 = units.iter().map(|unit| unit.delete.len() as u64).sum();
     let kept = sources.live.len() as u64 - touched.min(sources.live.len() as u64);
     let back = applied.managed_before.get(&change.address).cloned();
     let detail = VectorChange {
         set: set.set.clone(),
-        recipe: set.recipe.clone(),
+        recipe: set.recipe,
         collection,
         ledger: ledger_before(set, &units),
         units,
@@ -345,6 +356,8 @@ struct Sources<'a> {
     images: &'a BTreeSet<PointId>,
     live: &'a BTreeSet<PointId>,
     in_place: bool,
+    /// Points that the run wrote, for whichever unit.
+    written: BTreeSet<PointId>,
 }
 
 impl Sources<'_> {
@@ -355,8 +368,8 @@ impl Sources<'_> {
             before.and_then(|managed| serde_json::from_value(managed.attributes.clone()).ok());
         let mut chunks = Vec::new();
         for (ordinal, chunk) in (0u32..).zip(owned.iter().flat_map(|owned| &owned.chunks)) {
-            let overwritten = unit.chunks.iter().any(|c| c.id == chunk.id && c.source != ChunkSource::Kept);
-            let source = match self.live.contains(&chunk.id) && !overwritten {
+            // Another unit may have taken the point over.
+            let source = match self.live.contains(&chunk.id) && !self.written.contains(&chunk.id) {
                 true => ChunkSource::Kept,
                 false if !self.in_place => ChunkSource::Kept,
                 false if self.images.contains(&chunk.id) => ChunkSource::Image { run: self.applied.run.to_owned() },
@@ -364,18 +377,17 @@ impl Sources<'_> {
                     return Err(format!("points stay: nothing was kept of point {} of \"{}\"", chunk.id, unit.address));
                 }
             };
-            let (id, text, sha256) = (chunk.id.clone(), chunk.text.clone(), chunk.sha256.clone());
-            let digest = chunk.digest.clone();
+            let (id, text, sha256) = (chunk.id, chunk.text, chunk.sha256.clone());
+            let digest = chunk.digest;
             chunks.push(ChunkPlan { ordinal, id, text, sha256, digest, source });
         }
-        let stays: BTreeSet<&PointId> = chunks.iter().map(|chunk| &chunk.id).collect();
-        let brought = unit.chunks.iter().filter(|chunk| chunk.source != ChunkSource::Kept).map(|chunk| &chunk.id);
-        let delete = brought.filter(|id| !stays.contains(id) && self.live.contains(*id)).cloned().collect();
+        let brought = unit.chunks.iter().filter(|chunk| chunk.source != ChunkSource::Kept).map(|chunk| chunk.id);
+        let delete = brought.filter(|id| self.live.contains(id)).collect();
         Ok(UnitPoints {
             unit: unit.unit.clone(),
             address: unit.address.clone(),
             title: unit.title.clone(),
-            input: before.map(|managed| Digest::clone(&managed.digest)),
+            input: before.map(|managed| managed.digest),
             reason: Reason::Reverted(self.applied.run.to_owned()),
             chunks,
             delete,
@@ -390,9 +402,7 @@ fn ledger_before(set: &VectorChange, units: &[UnitPoints]) -> Vec<LedgerWrite> {
         .flat_map(|unit| unit.chunks.iter().map(|chunk| ((unit.unit.as_str(), chunk.ordinal), chunk)))
         .collect();
     let one = |write: &LedgerWrite| match before.get(&(write.unit.as_str(), write.ordinal)) {
-        Some(chunk) => {
-            LedgerWrite { id: chunk.id.clone(), sha256: chunk.sha256.clone(), exists: true, ..write.clone() }
-        }
+        Some(chunk) => LedgerWrite { id: chunk.id, sha256: chunk.sha256.clone(), exists: true, ..write.clone() },
         None => LedgerWrite { exists: false, ..write.clone() },
     };
     set.ledger.iter().map(one).collect()

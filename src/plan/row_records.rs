@@ -1,75 +1,77 @@
 //! What is written down of declared rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::build::Builder;
+use super::derive::Builder;
 use super::step::{Phase, RowsForgotten, RowsKept, RowsRecord, Work};
 use crate::diff::{ChangeDetail, RowChange, counted};
-use crate::model::{Cell, RowKey, RowRef, TableName};
+use crate::model::{Cell, TableName};
 
-type Kept = BTreeMap<(TableName, Vec<String>, Vec<String>), Vec<Vec<Cell>>>;
+type Kept<'a> = BTreeMap<(&'a TableName, Vec<&'a String>, &'a Vec<String>, &'a Vec<String>), Vec<Vec<Cell>>>;
+type Forgotten<'a> = BTreeMap<&'a TableName, Vec<BTreeMap<String, Option<String>>>>;
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
     /// Rows that the plan writes, and those that are as declared and not written down yet.
     pub(super) fn row_records(&mut self) {
-        let rows = &self.input.observed.rows;
-        let changed: BTreeSet<_> = self.input.comparison.changes.iter().map(|change| &change.address).collect();
-        let sets = &self.input.resolved.rows;
-        let address = |row: RowRef, key: &RowKey| crate::model::Address::row(&sets[row.set].table.value, key);
-        let mut kept = Kept::new();
-        let seen = rows.seen.iter().filter(|seen| crate::diff::rows::is_recorded(&sets[seen.of.set]));
-        for seen in seen.filter(|seen| changed.contains(&address(seen.of, &seen.key))) {
-            self.keep(seen.of, &seen.key, &mut kept);
-        }
-        for (row, key) in &rows.unrecorded {
-            self.keep(*row, key, &mut kept);
-        }
-        let mut forgotten: BTreeMap<&TableName, Vec<BTreeMap<String, Option<String>>>> = BTreeMap::new();
-        for change in &self.input.comparison.changes {
-            if let ChangeDetail::Row { table, kind: None, change: RowChange::Delete { before }, .. } = &change.detail {
-                let facts = self.input.observed.tables.get(table);
-                let columns = facts.and_then(|facts| facts.keys().next()).cloned().unwrap_or_default();
-                let value = |name: String| (before.0.get(&name).cloned().flatten(), name);
-                let key = columns.into_iter().map(value).map(|(value, name)| (name, value)).collect();
-                forgotten.entry(table).or_default().push(key);
-            }
-        }
-        for (table, key) in
-            rows.left.iter().filter(|(table, key)| changed.contains(&crate::model::Address::row(table, key)))
-        {
-            let value = |cell: &Cell| match cell {
-                Cell::Text(text) => Some(text.clone()),
-                Cell::Null | Cell::ApplyTime | Cell::Reference(_) => None,
-            };
-            let key = key.0.iter().map(|part| (part.column.clone(), value(&part.value))).collect();
-            forgotten.entry(table).or_default().push(key);
-        }
-        if kept.is_empty() && forgotten.is_empty() {
+        let keep = self.kept_rows();
+        let forgotten = self.forgotten_rows();
+        if keep.is_empty() && forgotten.is_empty() {
             return;
         }
-        let count: usize = kept.values().map(Vec::len).sum();
+        let count: usize = keep.iter().map(|kept| kept.rows.len()).sum();
         let work = RowsRecord {
-            project: self.input.environment.project.clone(),
-            keep: kept
-                .into_iter()
-                .map(|((table, key, columns), rows)| RowsKept { table, key, columns, rows })
-                .collect(),
+            project: self.parts.pins.project.clone(),
+            keep,
             forget: forgotten.into_iter().map(|(table, rows)| RowsForgotten { table: table.clone(), rows }).collect(),
-            declared: match self.input.desired.partial {
-                true => BTreeMap::new(),
-                false => rows.declared.iter().map(|(table, digest)| (table.to_string(), digest.clone())).collect(),
-            },
+            declared: self.parts.pins.rows.declared.clone(),
+            synced: self.parts.pins.rows.synced.clone(),
         };
         let title = format!("write down {} as declared", counted(count as u64, "row"));
         self.step(Phase::Transaction, title, None, Vec::new(), Work::RecordRows(work));
     }
 
-    fn keep(&self, row: RowRef, key: &RowKey, kept: &mut Kept) {
-        let set = &self.input.resolved.rows[row.set];
-        let computed = |name: &&String| set.computed.iter().any(|computed| computed.value == **name);
-        let columns: Vec<String> = set.columns.iter().filter(|name| !computed(name)).cloned().collect();
-        let names = key.columns().cloned().collect();
-        let values = key.0.iter().map(|part| part.value.clone()).collect();
-        kept.entry((set.table.value.clone(), names, columns)).or_default().push(values);
+    fn kept_rows(&mut self) -> Vec<RowsKept> {
+        let mut kept = Kept::new();
+        let parts = self.parts;
+        for pin in &parts.pins.rows.recorded {
+            for at in pin.runs.iter().flat_map(|(first, more)| *first..=first.saturating_add(*more)) {
+                let change = parts.changes.get(at as usize);
+                let Some(ChangeDetail::Row { table, key, .. }) = change.map(|change| &change.detail) else { continue };
+                let values = key.0.iter().map(|part| part.value.clone()).collect();
+                kept.entry((table, key.columns().collect(), &pin.columns, &pin.times)).or_default().push(values);
+            }
+        }
+        for RowsKept { table, key, columns, times, rows } in &parts.pins.rows.unchanged {
+            kept.entry((table, key.iter().collect(), columns, times)).or_default().extend(rows.iter().cloned());
+        }
+        kept.into_iter()
+            .map(|((table, key, columns, times), rows)| RowsKept {
+                table: table.clone(),
+                key: key.into_iter().cloned().collect(),
+                columns: columns.clone(),
+                times: times.clone(),
+                rows,
+            })
+            .collect()
+    }
+
+    fn forgotten_rows(&self) -> Forgotten<'a> {
+        let mut forgotten = Forgotten::new();
+        for change in self.parts.changes {
+            if let ChangeDetail::Row { table, kind: None, change: RowChange::Delete { before }, .. } = &change.detail {
+                let columns = self.parts.pins.rows.keys.get(table).into_iter().flatten();
+                let key = columns.map(|name| (name.clone(), before.0.get(name).cloned().flatten())).collect();
+                forgotten.entry(table).or_default().push(key);
+            }
+        }
+        for left in &self.parts.pins.rows.left {
+            let value = |cell: &Cell| match cell {
+                Cell::Text(text) => Some(text.clone()),
+                Cell::Null | Cell::ApplyTime | Cell::Reference(_) => None,
+            };
+            let key = left.key.0.iter().map(|part| (part.column.clone(), value(&part.value))).collect();
+            forgotten.entry(&left.table).or_default().push(key);
+        }
+        forgotten
     }
 }

@@ -89,6 +89,7 @@ fn node(change: &Change) -> Option<Node<'_>> {
             (RowAction::Update, fields.iter().map(|(name, field)| (name, &field.after)).collect())
         }
         RowChange::Delete { .. } => (RowAction::Delete, BTreeMap::new()),
+        RowChange::TakeOver { .. } => return None,
     };
     Some(Node { address: &change.address, table, key, action, values, cleared: BTreeSet::new() })
 }
@@ -306,7 +307,7 @@ mod tests {
     }
 
     fn update(table: &str, id: &str, column: &str) -> Change {
-        let field = FieldChange { before: None, after: Cell::Text("x".to_owned()) };
+        let field = FieldChange { before: None, after: Cell::Text("x".to_owned()), recorded: None };
         let (live, fields) = (LiveRow(BTreeMap::new()), BTreeMap::from([(column.to_owned(), field)]));
         row(table, id, RowChange::Update { live, fields })
     }

@@ -1,34 +1,36 @@
-//! The saved plan: one JSON file that a person can read.
+//! The saved plan.
 //!
-//! The file is pretty-printed canonical JSON. `digest` is the blake3 digest of the canonical JSON of everything else but who
-//! was connected (`environment.connected_as`), so a
-//! file edited by hand is refused. `format_version` is `MAJOR.MINOR`: a reader refuses a newer major.
+//! In a file it is lines ([`super::file`]); for programs that read what `--format json` writes it is one value, with the steps
+//! that are derived from it. `digest` is that of the file's lines but the last, so a file edited by hand is refused; who was
+//! connected stands in the last. `format_version` is `MAJOR.MINOR`: a reader refuses another major.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, Write};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cost::EmbeddingTerms;
+use super::baseline::{UnitsBaseline, row_baselines};
+use super::derive::{Parts, derive};
+use super::file::{read_plan, write_plan};
 use super::links::Link;
 use super::partial::Partial;
+use super::pins::{Pins, overlay};
 use super::step::Step;
 use super::summary::Summary;
 use crate::diff::{Change, Drift, Finding};
 use crate::model::{
-    Address, ApprovalRule, Binding, ChunkPolicy, Digest, EmbedderIdentity, Followers, Guards, ReferenceTarget, RowKey,
-    Selection, SourceFile, TableName, canonical_json, digest_without,
+    Address, ApprovalRule, Diagnostics, Digest, Followers, Guards, ReferenceTarget, RowKey, SourceFile, TableName,
 };
 
 /// The major version of the format.
-pub const FORMAT_MAJOR: u32 = 1;
+pub const FORMAT_MAJOR: u32 = 2;
 /// The version of the format.
-pub const FORMAT_VERSION: &str = "1.0";
+pub const FORMAT_VERSION: &str = "2.0";
 
 /// A plan that was saved, or is about to be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(title = "Enact saved plan")]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(title = "Enact plan")]
 pub struct SavedPlan {
     /// `MAJOR.MINOR`.
     pub format_version: String,
@@ -54,9 +56,9 @@ pub struct SavedPlan {
     /// What reviewers should know.
     pub findings: Vec<Finding>,
     /// What changed outside Enact since the last apply, where this plan has something to do about it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Drift>,
-    /// What will be done, in order.
+    /// What will be done, in order: derived from the changes and the pins whenever a plan is made or read, and in no file.
     pub steps: Vec<Step>,
     /// Which groups of changes need which, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -101,11 +103,13 @@ pub struct Baseline {
     /// The run that was applied last: a difference that comes back after it is another plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_run: Option<String>,
-    /// Units by address: every unit that a selection of this plan chose before or chooses after.
-    pub units: BTreeMap<String, Digest>,
-    /// Rows that will be written.
+    /// Every unit that a selection of this plan chose before or chooses after.
+    pub units: UnitsBaseline,
+    /// Rows that will be written; what the changes say of them, and in no file.
+    #[serde(skip)]
     pub rows: Vec<RowBaseline>,
     /// Rows that are referred to and have to live.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<ReferenceTarget>,
     /// Rows that go or change by the way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -118,6 +122,19 @@ pub struct Baseline {
     pub collections: BTreeMap<String, CollectionBaseline>,
     /// Ledgers by vector set.
     pub ledgers: BTreeMap<String, Digest>,
+    /// Units by id that the plan's own rows and moves make another one of than their states say: what each is afterwards,
+    /// nothing where it is gone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub made: BTreeMap<String, Option<UnitMade>>,
+}
+
+/// A unit as the plan's own writes leave it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnitMade {
+    /// Its address.
+    pub address: String,
+    /// Digest of what the plan uses of it.
+    pub digest: Digest,
 }
 
 /// One row that was read.
@@ -147,35 +164,6 @@ pub struct CollectionBaseline {
     pub digests: Option<Digest>,
 }
 
-/// What the steps stand on, so that the apply needs neither YAML nor binding file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Pins {
-    /// The binding.
-    pub binding: Binding,
-    /// Selections, evaluated again by the apply.
-    pub selections: Vec<SelectionPin>,
-    /// States that units will have, by unit id; for the selections.
-    pub overlay: BTreeMap<String, String>,
-    /// Chunk policies by name.
-    pub chunk_policies: BTreeMap<String, ChunkPolicy>,
-    /// Embedders by name.
-    pub embedders: BTreeMap<String, EmbedderIdentity>,
-    /// Terms of those that are asked over a network, for what the plan says of its cost.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub embedding: BTreeMap<String, EmbeddingTerms>,
-}
-
-/// One selection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct SelectionPin {
-    /// What uses it.
-    pub of: Address,
-    /// The selection.
-    pub selection: Selection,
-    /// Whether it sees the states after the plan (vector sets) or the live ones (promotions).
-    pub after: bool,
-}
-
 /// Why a saved plan cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
@@ -188,6 +176,15 @@ pub enum LoadError {
         /// Its version.
         found: String,
     },
+    /// Made by an Enact that wrote plans in another way.
+    #[error("the plan has format {found}, from before {FORMAT_VERSION}, and holds steps that nobody can review")]
+    OlderFormat {
+        /// Its version.
+        found: String,
+    },
+    /// It does not hold what its changes need.
+    #[error("no steps can be derived from the plan: {0}")]
+    NotWhole(String),
     /// Changed after it was saved.
     #[error("the plan says digest {said} but its content has {real}: it was changed after it was saved")]
     Edited {
@@ -204,9 +201,10 @@ impl SavedPlan {
         self.steps.is_empty()
     }
 
-    /// Digests everything but `digest` itself.
+    /// The digest of its lines.
     pub fn content_digest(&self) -> Digest {
-        digest_without(self, NOT_DIGESTED)
+        let Ok(digest) = write_plan(self, &mut std::io::sink()) else { panic!("BUG: a plan does not serialise") };
+        digest
     }
 
     /// Says who made it and what it was narrowed to, and digests it anew.
@@ -220,43 +218,53 @@ impl SavedPlan {
         self
     }
 
-    /// The file's text.
-    pub fn to_text(&self) -> String {
-        let Ok(value) = serde_json::to_value(self) else { panic!("BUG: a plan does not serialise") };
-        let mut out = String::new();
-        super::pretty::write(&value, 0, &mut out);
-        out.push('\n');
-        out
-    }
-
-    /// Reads a file's text and checks format and digest.
+    /// Writes its lines.
     ///
     /// # Errors
-    /// When it is not a plan, is of a newer format, or was edited.
-    pub fn from_text(text: &str) -> Result<SavedPlan, LoadError> {
-        let value: serde_json::Value =
-            serde_json::from_str(text).map_err(|error| LoadError::NotAPlan(error.to_string()))?;
-        let found = value.get("format_version").and_then(|v| v.as_str()).unwrap_or("").to_owned();
-        match found.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
-            None => return Err(LoadError::NotAPlan("it has no format_version".to_owned())),
-            Some(major) if major > FORMAT_MAJOR => return Err(LoadError::NewerFormat { found }),
-            Some(_) => {}
-        }
-        // Of what the file says, not of what this version makes of it: a field that an older one did not know has a default
-        // here, and is not in the file's digest.
-        let real = digest_without(&value, NOT_DIGESTED);
-        let plan: SavedPlan = serde_json::from_value(value).map_err(|error| LoadError::NotAPlan(error.to_string()))?;
-        if real != plan.digest {
-            return Err(LoadError::Edited { said: plan.digest.to_string(), real: real.to_string() });
-        }
+    /// Those of the writer.
+    pub fn write(&self, to: &mut dyn Write) -> std::io::Result<()> {
+        write_plan(self, to).map(|_| ())
+    }
+
+    /// Its lines as one text.
+    pub fn to_text(&self) -> String {
+        let mut out = Vec::new();
+        let Ok(()) = self.write(&mut out) else { panic!("BUG: a plan does not serialise") };
+        let Ok(text) = String::from_utf8(out) else { panic!("BUG: JSON that is no UTF-8") };
+        text
+    }
+
+    /// Reads lines, checks their format and digest, and derives the steps.
+    ///
+    /// # Errors
+    /// When it is not a plan, is of another format, was edited, or does not hold what its changes need.
+    pub fn read(from: &mut dyn BufRead) -> Result<SavedPlan, LoadError> {
+        let mut plan = read_plan(from)?;
+        plan.complete()?;
         Ok(plan)
     }
 
-    /// The plan as canonical JSON on one line.
-    pub fn canonical(&self) -> String {
-        canonical_json(self)
+    /// Reads the lines of a text; see [`SavedPlan::read`].
+    ///
+    /// # Errors
+    /// Those of [`SavedPlan::read`].
+    pub fn from_text(text: &str) -> Result<SavedPlan, LoadError> {
+        SavedPlan::read(&mut text.as_bytes())
+    }
+
+    /// Derives what is in no file: the states that units will have, and the steps.
+    fn complete(&mut self) -> Result<(), LoadError> {
+        self.pins.overlay = overlay(&self.changes);
+        self.baseline.rows = row_baselines(&self.changes);
+        let parts = Parts {
+            changes: &self.changes,
+            pins: &self.pins,
+            baseline: &self.baseline,
+            environment: &self.environment,
+            made_by: &self.made_by,
+        };
+        let details = |errors: Diagnostics| errors.0.into_iter().map(|error| error.detail).collect::<Vec<_>>();
+        self.steps = derive(&parts).map_err(|errors| LoadError::NotWhole(details(errors).join("; ")))?;
+        Ok(())
     }
 }
-
-/// Who looked makes no other plan: one role may plan for reviewers and another apply.
-const NOT_DIGESTED: &[&[&str]] = &[&["digest"], &["environment", "connected_as"]];

@@ -1,16 +1,12 @@
 //! Steps that make vector sets true.
 
-use std::collections::BTreeMap;
-
-use super::build::Builder;
-use super::step::{Phase, VectorMaker, VectorWork, Work};
+use super::derive::Builder;
+use super::step::{Phase, VectorWork, Work};
 use crate::diff::{Change, ChangeDetail, ChunkSource, CollectionChange, VectorChange};
-use crate::model::VectorSpec;
 
 impl<'a> Builder<'a> {
     pub(super) fn vector_changes(&self) -> Vec<(&'a Change, &'a VectorChange)> {
-        self.input
-            .comparison
+        self.parts
             .changes
             .iter()
             .filter_map(|change| match &change.detail {
@@ -29,23 +25,15 @@ impl<'a> Builder<'a> {
 
     pub(super) fn stage(&mut self) {
         for (change, vector) in self.written() {
-            if let (Some(_), Some(live)) = (&vector.back, in_place(vector)) {
-                self.stage_back(change, vector, live);
+            let back = vector.back.is_some();
+            if back && in_place(vector).is_none() {
                 continue;
             }
-            let Some(set) = self.input.desired.vector_sets.get(&vector.set) else { continue };
-            let Some(recipe) = self.input.recipes.get(&vector.set) else { continue };
-            let makers = set
-                .vectors
-                .iter()
-                .map(|(name, spec)| {
-                    let maker = match &spec.value {
-                        VectorSpec::Dense { embedder, .. } => VectorMaker::Embedder(embedder.clone()),
-                        VectorSpec::Bm25 { language } => VectorMaker::Bm25(language.clone()),
-                    };
-                    (name.clone(), maker)
-                })
-                .collect();
+            let Some(pin) = self.set(&vector.set) else { continue };
+            if !back && !self.parts.pins.chunk_policies.contains_key(&pin.chunk_policy) {
+                self.missing(&change.address, "its chunk policy");
+                continue;
+            }
             let in_place = in_place(vector);
             let live = match &vector.collection {
                 CollectionChange::New | CollectionChange::Return { .. } => None,
@@ -53,23 +41,26 @@ impl<'a> Builder<'a> {
                 | CollectionChange::InPlace { live, .. }
                 | CollectionChange::Adopt { live } => Some(live.clone()),
             };
-            let ledger = self.input.binding.ledger.as_ref().filter(|ledger| ledger.sets.contains(&vector.set));
+            let ledger = self.parts.pins.binding.ledger.as_ref();
+            let ledger = ledger.filter(|ledger| !back && ledger.sets.contains(&vector.set));
             let work = VectorWork {
                 set: vector.set.clone(),
                 live,
                 new_collection: in_place.is_none(),
-                vectors: recipe.vectors.clone(),
-                payload_indexes: recipe.payload_indexes.clone(),
-                makers,
-                chunk_policy: set.chunk_policy.value.clone(),
-                payload: set.payload.iter().map(|field| field.value.clone()).collect(),
-                policy_digest: recipe.policy.clone(),
-                embedders_digest: recipe.embedders.clone(),
+                vectors: pin.vectors.clone(),
+                payload_indexes: pin.payload_indexes.clone(),
+                makers: pin.makers.clone(),
+                chunk_policy: pin.chunk_policy.clone(),
+                payload: pin.payload.clone(),
+                policy_digest: pin.policy,
+                embedders_digest: pin.embedders,
                 units: vector.units.clone(),
                 kept: vector.kept,
                 ledger_key: ledger.map(|ledger| ledger.key.clone()),
             };
+            // Points that a run took away come back from what it kept: nothing is embedded, and no text is read.
             let title = match in_place {
+                Some(live) if back => format!("take the points of {live} as they were"),
                 Some(live) => format!("embed the points that change in {live}"),
                 None => format!("fill a new collection for {}", vector.set),
             };
@@ -116,36 +107,13 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn finish(&self, vector: &VectorChange, live: &str) -> Work {
-        // A revert leaves the indexes as they are.
-        let found = self.input.observed.collections.get(live).map(|facts| &facts.payload_indexes);
-        let wanted = self.input.recipes.get(&vector.set).map(|recipe| &recipe.payload_indexes);
+    fn finish(&mut self, vector: &VectorChange, live: &str) -> Work {
+        let indexes = self.set(&vector.set).map(|pin| pin.payload_indexes.clone());
         Work::FinishCollection {
             set: vector.set.clone(),
             collection: live.to_owned(),
-            payload_indexes: wanted.or(found).cloned().unwrap_or_default(),
+            payload_indexes: indexes.unwrap_or_default(),
         }
-    }
-
-    /// Points that a run took away come back from what it kept: nothing is embedded, and no text is read.
-    fn stage_back(&mut self, change: &Change, vector: &VectorChange, live: &str) {
-        let work = VectorWork {
-            set: vector.set.clone(),
-            live: Some(live.to_owned()),
-            new_collection: false,
-            vectors: self.input.observed.collections.get(live).map(|facts| facts.vectors.clone()).unwrap_or_default(),
-            payload_indexes: BTreeMap::new(),
-            makers: BTreeMap::new(),
-            chunk_policy: String::new(),
-            payload: Vec::new(),
-            policy_digest: vector.recipe.clone(),
-            embedders_digest: vector.recipe.clone(),
-            units: vector.units.clone(),
-            kept: vector.kept,
-            ledger_key: None,
-        };
-        let title = format!("take the points of {live} as they were");
-        self.step(Phase::Stage, title, None, vec![change.address.clone()], Work::StageVectors(Box::new(work)));
     }
 }
 

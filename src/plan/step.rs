@@ -91,6 +91,12 @@ pub enum Work {
         write: Vec<ManagedWrite>,
         /// Records that go.
         forget: Vec<Address>,
+        /// Vector sets that left the plan files: their points are their own when they come back.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        remember: Vec<Address>,
+        /// Those that came back as they were.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        recall: Vec<Address>,
     },
     /// Writes down which rows are declared, with a digest of each declared column.
     RecordRows(RowsRecord),
@@ -143,6 +149,9 @@ pub struct RowsRecord {
     pub forget: Vec<RowsForgotten>,
     /// Digests of the keys that each table's rows are declared by.
     pub declared: BTreeMap<String, Digest>,
+    /// The parts of tables that are synced, by column: one of these values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub synced: BTreeMap<String, serde_json::Value>,
 }
 
 /// Rows of one table that are written down.
@@ -154,6 +163,9 @@ pub struct RowsKept {
     pub key: Vec<String>,
     /// The declared columns.
     pub columns: Vec<String>,
+    /// Those of which it only matters that they are not NULL: the time of an apply.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub times: Vec<String>,
     /// The keys.
     pub rows: Vec<Vec<Cell>>,
 }

@@ -22,6 +22,9 @@ pub struct Summary {
     pub vectors: VectorCounts,
     /// Resources that are forgotten.
     pub forget: u64,
+    /// Rows that stay as they are, and are written down so.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub take_over: u64,
     /// Rows that are as declared.
     #[serde(default)]
     pub same_rows: u64,
@@ -51,6 +54,10 @@ pub struct VectorCounts {
     pub kept: u64,
 }
 
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl Summary {
     /// Counts changes; `kept` are the points that stay in sets without a change.
     pub fn of(changes: &[Change], kept: u64) -> Summary {
@@ -68,6 +75,7 @@ impl Summary {
                 RowChange::Create { .. } => self.add += 1,
                 RowChange::Update { .. } => self.change += 1,
                 RowChange::Delete { .. } => self.destroy += 1,
+                RowChange::TakeOver { .. } => self.take_over += 1,
             },
             ChangeDetail::Lifecycle { to, .. } => {
                 self.lifecycle.promote += 1;

@@ -6,23 +6,29 @@
 //! ```
 //!
 //! - Everything is read in one snapshot of PostgreSQL, which is rolled back.
+//! - Selections, promotions and points see what the plan's own rows and moves make of the units: where, and only where, these
+//!   change units, they are tried ([`trial`](Trial)).
 //! - A part is planned anew, as if it were all that is declared.
 //! - Not here: probing what the plan needs (`preflight`), and anything that prints or asks.
 
 mod back;
 mod identities;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use back::Back;
 use identities::identities;
+pub use trial::Trial;
+use trial::Trying;
 
-use crate::diff::{AdoptInput, Comparison, adopt, compare, live_collection};
+use crate::diff::{AdoptInput, Comparison, adopt, compare, live_collection, own_writes};
 use crate::embed::Makers;
-use crate::model::{Address, Binding, Desired, Environment, Observed, PointId, PointSaid};
+use crate::model::{Address, Binding, Desired, Environment, Observed, PointId};
 use crate::observe::{Observation, ObserveError, Request, binding_in_use, observe, read_said, read_session_user};
 use crate::plan::{BuildInput, Built, Partial, build, narrow};
-use crate::store::{Relational, Tx, TxMode, VectorStore};
+use crate::points::PointSaid;
+use crate::store::{Relational, TxMode, VectorStore};
 
 /// What a plan is made with, beside the stores and the plan files.
 #[derive(Clone, Copy)]
@@ -35,6 +41,9 @@ pub struct Planner<'a> {
     pub makers: &'a Makers,
     /// What the plan is narrowed to.
     pub partial: &'a Partial,
+    /// Who tries what a plan writes, where that changes the units that it reads. Without one a plan says what it would do to
+    /// the units that live: enough for who only looks.
+    pub trial: Option<&'a dyn Trial>,
 }
 
 /// What a plan is for.
@@ -60,7 +69,7 @@ impl Planner<'_> {
         desired: &Desired,
         purpose: Purpose<'_>,
     ) -> Result<Built, ObserveError> {
-        let Planner { environment, binding, makers, partial } = *self;
+        let Planner { environment, binding, makers, partial, trial: _ } = *self;
         let identities = identities(desired, makers)?;
         let tokens = makers.embedders.values().next();
         let count_tokens = |text: &str| tokens.map_or(text.len() as u64 / 4, |embedder| embedder.count_tokens(text));
@@ -69,50 +78,93 @@ impl Planner<'_> {
             false => None,
         };
         let mut tx = postgres.begin(TxMode::Snapshot).await?;
-        let binding = &*binding_in_use(tx.as_mut(), binding, Some(desired)).await?;
+        let binding = &*binding_in_use(tx.as_mut(), binding, Some(desired), &environment.project).await?;
+        tx.rollback().await?;
         let request = Request {
             desired,
+            selecting: desired,
             binding,
             environment,
             identities: &identities,
             addresses: !partial.is_whole(),
             count_tokens: &count_tokens,
         };
-        let whole = look(tx.as_mut(), vectors, &request, purpose).await?;
         let built = if partial.is_whole() {
-            tx.rollback().await?;
-            build(&input(&request, &whole))?
+            let seen = self.look(postgres, vectors, &request, purpose).await?;
+            build(&input(&request, &seen))?
         } else {
+            let whole = look_live(postgres, vectors, &request, purpose).await?;
             let kept = narrow(&input(&request, &whole), partial)?;
             let part = kept.desired(desired);
-            let request = Request { desired: &part, ..request };
-            let (seen, mut comparison) = look(tx.as_mut(), vectors, &request, Purpose::Apply).await?;
-            tx.rollback().await?;
+            let request = Request { desired: &part, selecting: &part, ..request };
+            let (seen, mut comparison) = self.look(postgres, vectors, &request, Purpose::Apply).await?;
             kept.settle(&mut comparison);
             build(&input(&request, &(seen, comparison)))?
         };
         Ok(Built { plan: built.plan.made_by_role(author, partial.clone()), graph: built.graph })
     }
+
+    /// Observes and compares what a request is about. Where the plan's own writes change what it reads, they are tried.
+    async fn look(
+        &self,
+        postgres: &mut dyn Relational,
+        vectors: &dyn VectorStore,
+        request: &Request<'_>,
+        purpose: Purpose<'_>,
+    ) -> Result<(Observation, Comparison), ObserveError> {
+        let live = look_live(postgres, vectors, request, purpose).await;
+        let own = match &live {
+            Ok((seen, comparison)) => {
+                let Request { desired, binding, .. } = request;
+                let own = own_writes(desired, binding, &seen.observed, &seen.recipes, &comparison.changes);
+                if own.is_none() {
+                    return live;
+                }
+                own
+            }
+            // What does not fit the units as they live may fit those that the plan's own rows leave.
+            Err(ObserveError::Refused(_) | ObserveError::Chunk(_)) if request.desired.writes_rows() => None,
+            Err(_) => return live,
+        };
+        let (Some(trial), false) = (self.trial, matches!(purpose, Purpose::Adopt(_))) else { return live };
+        let trying = Trying { trial, vectors, request, purpose };
+        trying.see(postgres, own).await?.map_or(live, Ok)
+    }
 }
 
-/// Observes and compares what a request is about.
-async fn look(
-    tx: &mut dyn Tx,
+/// Observes and compares what a request is about, as it is.
+async fn look_live(
+    postgres: &mut dyn Relational,
     vectors: &dyn VectorStore,
     request: &Request<'_>,
     purpose: Purpose<'_>,
 ) -> Result<(Observation, Comparison), ObserveError> {
-    let mut seen = observe(tx, vectors, request).await?;
-    let comparison = match purpose {
-        Purpose::Apply => compared(request, &seen)?,
+    let mut tx = postgres.begin(TxMode::Snapshot).await?;
+    let seen = observe(tx.as_mut(), vectors, request).await;
+    // What was refused has left the transaction as it was: the session is needed again.
+    if !matches!(seen, Err(ObserveError::Store(_))) {
+        tx.rollback().await?;
+    }
+    let mut seen = seen?;
+    let comparison = compare_for(vectors, request, &mut seen, purpose).await?;
+    Ok((seen, comparison))
+}
+
+async fn compare_for(
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+    seen: &mut Observation,
+    purpose: Purpose<'_>,
+) -> Result<Comparison, ObserveError> {
+    Ok(match purpose {
+        Purpose::Apply => compared(request, seen)?,
         Purpose::Back(back) => {
-            let mut comparison = compared(request, &seen)?;
+            let mut comparison = compared(request, seen)?;
             back.add(&mut seen.observed, &mut comparison);
             comparison
         }
-        Purpose::Adopt(only) => adopted(vectors, request, &seen, only).await?,
-    };
-    Ok((seen, comparison))
+        Purpose::Adopt(only) => adopted(vectors, request, seen, only).await?,
+    })
 }
 
 fn compared(request: &Request<'_>, seen: &Observation) -> Result<Comparison, ObserveError> {

@@ -105,7 +105,7 @@ fn own_need(table: &str) -> TableNeed {
     match table {
         "meta" => need(false, false, false),
         "run" => need(true, true, false),
-        "journal" | "approval" => need(true, false, false),
+        "journal" | "plan_line" | "approval" => need(true, false, false),
         "before_image" | "staged_point" => need(true, false, true),
         _ => need(true, true, true),
     }

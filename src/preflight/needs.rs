@@ -318,7 +318,7 @@ impl Needs {
             // Its check is a query of the author, which was asked when planning.
             Work::OpenPaired(paired) => self.gate(role, &paired.gate, place),
             // Enact's own schema is probed as a whole, for the session's own role.
-            Work::RecordManaged { write: _, forget: _ } | Work::RecordRows(_) => {}
+            Work::RecordManaged { .. } | Work::RecordRows(_) => {}
             Work::WriteVectors { set } => self.set(set, place).way = SetWay::InPlace,
             Work::FinishCollection { set, collection: _, payload_indexes } => {
                 let need = self.set(set, place);

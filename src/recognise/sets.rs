@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use super::policy::{Fit, fit, unproven};
 use super::{Known, Live, LiveSet, Recognised, Wanted, nowhere, spot};
-use crate::diff::CHUNK_FIELDS;
 use crate::model::{
-    Address, Binding, Condition, Distance, LedgerRow, PayloadIndex, PointId, PointIds, Rollout, Selection, Spot,
-    UnitFacts, UnitsRef, VectorParams, VectorSet, VectorSpec,
+    Address, Binding, Condition, Distance, LedgerRow, MaxDelete, PayloadIndex, PointId, PointIds, Rollout, Selection,
+    Spot, UnitFacts, UnitsRef, VectorParams, VectorSet, VectorSpec,
 };
+use crate::points::{CHUNK_FIELDS, PARTS_FIELD};
 
 const PREDEFINED: [Uuid; 5] =
     [Uuid::NAMESPACE_URL, Uuid::NAMESPACE_DNS, Uuid::NAMESPACE_OID, Uuid::NAMESPACE_X500, Uuid::nil()];
@@ -69,6 +69,7 @@ impl SetReader<'_> {
             payload_indexes,
             rollout: if self.set.alias { Rollout::Auto } else { Rollout::InPlace },
             ids,
+            max_delete: MaxDelete::default(),
             place: nowhere(),
         };
         out.desired.vector_sets.insert(self.name.to_owned(), set);
@@ -82,10 +83,7 @@ impl SetReader<'_> {
         }
         let given = self.wanted.namespaces.iter().filter_map(|text| Uuid::parse_str(text).ok());
         let gives = |namespace: &Uuid| {
-            rows.keys().all(|key| {
-                let id = Uuid::new_v5(namespace, key.as_bytes()).hyphenated().to_string();
-                self.set.points.contains(&PointId::Uuid(id))
-            })
+            rows.keys().all(|key| self.set.points.contains(&PointId::Uuid(Uuid::new_v5(namespace, key.as_bytes()))))
         };
         match given.chain(PREDEFINED).find(gives) {
             Some(namespace) => {
@@ -189,7 +187,7 @@ impl SetReader<'_> {
     /// The fields that every point has and that Enact can fill.
     fn payload(&self, address: &Address, out: &mut Recognised) -> Vec<String> {
         let points = self.set.points.len() as u64;
-        let all = self.set.fields.iter().filter(|(field, _)| field.as_str() != "_enact");
+        let all = self.set.fields.iter().filter(|(field, _)| field.as_str() != PARTS_FIELD);
         let (known, unknown): (Vec<_>, Vec<_>) =
             all.partition(|(field, count)| **count == points && fills(self.known.binding, field));
         if !unknown.is_empty() {

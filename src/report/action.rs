@@ -43,6 +43,7 @@ impl Action {
             ChangeDetail::Row { change: RowChange::Create { .. }, .. } => Action::Create,
             ChangeDetail::Row { change: RowChange::Update { .. }, .. } => Action::Update,
             ChangeDetail::Row { change: RowChange::Delete { .. }, .. } => Action::Delete,
+            ChangeDetail::Row { change: RowChange::TakeOver { .. }, .. } => Action::Adopt,
             ChangeDetail::Lifecycle { .. } => Action::Promote,
             ChangeDetail::Promotion { .. } | ChangeDetail::Guard { .. } => Action::Create,
             ChangeDetail::Gate { .. } | ChangeDetail::Retention { .. } => Action::Update,

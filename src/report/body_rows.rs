@@ -70,6 +70,7 @@ fn likeness(row: &Row<'_>) -> (Action, String) {
         }
         RowChange::Update { live: _, fields } => (Action::Update, canonical_json(&(row.kind, reasons, fields))),
         RowChange::Delete { before: _ } => (Action::Delete, canonical_json(&(row.kind, reasons))),
+        RowChange::TakeOver { live: _ } => (Action::Adopt, canonical_json(&(row.kind, reasons))),
     }
 }
 
@@ -131,6 +132,7 @@ fn bytes(row: &RowChange) -> usize {
             fields.values().map(|field| field.before.as_ref().map_or(0, String::len) + text(&field.after)).sum()
         }
         RowChange::Delete { before } => before.0.values().flatten().map(String::len).sum(),
+        RowChange::TakeOver { live: _ } => 0,
     }
 }
 
@@ -146,6 +148,7 @@ fn one(action: Action, row: &Row<'_>, detail: Detail) -> Item {
             lines.extend(fields.iter().flat_map(|(column, field)| value::field(column, field, 1, detail.value_chars)));
             lines.extend(as_before(live.0.keys().filter(|column| !fields.contains_key(*column)).count()));
         }
+        RowChange::TakeOver { live: _ } => {}
         RowChange::Delete { before } => {
             let shown = before.0.iter().map(|(column, text)| (column.as_str(), value::live(text.as_deref())));
             lines.extend(assignments(shown.collect(), Role::Remove, detail));
@@ -186,7 +189,7 @@ fn folded(action: Action, rows: &[Row<'_>], detail: Detail) -> Item {
         RowChange::Update { live: _, fields } => {
             lines.extend(fields.iter().flat_map(|(column, field)| value::field(column, field, 1, detail.value_chars)));
         }
-        RowChange::Delete { .. } => {}
+        RowChange::Delete { .. } | RowChange::TakeOver { .. } => {}
     }
     Item { action, things, noun: "row", destructive: false, lines }
 }

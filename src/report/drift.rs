@@ -86,11 +86,11 @@ pub fn drift_verdict(view: &DriftView) -> String {
     let checks = count(view.verified.checks.len() as u64, "check");
     let failed = number(failed);
     match (view.has_drifted(), view.drift.as_ref()) {
-        (true, Some(drift)) => {
+        (true, Some(drift)) if !drift.is_empty() => {
             let found = count(drift.len() as u64, "difference");
             format!("Drift: {failed} of {checks} failed, {found} from what was applied.")
         }
-        (true, None) => format!("Drift: {failed} of {checks} failed."),
+        (true, Some(_) | None) => format!("Drift: {failed} of {checks} failed."),
         (false, Some(_)) => format!("No drift: {checks} passed, and a plan finds none."),
         (false, None) => format!("No drift: {checks} passed."),
     }

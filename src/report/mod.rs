@@ -64,7 +64,7 @@ pub use verify::{verify_json, verify_text, verify_verdict};
 
 use crate::plan::SavedPlan;
 
-/// Writes a plan for machines: the saved file itself, with its `format_version`.
+/// Writes a plan for machines: one value with its `format_version`, its changes in full and the steps that follow from them.
 pub fn plan_json(plan: &SavedPlan) -> String {
-    plan.to_text()
+    format!("{:#}\n", serde_json::json!(plan))
 }

@@ -63,12 +63,13 @@ fn table(runs: &[RunLine], whole: bool) -> Vec<Vec<String>> {
 
 /// What a plan counts, without what is zero: `3 to add, 86 to promote, 412 to embed`.
 fn changes(summary: &Summary) -> String {
-    let Summary { add, change, destroy, lifecycle, vectors, forget, same_rows: _ } = summary;
+    let Summary { add, change, destroy, lifecycle, vectors, forget, take_over, same_rows: _ } = summary;
     let all = [
         (*add, "to add"),
         (*change, "to change"),
         (*destroy, "to destroy"),
         (*forget, "to forget"),
+        (*take_over, "to take over"),
         (lifecycle.promote, "to promote"),
         (vectors.embed, "to embed"),
         (vectors.copy, "to copy"),
@@ -111,7 +112,7 @@ fn code(text: &str) -> String {
 
 /// Facts of one run: a name and a value each.
 fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
-    let RunRecord { run, plan: _, approvals, journal } = record;
+    let RunRecord { run, plan: _, summary: _, approvals, journal } = record;
     let mut out = vec![
         ("Environment", run.environment.clone()),
         ("Plan digest", run.plan_digest.clone()),
@@ -181,14 +182,19 @@ pub fn run_text(record: &RunRecord, options: &TextOptions) -> String {
     out.push_str(&format!("\n{}\n\n", intro(record)));
     match &record.plan {
         Ok(plan) => out.push_str(&plan_text(plan, options)),
-        Err(error) => Line::new(0).plain(format!("Its plan cannot be read: {error}.")).write(options, &mut out),
+        Err(error) => {
+            for line in record.summary.iter().flat_map(counts) {
+                Line::new(0).plain(line).write(options, &mut out);
+            }
+            Line::new(0).plain(format!("Its plan cannot be read: {error}.")).write(options, &mut out);
+        }
     }
     out
 }
 
 /// Writes one run for machines, with its saved plan.
 pub fn run_json(record: &RunRecord) -> String {
-    let RunRecord { run, plan, approvals, journal } = record;
+    let RunRecord { run, plan, summary, approvals, journal } = record;
     let phases: Vec<Value> = stretches(journal)
         .into_iter()
         .map(|(stretch, took)| {
@@ -201,6 +207,7 @@ pub fn run_json(record: &RunRecord) -> String {
         "approvals": approvals,
         "phases": phases,
         "journal": journal,
+        "summary": summary,
         "plan": plan.as_ref().ok(),
     });
     format!("{answer:#}\n")
@@ -215,7 +222,11 @@ pub fn run_markdown(record: &RunRecord) -> String {
     out.push_str(&format!("\n{}\n\n", intro(record)));
     let plan = match &record.plan {
         Ok(plan) => plan_markdown(plan),
-        Err(error) => format!("Its plan cannot be read: {}.\n", code(&error.to_string())),
+        Err(error) => {
+            let counted: String =
+                record.summary.iter().flat_map(counts).map(|line| format!("{}\n\n", code(&line))).collect();
+            counted + &format!("Its plan cannot be read: {}.\n", code(&error.to_string()))
+        }
     };
     if out.chars().count() + plan.chars().count() <= COMMENT_CHARS {
         return out + &plan;
@@ -283,7 +294,7 @@ mod tests {
             expires_at: None,
         }];
         let plan = Err(LoadError::NotAPlan("x".to_owned()));
-        let record = RunRecord { run: run(Some("undone")), plan, approvals, journal };
+        let record = RunRecord { run: run(Some("undone")), summary: None, plan, approvals, journal };
         let text = run_text(&record, &PLAIN);
         assert!(text.starts_with("Run 0198: undone.\n"), "{text}");
         assert!(text.contains("  Took            1.5 s: transaction 1.5 s, undo 97 ms\n"), "{text}");

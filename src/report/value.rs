@@ -13,7 +13,7 @@ use super::prose::{self, Extent};
 use super::style::Role;
 use super::words;
 use crate::diff::FieldChange;
-use crate::model::Cell;
+use crate::model::{Cell, RecordedValue};
 
 /// Texts from this many characters on are compared by words.
 const LONG_TEXT: usize = 60;
@@ -52,7 +52,24 @@ pub(super) fn cut(value: &str, limit: usize) -> String {
 
 /// Writes how a column changes. `limit` is the longest value that is shown whole.
 pub(super) fn field(column: &str, change: &FieldChange, depth: usize, limit: usize) -> Vec<Line> {
-    let FieldChange { before, after } = change;
+    let recorded = recorded(change, limit).map(|text| Line::new(depth + 1).part(Role::Warn, text));
+    sides(column, change, depth, limit).into_iter().chain(recorded).collect()
+}
+
+/// What the last apply wrote, where it is neither the old nor the new value.
+pub(super) fn recorded(change: &FieldChange, limit: usize) -> Option<String> {
+    let shown = match change.recorded.as_ref()? {
+        RecordedValue::Null => live(None),
+        RecordedValue::Any => "the time of an apply".to_owned(),
+        RecordedValue::Text(text) => live(Some(text)),
+        RecordedValue::Digest(digest) => format!("a value with the MD5 digest {digest}"),
+    };
+    Some(format!("the last apply wrote {}", cut(&shown, limit)))
+}
+
+/// Writes the old and the new value.
+pub(super) fn sides(column: &str, change: &FieldChange, depth: usize, limit: usize) -> Vec<Line> {
+    let FieldChange { before, after, recorded: _ } = change;
     if let (Some(before), Cell::Text(after)) = (before, after) {
         if let (Some(old), Some(new)) = (composite(before), composite(after)) {
             let lines = json_lines(column, &old, &new, depth, limit);
@@ -212,7 +229,8 @@ mod tests {
     use super::*;
 
     fn shown(before: &str, after: &str) -> Vec<String> {
-        let change = FieldChange { before: Some(before.to_owned()), after: Cell::Text(after.to_owned()) };
+        let change =
+            FieldChange { before: Some(before.to_owned()), after: Cell::Text(after.to_owned()), recorded: None };
         field("c", &change, 0, 200).iter().map(Line::safe_text).collect()
     }
 
@@ -230,7 +248,7 @@ mod tests {
     fn plain_values_are_old_arrow_new() {
         assert_eq!(shown("draft", "1.5"), ["c: \"draft\" -> 1.5"]);
         assert_eq!(shown("{}", "{ }"), ["c: {} -> { }"]);
-        let null = FieldChange { before: None, after: Cell::ApplyTime };
+        let null = FieldChange { before: None, after: Cell::ApplyTime, recorded: None };
         assert_eq!(field("c", &null, 0, 200)[0].safe_text(), "c: NULL -> (time of the apply)");
     }
 }

@@ -18,11 +18,14 @@ pub fn verdict(plan: &SavedPlan) -> Vec<String> {
 
 /// The two lines that count.
 pub fn counts(summary: &Summary) -> [String; 2] {
-    let Summary { add, change, destroy, lifecycle, vectors, forget, same_rows: _ } = summary;
+    let Summary { add, change, destroy, lifecycle, vectors, forget, take_over, same_rows: _ } = summary;
     let mut rows =
         format!("Plan: {} to add, {} to change, {} to destroy", number(*add), number(*change), number(*destroy));
     if *forget > 0 {
         rows.push_str(&format!(", {} to forget", number(*forget)));
+    }
+    if *take_over > 0 {
+        rows.push_str(&format!(", {} to take over", number(*take_over)));
     }
     rows.push('.');
     [rows, format!("Lifecycle: {}. Vectors: {}.", moves(lifecycle), counts_text(vectors))]

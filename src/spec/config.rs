@@ -32,7 +32,7 @@ use super::sources::Sources;
 use super::tree::{Kind, Node};
 use super::walk::{Fields, optional, suggest, text, usable_name};
 use super::yaml::parse_document;
-use crate::model::{Diagnostic, Diagnostics, Environment, Spot};
+use crate::model::{BindingRef, Diagnostic, Diagnostics, Environment, Spot};
 
 /// Keys of `enact.yaml`.
 pub(super) const CONFIG_KEYS: &[&str] = &["enact", "project", "environments", "default", "env_file"];
@@ -150,27 +150,45 @@ impl Config {
     /// # Errors
     /// When there is none, or when a variable that it needs is not set.
     pub fn environment(&self, name: Option<&str>) -> Result<Environment, Diagnostics> {
-        let name = match (name, &self.default, self.environments.as_slice()) {
-            (Some(name), _, _) => name,
-            (None, Some(default), _) => default.value.as_str(),
-            (None, None, [(only, _)]) => only.value.as_str(),
-            (None, None, _) => return Err(self.no_default().into()),
-        };
-        let mut environment = match self.find(name).map_err(Diagnostics::from)? {
-            None => Environment::local(&self.dir),
-            Some((name, node)) => {
-                let mut out = Diagnostics::default();
-                let read = environment(name, node, &Context { dir: &self.dir, env: Some(&self.env_file) }, &mut out);
-                match read {
-                    Some(environment) if !out.has_errors() => environment,
-                    Some(_) | None => return Err(out),
-                }
-            }
-        };
+        let mut environment = self.read(self.chosen(name)?, Some(&self.env_file))?;
         if let Some(project) = &self.project {
             environment.project.clone_from(&project.value);
         }
         Ok(environment)
+    }
+
+    /// The binding of an environment, which can be known where its variables are not set. Without a name that of the default or
+    /// only environment, `None` where that is open.
+    ///
+    /// # Errors
+    /// When there is no environment of this name.
+    pub fn binding(&self, name: Option<&str>) -> Result<Option<BindingRef>, Diagnostics> {
+        match self.chosen(name) {
+            Ok(name) => Ok(Some(self.read(name, None)?.binding)),
+            Err(_) if name.is_none() => Ok(None),
+            Err(unknown) => Err(unknown),
+        }
+    }
+
+    /// The name that is meant.
+    fn chosen<'a>(&'a self, name: Option<&'a str>) -> Result<&'a str, Diagnostics> {
+        match (name, &self.default, self.environments.as_slice()) {
+            (Some(name), _, _) => self.find(name).map(|_| name).map_err(Diagnostics::from),
+            (None, Some(default), _) => Ok(default.value.as_str()),
+            (None, None, [(only, _)]) => Ok(only.value.as_str()),
+            (None, None, _) => Err(self.no_default().into()),
+        }
+    }
+
+    fn read(&self, name: &str, env: Option<&EnvFile>) -> Result<Environment, Diagnostics> {
+        let Some((name, node)) = self.find(name).map_err(Diagnostics::from)? else {
+            return Ok(Environment::local(&self.dir));
+        };
+        let mut out = Diagnostics::default();
+        match environment(name, node, &Context { dir: &self.dir, env }, &mut out) {
+            Some(environment) if !out.has_errors() => Ok(environment),
+            Some(_) | None => Err(out),
+        }
     }
 
     /// The variables that secrets may name.

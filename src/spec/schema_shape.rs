@@ -147,6 +147,16 @@ pub struct VectorSet {
     rollout: Option<Rollout>,
     /// How points get their ids; content otherwise.
     ids: Option<PointIds>,
+    /// How many of its points one plan may delete because their units leave, such as 500 or 80%; 50% otherwise.
+    max_delete: Option<MaxDelete>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub enum MaxDelete {
+    Points(u32),
+    /// A percentage of the points that are there.
+    Percent(#[schemars(regex(pattern = r"^(100|[0-9]{1,2}) *%$"))] String),
 }
 
 #[derive(JsonSchema)]

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use super::codes;
 use super::selection::units_ref;
 use super::tree::{Entry, Node};
-use super::walk::{Fields, one_of, optional, suggest, text, texts, usable_name, whole_u32};
+use super::walk::{Fields, one_of, optional, suggest, text, texts, usable_name, whole, whole_u32};
 use crate::model::{
-    ChunkPolicy, ChunkTemplate, Diagnostic, Diagnostics, Distance, EmptyBody, PayloadIndex, PointIds, Rollout,
-    Splitter, Spot, Template, VectorSet, VectorSpec,
+    ChunkPolicy, ChunkTemplate, Diagnostic, Diagnostics, Distance, EmptyBody, MaxDelete, PayloadIndex, PointIds,
+    Rollout, Splitter, Spot, Template, VectorSet, VectorSpec,
 };
 
 /// Keys of a chunk policy.
 pub(super) const POLICY_KEYS: &[&str] = &["splitter", "max_chars", "overlap_chars", "text", "empty_body"];
 /// Keys of a vector set.
 pub(super) const SET_KEYS: &[&str] =
-    &["units", "chunk_policy", "vectors", "payload", "payload_indexes", "rollout", "ids"];
+    &["units", "chunk_policy", "vectors", "payload", "payload_indexes", "rollout", "ids", "max_delete"];
 /// Keys of the choice of point ids.
 pub(super) const POINT_IDS_KEYS: &[&str] = &["scheme", "namespace", "template"];
 /// Keys of a vector, dense and sparse together.
@@ -123,6 +123,7 @@ pub(super) fn vector_set(name: &Spot<String>, node: &Node, out: &mut Diagnostics
         check_indexes(payload, indexes, out);
     }
     let ids = optional(fields.entry("ids").map(|entry| &entry.value), |node| point_ids(node, out));
+    let max_delete = optional(fields.get("max_delete"), |node| max_delete(node, out));
     Some(VectorSet {
         name: name.value.clone(),
         units: units?,
@@ -132,8 +133,24 @@ pub(super) fn vector_set(name: &Spot<String>, node: &Node, out: &mut Diagnostics
         payload_indexes: payload_indexes?,
         rollout: rollout?.unwrap_or(Rollout::Auto),
         ids: ids?.unwrap_or_default(),
+        max_delete: max_delete?.unwrap_or_default(),
         place: name.place.clone(),
     })
+}
+
+/// A number of points, or a percentage of those that are there.
+fn max_delete(node: &Node, out: &mut Diagnostics) -> Option<MaxDelete> {
+    let percent = node.scalar_text().and_then(|text| text.strip_suffix('%')?.trim().parse::<u64>().ok());
+    match percent {
+        Some(percent) if percent <= 100 => Some(MaxDelete::Percent(percent)),
+        Some(_) => {
+            let detail = "\"max_delete\" is more than all of them";
+            let hint = "write a number of points, or a percentage up to 100%";
+            out.push(Diagnostic::error(codes::INVALID_VALUE, detail).at(&node.place).hint(hint));
+            None
+        }
+        None => whole(node, "max_delete", 0, u64::from(u32::MAX), out).map(MaxDelete::Points),
+    }
 }
 
 fn point_ids(node: &Node, out: &mut Diagnostics) -> Option<PointIds> {

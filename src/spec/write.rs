@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::format::format_plan;
 use super::vectors::{DEFAULT_LANGUAGE, DEFAULT_TEXT};
 use crate::model::{
-    Address, CheckResource, ChunkPolicy, Condition, Desired, Diagnostics, Expectation, Expected, IdChoice,
+    Address, CheckResource, ChunkPolicy, Condition, Desired, Diagnostics, Expectation, Expected, IdChoice, MaxDelete,
     NamedSelection, PointIds, Promotion, Protected, Protection, Retention, Review, Rollout, Selection, Spot, UnitsRef,
     VectorSet, VectorSpec,
 };
@@ -194,8 +194,22 @@ fn policy(policy: &ChunkPolicy) -> Value {
 }
 
 fn vector_set(set: &VectorSet) -> Value {
-    let VectorSet { name: _, units: chosen, chunk_policy, vectors, payload, payload_indexes, rollout, ids, place: _ } =
-        set;
+    let VectorSet {
+        name: _,
+        units: chosen,
+        chunk_policy,
+        vectors,
+        payload,
+        payload_indexes,
+        rollout,
+        ids,
+        max_delete,
+        place: _,
+    } = set;
+    let most = match max_delete {
+        MaxDelete::Points(most) => json!(most),
+        MaxDelete::Percent(_) => json!(max_delete.to_string()),
+    };
     let vectors: Map<String, Value> = vectors.iter().map(|(name, spot)| (name.clone(), vector(&spot.value))).collect();
     let payload: Vec<&String> = payload.iter().map(|spot| &spot.value).collect();
     let indexes: Map<String, Value> =
@@ -214,6 +228,7 @@ fn vector_set(set: &VectorSet) -> Value {
         ("payload_indexes", json!((!indexes.is_empty()).then_some(indexes))),
         ("rollout", json!((*rollout != Rollout::Auto).then_some(rollout))),
         ("ids", ids),
+        ("max_delete", if *max_delete == MaxDelete::default() { Value::Null } else { most }),
     ])
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::read::{PointFacts, SetFacts};
+use super::read::SetFacts;
 use super::result::Check;
-use crate::diff::{GENERATION_KEY, OwnedChunk, Ownership};
-use crate::model::{CollectionMetadata, Digest, PointId, PointIdentity};
+use crate::model::{CollectionMetadata, Digest, PointId};
+use crate::points::{GENERATION_KEY, OwnedChunk, Ownership, PointFacts, PointIdentity};
 
 /// Compares one set.
 pub(super) fn checks(name: &str, set: &SetFacts) -> Vec<Check> {

@@ -2,19 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-use sha2::Digest as _;
-
-use crate::diff::{Ownership, PromotionRecord, SetRecord, ledger_key};
+use crate::diff::PromotionRecord;
 use crate::model::{
-    Address, Binding, CollectionFacts, Digest, LedgerRow, Managed, PointId, PointIdentity, TableName, UnitFacts,
-    digest_of,
+    Address, Binding, CollectionFacts, Digest, LedgerRow, Managed, PointId, RecordedTable, Selection, TableName,
+    UnitFacts,
 };
 use crate::observe::{
-    ObserveError, UnitFilter, binding_in_use, read_catalog, read_gates, read_ledger, read_managed, read_units,
+    ObserveError, UnitFilter, binding_in_use, read_catalog, read_gates, read_ledger, read_managed, read_recorded_rows,
+    read_units,
 };
-use crate::store::{Point, Query, Relational, Sql, StoreError, Tx, TxMode, VectorStore, WithVectors};
+use crate::points::{Ownership, PointFacts, SetRecord, ledger_key, point_facts};
+use crate::store::{Query, Relational, Sql, StoreError, Tx, TxMode, VectorStore, WithVectors};
 
+/// Differences of one table's rows that are read; the rest is counted.
+const ROWS: i64 = 1_000;
 /// Points in one page.
 const PAGE: u32 = 1_000;
 
@@ -27,7 +28,7 @@ pub struct Facts {
     pub sets: BTreeMap<String, SetFacts>,
     /// Managed promotions by name; `None` where the record cannot be read.
     pub promotions: BTreeMap<String, Option<PromotionRecord>>,
-    /// Live units by id, those that Enact manages alone.
+    /// Live units by id: those that Enact manages, and those that the selections of its sets choose.
     pub units: BTreeMap<String, UnitFacts>,
     /// The ledger, where the binding has one that is there.
     pub ledger: Option<LedgerFacts>,
@@ -35,6 +36,8 @@ pub struct Facts {
     pub gates: BTreeMap<String, Option<String>>,
     /// Status views of refreshes by the refresh's name.
     pub refreshes: BTreeMap<String, RefreshFacts>,
+    /// Declared rows by table.
+    pub rows: Vec<RecordedTable>,
     /// What was found of checks and protections.
     pub guards: super::GuardFindings,
 }
@@ -46,6 +49,10 @@ pub struct SetFacts {
     pub record: Option<SetRecord>,
     /// What each unit owns, by unit id.
     pub owned: BTreeMap<String, Ownership>,
+    /// Digests of what each unit's points were made from, by unit id.
+    pub inputs: BTreeMap<String, Digest>,
+    /// Digest of how its points were made.
+    pub recipe: Option<Digest>,
     /// Units whose record cannot be read.
     pub unreadable: Vec<String>,
     /// The collection behind the name.
@@ -54,26 +61,6 @@ pub struct SetFacts {
     pub points: BTreeMap<PointId, PointFacts>,
     /// The ledger's key of each owned chunk, where the set has a ledger.
     pub keys: BTreeMap<(String, u32), String>,
-}
-
-/// What a point says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PointFacts {
-    /// It has no parts of Enact; the digest of what it holds.
-    Foreign(Digest),
-    /// It has parts that cannot be read.
-    Unreadable,
-    /// What it says it is made of.
-    Ours {
-        /// Its parts, with the digest of the payload as it is now.
-        parts: PointIdentity,
-        /// SHA-256 of the chunk, as its parts say.
-        sha256: String,
-        /// SHA-256 of the text in the payload, where that is there.
-        text_sha256: Option<String>,
-        /// The digest of its parts as they were, where its id is not made of them.
-        digest: Option<Digest>,
-    },
 }
 
 /// The ledger's rows by key.
@@ -92,7 +79,7 @@ pub struct RefreshFacts {
     pub values: BTreeMap<String, Option<String>>,
 }
 
-/// Reads everything.
+/// Reads everything; of the declared rows, those of this project.
 ///
 /// # Errors
 /// Those of the stores; a database without the schema `enact`.
@@ -100,14 +87,16 @@ pub async fn read(
     store: &mut dyn Relational,
     vectors: &dyn VectorStore,
     binding: &Binding,
+    project: &str,
 ) -> Result<Facts, ObserveError> {
     let mut tx = store.begin(TxMode::Snapshot).await?;
-    let binding = &*binding_in_use(tx.as_mut(), binding, None).await?;
-    let managed = read_managed(tx.as_mut()).await?;
+    let binding = &*binding_in_use(tx.as_mut(), binding, None, project).await?;
+    let managed = read_managed(tx.as_mut(), project).await?;
     let mut facts = Facts { unfinished: unfinished(tx.as_mut()).await?, ..sort_managed(&managed) };
     facts.units = managed_units(tx.as_mut(), binding, &facts).await?;
     relational(tx.as_mut(), binding, &mut facts).await?;
     add_keys(binding, &mut facts);
+    facts.rows = read_recorded_rows(tx.as_mut(), project, Some(ROWS)).await?;
     facts.guards = super::guards::read(tx.as_mut(), vectors, binding, &managed).await?;
     // The points are read while the snapshot is open, so that both stores are seen as near to one moment as they can be.
     for (name, set) in &mut facts.sets {
@@ -130,20 +119,25 @@ async fn unfinished(tx: &mut dyn Tx) -> Result<Vec<String>, StoreError> {
 fn sort_managed(managed: &BTreeMap<Address, Managed>) -> Facts {
     let mut facts = Facts::default();
     let (sets, promotions) = (Address::vector_set(""), Address::promotion(""));
+    let set_of = |rest: &str| Address::vector_set(rest.split_once('[').map_or(rest, |(name, _)| name));
+    let forgotten = |rest: &str| managed.get(&set_of(rest)).is_some_and(Managed::is_forgotten);
     for (address, entry) in managed {
         if let Some(name) = address.as_str().strip_prefix(promotions.as_str()) {
             facts.promotions.insert(name.to_owned(), serde_json::from_value(entry.attributes.clone()).ok());
         }
-        let Some(rest) = address.as_str().strip_prefix(sets.as_str()) else { continue };
+        let rest = address.as_str().strip_prefix(sets.as_str()).filter(|rest| !forgotten(rest));
+        let Some(rest) = rest else { continue };
         let Some((name, quoted)) = rest.split_once('[') else {
             let set = facts.sets.entry(rest.to_owned()).or_default();
             set.record = serde_json::from_value(entry.attributes.clone()).ok();
+            set.recipe = Some(entry.digest);
             continue;
         };
         let set = facts.sets.entry(name.to_owned()).or_default();
         let unit = quoted.strip_suffix(']').and_then(|text| serde_json::from_str::<String>(text).ok());
         match (unit, serde_json::from_value(entry.attributes.clone())) {
             (Some(unit), Ok(owned)) => {
+                set.inputs.insert(unit.clone(), entry.digest);
                 set.owned.insert(unit, owned);
             }
             (Some(_) | None, _) => set.unreadable.push(address.to_string()),
@@ -160,10 +154,15 @@ async fn managed_units(
     let mut ids: BTreeSet<String> = facts.sets.values().flat_map(|set| set.owned.keys().cloned()).collect();
     let records = facts.promotions.values().flatten();
     ids.extend(records.flat_map(|record| record.units.iter().map(|unit| unit.id.clone())));
-    if ids.is_empty() {
+    let recorded = facts.sets.values().filter_map(|set| set.record.as_ref());
+    // The binding may have lost a field since.
+    let known =
+        |selection: &Selection| selection.conditions.keys().all(|name| binding.units.expression(name).is_some());
+    let selections: Vec<_> = recorded.filter_map(|record| record.selection.clone()).filter(known).collect();
+    if ids.is_empty() && selections.is_empty() {
         return Ok(BTreeMap::new());
     }
-    read_units(tx, &binding.units, &UnitFilter { selections: Vec::new(), ids, lock: false }).await
+    read_units(tx, &binding.units, &UnitFilter { selections, ids, lock: false }).await
 }
 
 /// Reads ledger, gates and status views, those that are there.
@@ -221,33 +220,10 @@ async fn points(vectors: &dyn VectorStore, collection: &str) -> Result<BTreeMap<
     let mut from: Option<PointId> = None;
     loop {
         let page = vectors.points(collection, from.as_ref(), PAGE, WithVectors::No).await?;
-        out.extend(page.points.into_iter().map(|point| (point.id.clone(), point_facts(point))));
+        out.extend(page.points.into_iter().map(|point| (point.id, point_facts(point.payload))));
         match page.next {
             Some(next) => from = Some(next),
             None => return Ok(out),
         }
     }
-}
-
-/// Reads what a point says of itself. The digest of its payload is taken over the payload as it is now, with the text
-/// replaced by its hash as it was when the id was made.
-pub(super) fn point_facts(point: Point) -> PointFacts {
-    let mut payload = point.payload;
-    let Some(parts) = payload.remove("_enact") else { return PointFacts::Foreign(digest_of(&payload)) };
-    let text = |name: &str| parts.get(name).and_then(Value::as_str).map(str::to_owned);
-    let read = || {
-        let ordinal = u32::try_from(parts.get("chunk")?.as_u64()?).ok()?;
-        let digest = |name: &str| text(name).map(Digest::from_text);
-        let (set, unit, sha256) = (text("set")?, text("unit")?, text("sha256")?);
-        Some((set, unit, ordinal, digest("text")?, digest("policy")?, digest("embedders")?, sha256))
-    };
-    let Some((set, unit, ordinal, text, policy, embedders, sha256)) = read() else { return PointFacts::Unreadable };
-    let written = parts.get("digest").and_then(Value::as_str).map(Digest::from_text);
-    let stored = payload.get("text").and_then(Value::as_str);
-    let text_sha256 = stored.map(|text| hex::encode(sha2::Sha256::digest(text.as_bytes())));
-    if let Some(text) = payload.get_mut("text") {
-        *text = serde_json::json!({ "sha256": sha256 });
-    }
-    let parts = PointIdentity { set, unit, ordinal, text, payload: digest_of(&payload), policy, embedders };
-    PointFacts::Ours { parts, sha256, text_sha256, digest: written }
 }

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::read::point_facts;
 use super::relational::{gates, promotions, refreshes};
 use super::*;
-use crate::diff::{GENERATION_KEY, OwnedChunk, Ownership, PromotionRecord, SetRecord};
-use crate::model::{
-    BindingRef, CollectionFacts, CollectionMetadata, Digest, LedgerRow, PointId, PointIdentity, UnitFacts, digest_of,
-};
+use crate::diff::PromotionRecord;
+use crate::model::{BindingRef, CollectionFacts, CollectionMetadata, Digest, LedgerRow, PointId, UnitFacts, digest_of};
+use crate::points::{GENERATION_KEY, OwnedChunk, Ownership, Parts, PointIdentity, SetRecord, point_facts};
 use crate::store::Point;
 
 fn binding() -> Binding {
@@ -39,11 +37,18 @@ fn point(unit: &str, chunk: u32, text: &str) -> Point {
     };
     let mut payload = authored;
     payload.insert("text".to_owned(), Value::from(text));
-    let parts = json!({
-        "set": "s", "unit": unit, "chunk": chunk, "chunks": 1, "text": identity.text, "sha256": sha256,
-        "policy": identity.policy, "embedders": identity.embedders,
-    });
-    payload.insert("_enact".to_owned(), parts);
+    let parts = Parts {
+        set: "s".to_owned(),
+        unit: unit.to_owned(),
+        chunk,
+        chunks: 1,
+        text: identity.text,
+        sha256: sha256.clone(),
+        policy: identity.policy,
+        embedders: identity.embedders,
+        digest: None,
+    };
+    parts.add_to(&mut payload);
     Point { id: identity.id(), vectors: BTreeMap::new(), payload }
 }
 
@@ -65,7 +70,12 @@ fn facts(points: Vec<Point>) -> Facts {
         metadata: CollectionMetadata::Kept(BTreeMap::from([(GENERATION_KEY.to_owned(), "1".to_owned())])),
     };
     let set = SetFacts {
+        inputs: BTreeMap::new(),
+        recipe: None,
         record: Some(SetRecord {
+            forgotten: false,
+            selection: None,
+            fields: Default::default(),
             embedders: Digest::of_bytes(b"embedders"),
             generation: "1".to_owned(),
             adopted: false,
@@ -73,7 +83,7 @@ fn facts(points: Vec<Point>) -> Facts {
         owned: BTreeMap::from([("u".to_owned(), Ownership { address: "A".to_owned(), chunks: vec![chunk] })]),
         unreadable: Vec::new(),
         collection: Some(collection),
-        points: points.into_iter().map(|point| (point.id.clone(), point_facts(point))).collect(),
+        points: points.into_iter().map(|point| (point.id, point_facts(point.payload))).collect(),
         keys: BTreeMap::from([(("u".to_owned(), 0), "iu.A#chunk-0000".to_owned())]),
     };
     Facts { sets: BTreeMap::from([("s".to_owned(), set)]), ..Facts::default() }
@@ -200,6 +210,7 @@ fn promoted(live: Option<&str>) -> Facts {
         namespace: String::new(),
         scheme: None,
         set_hash: None,
+        text: None,
         units: vec![unit("draft")],
     };
     Facts {

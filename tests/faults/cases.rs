@@ -178,7 +178,7 @@ pub fn kinds_of_work(plan: &SavedPlan) -> Vec<&'static str> {
             Work::ShutGate(_) => vec!["shut_gate"],
             Work::SetGate(_) => vec!["set_gate"],
             Work::OpenPaired(_) => vec!["open_paired"],
-            Work::RecordManaged { forget, .. } if !forget.is_empty() => {
+            Work::RecordManaged { forget, remember, .. } if !(forget.is_empty() && remember.is_empty()) => {
                 vec!["record_managed", "record_managed: forget"]
             }
             Work::RecordManaged { .. } => vec!["record_managed"],

@@ -36,7 +36,7 @@ fn point(id: u64, text: &str) -> Point {
     let sparse = SparseVector { indices: vec![1, 7], values: vec![0.5, 1.5] };
     let name = uuid::Uuid::from_u128(u128::from(id) << 64);
     Point {
-        id: PointId::Uuid(name.hyphenated().to_string()),
+        id: PointId::Uuid(name),
         vectors: BTreeMap::from([
             ("d".to_owned(), NamedVector::Dense(vec![3.0, 4.0])),
             ("s".to_owned(), NamedVector::Sparse(sparse)),
@@ -49,7 +49,7 @@ fn point(id: u64, text: &str) -> Point {
 async fn script(store: &dyn VectorStore) -> Vec<String> {
     let mut out = Vec::new();
     let points: Vec<Point> = (1..=5).map(|id| point(id, "one")).collect();
-    let ids: Vec<PointId> = points.iter().map(|point| point.id.clone()).collect();
+    let ids: Vec<PointId> = points.iter().map(|point| point.id).collect();
     let metadata = BTreeMap::from([("more".to_owned(), "texts".to_owned())]);
     let done =
         |result: Result<(), StoreError>| result.map_or_else(|error| format!("{:?}", error.fault), |()| String::new());
@@ -81,7 +81,7 @@ async fn script(store: &dyn VectorStore) -> Vec<String> {
     out.push(format!("{:?}", store.point_ids("x", None, 2).await.map_err(|error| error.fault)));
     out.push(format!("{:?}", store.point_ids("x", ids.get(2), 2).await.map_err(|error| error.fault)));
     out.push(format!("{:?}", store.point_ids("nowhere", None, 2).await.map_err(|error| error.fault)));
-    out.push(retrieved(store, &[ids[4].clone(), point(9, "").id]).await);
+    out.push(retrieved(store, &[ids[4], point(9, "").id]).await);
     for _twice in 0..2 {
         out.push(done(store.ensure_points_absent("a", &ids[..2]).await));
         out.push(done(store.ensure_alias("x", "b").await));

@@ -156,7 +156,7 @@ impl VectorStore for Memory {
         let points = &inner.find(collection)?.points;
         let mut rest = points.iter().filter(|(id, _)| from.is_none_or(|from| *id >= from));
         let page = rest.by_ref().take(limit.max(1) as usize).map(|(_, point)| shown(point, with)).collect();
-        Ok(PointPage { points: page, next: rest.next().map(|(id, _)| id.clone()) })
+        Ok(PointPage { points: page, next: rest.next().map(|(id, _)| *id) })
     }
 
     async fn retrieve(&self, collection: &str, ids: &[PointId], with: WithVectors) -> Result<Vec<Point>, StoreError> {
@@ -200,7 +200,7 @@ impl VectorStore for Memory {
     async fn ensure_points(&self, collection: &str, points: &[Point]) -> Result<(), StoreError> {
         let mut inner = self.lock();
         let Collection { spec, points: there } = inner.find_mut(collection)?;
-        there.extend(points.iter().map(|point| (point.id.clone(), stored(point, &spec.vectors))));
+        there.extend(points.iter().map(|point| (point.id, stored(point, &spec.vectors))));
         Ok(())
     }
 

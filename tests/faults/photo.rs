@@ -34,7 +34,8 @@ pub const UNREPEATABLE: [(&str, &str); 16] = [
 ];
 
 /// What Enact itself writes down of runs: no part of before and after.
-const OWN_BOOKS: [&str; 4] = ["enact.run", "enact.journal", "enact.before_image", "enact.staged_point"];
+const OWN_BOOKS: [&str; 5] =
+    ["enact.run", "enact.plan_line", "enact.journal", "enact.before_image", "enact.staged_point"];
 
 /// The state of both stores.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,7 +114,7 @@ impl VectorPhoto {
         for name in store.collections().await? {
             let Some(facts) = store.collection(&name).await? else { continue };
             let mut points = store.points(&name, None, 10_000, WithVectors::Yes).await?.points;
-            points.sort_by(|a, b| a.id.cmp(&b.id));
+            points.sort_by_key(|point| point.id);
             out.collections.insert(name, (facts, points));
         }
         Ok(out)

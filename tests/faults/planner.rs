@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use enact::apply::StepsTried;
 use enact::embed::{Embedder, Makers, StaticEmbedder};
 use enact::model::{Binding, BindingRef, Desired, Environment};
 use enact::plan::{Partial, SavedPlan};
@@ -44,7 +45,13 @@ impl Planner {
         desired: &Desired,
     ) -> SavedPlan {
         let Planner { binding, environment, makers } = self;
-        let planner = enact::planner::Planner { environment, binding, makers, partial: &Partial::default() };
+        let planner = enact::planner::Planner {
+            environment,
+            binding,
+            makers,
+            partial: &Partial::default(),
+            trial: Some(&StepsTried),
+        };
         let planned = planner.plan(store, vectors, desired, Purpose::Apply).await;
         planned.unwrap_or_else(|error| panic!("{error:?}")).plan
     }

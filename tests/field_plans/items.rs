@@ -44,6 +44,7 @@ fn o2_a_secret_is_looked_for_and_never_shown(backend: Backend) {
     let (applied, told) = world.exits(&["apply", "plan.json", "--auto-approve"], 0);
     let saved = std::fs::read_to_string(world.path().join("plan.json")).expect("the saved plan");
     let kept = world.value("SELECT string_agg(t::text, '') FROM enact.run t")
+        + &world.value("SELECT string_agg(t::text, '') FROM enact.plan_line t")
         + &world.value("SELECT string_agg(t::text, '') FROM enact.journal t");
     for text in [plan, said, applied, told, saved, kept] {
         assert!(!text.contains(KEY), "the key is shown");

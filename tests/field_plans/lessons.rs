@@ -68,7 +68,7 @@ fn l2_every_reference_names_a_row_or_stops_the_plan(backend: Backend) {
     assert_eq!(stores(&world), before);
     // A promotion itself expands to all four kinds of row.
     world.ok(&["plan", "--out", "plan.json", "--file", "plans/8000x-promotion.yaml"]);
-    let text = std::fs::read_to_string(world.path().join("plan.json")).expect("the saved plan");
+    let text = world.ok(&["show", "plan.json", "--format", "json"]);
     let plan: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let mut rows: BTreeMap<&str, u32> = BTreeMap::new();
     for change in plan["changes"].as_array().expect("changes") {

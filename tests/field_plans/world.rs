@@ -177,7 +177,7 @@ impl World {
     }
 
     pub fn payload(&self, collection: &str, id: &str) -> Map<String, Value> {
-        let id = PointId::from_text(id);
+        let id = PointId::from_text(id).expect("an id");
         self.with_qdrant(async |store| {
             let found = store.retrieve(collection, std::slice::from_ref(&id), WithVectors::No).await.expect("a point");
             found.into_iter().next().expect("the point").payload
@@ -186,7 +186,7 @@ impl World {
 
     /// Rewrites one field of a point's payload, vectors as they are.
     pub fn change_payload(&self, collection: &str, id: &str, field: &str, value: &str) {
-        let id = PointId::from_text(id);
+        let id = PointId::from_text(id).expect("an id");
         self.with_qdrant(async |store| {
             let found = store.retrieve(collection, std::slice::from_ref(&id), WithVectors::Yes).await.expect("a point");
             let mut point = found.into_iter().next().expect("the point");
@@ -196,7 +196,7 @@ impl World {
     }
 
     pub fn remove_point(&self, collection: &str, id: &str) {
-        let id = PointId::from_text(id);
+        let id = PointId::from_text(id).expect("an id");
         self.with_qdrant(async |store| {
             store.ensure_points_absent(collection, std::slice::from_ref(&id)).await.expect("it goes")
         });

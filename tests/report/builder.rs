@@ -11,7 +11,8 @@ use enact::model::{
     UnitFacts,
 };
 use enact::plan::{
-    Baseline, EnvironmentPin, FORMAT_VERSION, Phase, Pins, SavedPlan, Step, Summary, VectorMaker, VectorWork, Work,
+    Baseline, EnvironmentPin, FORMAT_VERSION, Phase, Pins, RowsPin, SavedPlan, SetPin, Step, Summary, VectorMaker,
+    VectorWork, Work,
 };
 
 /// A plan in the making.
@@ -24,7 +25,7 @@ impl PlanBuilder {
     pub fn new() -> PlanBuilder {
         let plan = SavedPlan {
             format_version: FORMAT_VERSION.to_owned(),
-            digest: Digest::from_text(""),
+            digest: Digest::default(),
             made_by: "0.1.0".to_owned(),
             summary: Summary::default(),
             author: None,
@@ -87,6 +88,7 @@ impl PlanBuilder {
             namespace: name.to_owned(),
             scheme: None,
             set_hash: None,
+            text: None,
             units: Vec::new(),
         };
         let detail = ChangeDetail::Promotion {
@@ -104,6 +106,7 @@ impl PlanBuilder {
     }
 
     pub fn vectors(mut self, reason: Reason, set: VectorChange) -> PlanBuilder {
+        self.plan.pins.sets.insert(set.set.clone(), pinned());
         let work = stage(&set);
         self = self.step(Phase::Stage, &format!("embed for {}", set.set), None, work);
         self.change(Address::vector_set(&set.set), reason, ChangeDetail::VectorSet(Box::new(set)))
@@ -139,7 +142,28 @@ impl PlanBuilder {
 
 /// Work that a report does not look into.
 pub fn some_work() -> Work {
-    Work::RecordManaged { write: Vec::new(), forget: Vec::new() }
+    Work::RecordManaged { write: Vec::new(), forget: Vec::new(), remember: Vec::new(), recall: Vec::new() }
+}
+
+fn pinned() -> SetPin {
+    SetPin {
+        vectors: BTreeMap::new(),
+        payload_indexes: BTreeMap::new(),
+        makers: makers(),
+        chunk_policy: "v1".to_owned(),
+        payload: Vec::new(),
+        policy: Digest::of_bytes(b"policy"),
+        embedders: Digest::of_bytes(b"embedders"),
+        fields: Default::default(),
+        ids: Default::default(),
+    }
+}
+
+fn makers() -> BTreeMap<String, VectorMaker> {
+    BTreeMap::from([
+        ("dense".to_owned(), VectorMaker::Embedder("default".to_owned())),
+        ("text".to_owned(), VectorMaker::Bm25("english".to_owned())),
+    ])
 }
 
 fn stage(set: &VectorChange) -> Work {
@@ -149,10 +173,7 @@ fn stage(set: &VectorChange) -> Work {
         new_collection: true,
         vectors: BTreeMap::new(),
         payload_indexes: BTreeMap::new(),
-        makers: BTreeMap::from([
-            ("dense".to_owned(), VectorMaker::Embedder("default".to_owned())),
-            ("text".to_owned(), VectorMaker::Bm25("english".to_owned())),
-        ]),
+        makers: makers(),
         chunk_policy: "v1".to_owned(),
         payload: Vec::new(),
         policy_digest: Digest::of_bytes(b"policy"),
@@ -185,11 +206,22 @@ fn pins() -> Pins {
         EmbedderIdentity { kind: "static".to_owned(), model: "minilm".to_owned(), dimension: 128, revision: None };
     Pins {
         binding: binding(),
+        project: "project".to_owned(),
+        roles: BTreeMap::new(),
+        types: BTreeMap::new(),
         selections: Vec::new(),
         overlay: BTreeMap::new(),
+        promotions: BTreeMap::new(),
+        sets: BTreeMap::new(),
         chunk_policies: BTreeMap::new(),
         embedders: BTreeMap::from([("default".to_owned(), pin)]),
         embedding: BTreeMap::new(),
+        ledger_units: BTreeMap::new(),
+        checks: BTreeMap::new(),
+        guards: BTreeMap::new(),
+        declared: BTreeMap::new(),
+        needs: Vec::new(),
+        rows: RowsPin::default(),
     }
 }
 
@@ -229,7 +261,8 @@ pub fn delete(values: &[(&str, &str)]) -> RowChange {
 
 pub fn update(fields: &[(&str, &str, &str)]) -> RowChange {
     let field = |(column, before, after): &(&str, &str, &str)| {
-        let change = FieldChange { before: Some((*before).to_owned()), after: Cell::Text((*after).to_owned()) };
+        let change =
+            FieldChange { before: Some((*before).to_owned()), after: Cell::Text((*after).to_owned()), recorded: None };
         ((*column).to_owned(), change)
     };
     RowChange::Update { live: live(&[]), fields: fields.iter().map(field).collect() }

@@ -3,7 +3,8 @@
 use std::process::{Command, Output, Stdio};
 
 use enact::diff::Reason;
-use enact::plan::Phase;
+use enact::plan::{Phase, SavedPlan};
+use enact::report::plan_json;
 
 use crate::report::builder::{PlanBuilder, create, some_work};
 use crate::report::golden::check;
@@ -56,7 +57,8 @@ fn a_saved_plan_is_shown_in_each_format() {
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(text.starts_with("Plan: 1 to add, 0 to change, 0 to destroy.\n"), "{text}");
     let (_, json, _) = run(&["show", &path, "--format", "json"]);
-    assert_eq!(json, std::fs::read_to_string(&path).unwrap());
+    let plan = SavedPlan::from_text(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(json, plan_json(&plan));
     let (_, markdown, _) = run(&["show", &path, "--format", "markdown"]);
     assert!(markdown.contains("```diff\n"), "{markdown}");
 }
@@ -68,8 +70,15 @@ fn a_plan_that_was_edited_or_is_none_is_invalid_input() {
     assert_eq!((code, stdout.as_str()), (Some(3), ""));
     assert!(stderr.contains("changed after it was saved"), "{stderr}");
     assert!(stderr.ends_with("Invalid input. Nothing was changed.\n"), "{stderr}");
-    let (_folder, newer) = saved(|text| text.replace("\"format_version\": \"1.", "\"format_version\": \"9."));
-    assert!(run(&["show", &newer]).2.contains("reads 1."));
+    let (_folder, newer) = saved(|text| text.replace("\"format_version\":\"2.", "\"format_version\":\"9."));
+    assert!(run(&["show", &newer]).2.contains("reads 2."));
+    let (_folder, older) = saved(|_| "{\n  \"baseline\": {},\n  \"format_version\": \"1.0\"\n}\n".to_owned());
+    let (code, _, stderr) = run(&["show", &older]);
+    assert!(code == Some(3) && stderr.contains("format 1.0") && stderr.contains("plan again"), "{stderr}");
+    let (_folder, cut) = saved(|text| text.lines().take(2).map(|line| format!("{line}\n")).collect());
+    assert!(run(&["show", &cut]).2.contains("ends after line 2"));
+    let (_folder, broken) = saved(|text| text.replacen("{\"rows\":", "{\"rows\":[[1,", 1));
+    assert!(run(&["show", &broken]).2.contains("line 2, character"));
     let (_folder, none) = saved(|_| "{}".to_owned());
     assert_eq!(run(&["show", &none]).0, Some(3));
     assert_eq!(run(&["show", "no-such-file.json"]).0, Some(3));

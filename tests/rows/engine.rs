@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use enact::apply::{ApplyError, RunEnd, Runner, init, read_left_behind};
+use enact::apply::{ApplyError, RunEnd, Runner, StepsTried, init, read_left_behind};
 use enact::diff::{Change, ChangeDetail, RowChange};
 use enact::embed::Makers;
-use enact::model::{Binding, BindingRef, Desired, Diagnostics, Environment, Severity};
-use enact::observe::{ObserveError, ReadPoints, read_catalog};
+use enact::model::{
+    Binding, BindingRef, DEFAULT_PROJECT, Desired, Diagnostics, Environment, RecordedTable, Severity, TableNow,
+};
+use enact::observe::{ObserveError, ReadPoints, read_catalog, read_recorded_rows};
 use enact::plan::{AppliedRun, Partial, SavedPlan, desired_before};
 use enact::planner::{Back, Planner, Purpose};
 use enact::spec::{load_binding, load_plans_in};
@@ -49,6 +51,7 @@ pub enum Action {
     Create,
     Update(Vec<String>),
     Delete,
+    TakeOver,
 }
 
 /// An applied run, as much of it as is needed to go back.
@@ -116,7 +119,7 @@ impl Engine {
         let written = written.collect();
         let failed = |error: StoreError| stopped(&ObserveError::Store(error));
         let mut tx = self.postgres.begin(TxMode::Snapshot).await.map_err(failed)?;
-        let left = read_left_behind(tx.as_mut(), &applied.run).await.map_err(failed)?;
+        let left = read_left_behind(tx.as_mut(), &applied.run, DEFAULT_PROJECT).await.map_err(failed)?;
         let (tables, _) = read_catalog(tx.as_mut(), &written, &BTreeSet::new()).await.map_err(failed)?;
         tx.rollback().await.map_err(failed)?;
         let run = AppliedRun {
@@ -135,7 +138,7 @@ impl Engine {
 
     async fn planned(&mut self, desired: &Desired, purpose: Purpose<'_>) -> Result<SavedPlan, ObserveError> {
         let Engine { postgres, binding, environment, makers } = self;
-        let planner = Planner { environment, binding, makers, partial: &Partial::default() };
+        let planner = Planner { environment, binding, makers, partial: &Partial::default(), trial: Some(&StepsTried) };
         Ok(planner.plan(postgres, &Nothing, desired, purpose).await?.plan)
     }
 
@@ -151,6 +154,17 @@ impl Engine {
     }
 }
 
+/// What differs from what was written down, table by table.
+pub async fn moved(engine: &mut Engine) -> Vec<String> {
+    let mut tx = engine.postgres.begin(TxMode::Snapshot).await.expect("a transaction");
+    let tables = read_recorded_rows(tx.as_mut(), DEFAULT_PROJECT, None).await.expect("the record");
+    let differs = |table: &RecordedTable| match &table.now {
+        TableNow::Read(read) => read.different + read.undeclared > 0 || !read.gone_columns.is_empty(),
+        TableNow::Gone | TableNow::Hidden { .. } => true,
+    };
+    tables.iter().filter(|table| differs(table)).map(|table| format!("{table:?}")).collect()
+}
+
 /// What a plan does to rows.
 pub fn lines(plan: &SavedPlan) -> Vec<Line> {
     let line = |change: &Change| {
@@ -159,6 +173,7 @@ pub fn lines(plan: &SavedPlan) -> Vec<Line> {
             RowChange::Create { .. } => Action::Create,
             RowChange::Update { fields, .. } => Action::Update(fields.keys().cloned().collect()),
             RowChange::Delete { .. } => Action::Delete,
+            RowChange::TakeOver { .. } => Action::TakeOver,
         };
         Some(Line { table: table.to_string(), address: change.address.to_string(), action })
     };

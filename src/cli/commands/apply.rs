@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::show::{load_for, tell};
+use super::show::{load_for, same_binding, tell};
 use crate::apply::{ApplyError, Event, RunEnd, Runner, upgrade};
 use crate::cli::args::{ApplyArgs, GlobalArgs, PartialArgs, PlanFormat};
 use crate::cli::interrupt::stop_on_interrupt;
@@ -59,7 +59,7 @@ pub fn planned(
     in_session(configured, global, output, async |session: &mut Session| {
         session.partial = partial;
         let plan = match (saved, &desired) {
-            (Some(plan), _) => plan,
+            (Some(plan), _) => same_binding(&plan, session, output).map(|()| plan)?,
             (None, Some((desired, sources))) => session.plan(desired, sources, output).await?.plan,
             (None, None) => panic!("BUG: neither a saved plan nor plan files"),
         };

@@ -1,7 +1,7 @@
 //! `enact approve FILE`: approves a saved plan, lists its approvals, or takes one's own back.
 
 use super::apply::client;
-use super::show::load_for;
+use super::show::{load_for, same_binding};
 use crate::apply::{Approvals, approve, plan_approvals, revoke, upgrade};
 use crate::cli::args::{ApproveArgs, DataFormat, GlobalArgs};
 use crate::cli::session::{Session, configure, in_session, store_failed};
@@ -20,6 +20,7 @@ fn in_environment(global: &GlobalArgs, args: &ApproveArgs, output: &Output) -> R
     let configured = configure(global, output)?;
     let plan = load_for(&args.plan, &configured, output)?;
     in_session(configured, global, output, async |session: &mut Session| {
+        same_binding(&plan, session, output)?;
         answer(session, &plan, args, output).await.map_err(|error| store_failed(output, &error))
     })
 }

@@ -16,7 +16,6 @@ use crate::cli::{Outcome, Output};
 use crate::diff::{Drift, Finding, codes};
 use crate::model::{Address, Desired};
 use crate::observe::ObserveError;
-use crate::planner::Purpose;
 use crate::report::{DriftView, drift_json, drift_prometheus, drift_text};
 use crate::spec::Sources;
 use crate::verify::{Check, Report, check_title, compare, read};
@@ -42,7 +41,7 @@ async fn look(
     sources: &Sources,
     output: &Output,
 ) -> Result<DriftView, ObserveError> {
-    let facts = read(&mut session.postgres, &session.qdrant, &session.binding).await?;
+    let facts = read(&mut session.postgres, &session.qdrant, &session.binding, &session.environment.project).await?;
     let mut verified = compare(&session.binding, &facts);
     let drift = match planned(session, desired).await {
         Ok(None) => None,
@@ -68,7 +67,7 @@ async fn planned(session: &mut Session, desired: &Desired) -> Result<Option<(Vec
     }
     let mut lenient = desired.clone();
     lenient.checks.values_mut().for_each(|resource| resource.check.warning = true);
-    let plan = session.try_plan(&lenient, Purpose::Apply).await?.plan;
+    let plan = session.plan_of_live(&lenient).await?.plan;
     Ok(Some((plan.drift, plan.findings)))
 }
 

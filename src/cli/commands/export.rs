@@ -56,7 +56,7 @@ pub fn wanted(addresses: &[String], namespaces: &[String], output: &Output) -> R
 pub async fn recognised(session: &mut Session, wanted: &Wanted, output: &Output) -> Result<Recognised, Outcome> {
     output.doing("Reading what lives");
     let mut tx = session.postgres.begin(TxMode::Snapshot).await.map_err(|error| store_failed(output, &error))?;
-    let live = read_live(tx.as_mut(), &session.qdrant, &session.binding, wanted).await;
+    let live = read_live(tx.as_mut(), &session.qdrant, &session.binding, wanted, &session.environment.project).await;
     let live = live.map_err(|error| observe_failed(output, &error, &Sources::default()))?;
     tx.rollback().await.map_err(|error| store_failed(output, &error))?;
     let dimensions: BTreeMap<String, u64> = session

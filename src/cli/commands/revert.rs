@@ -98,7 +98,7 @@ async fn look(session: &mut Session, run: &str, plan: &SavedPlan) -> Result<Seen
         })
         .collect();
     let mut tx = session.postgres.begin(TxMode::Snapshot).await?;
-    let left = read_left_behind(tx.as_mut(), run).await?;
+    let left = read_left_behind(tx.as_mut(), run, &session.environment.project).await?;
     let (tables, _) = read_catalog(tx.as_mut(), &tables, &BTreeSet::new()).await?;
     let units = match moved.ids.is_empty() {
         true => BTreeMap::new(),

@@ -10,6 +10,7 @@ use crate::cli::{Outcome, Output};
 use crate::embed::{Bm25Error, Makers};
 use crate::model::{Desired, UnitFacts, VectorSet, VectorSpec, name_hint};
 use crate::observe::{UnitFilter, read_units};
+use crate::points::unit_of;
 use crate::report::{Hit, SearchView, search_json, search_text};
 use crate::store::{NamedVector, Relational, Scored, SearchQuery, SparseVector, StoreError, TxMode, VectorStore};
 
@@ -176,5 +177,5 @@ fn address(scored: &Scored) -> Option<&str> {
 }
 
 fn unit(scored: &Scored) -> Option<&str> {
-    scored.payload.get("_enact")?.get("unit")?.as_str()
+    unit_of(&scored.payload)
 }

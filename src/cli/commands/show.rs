@@ -124,10 +124,30 @@ pub fn load_for(path: &Path, configured: &Configured, output: &Output) -> Result
     Err(Outcome::InvalidInput)
 }
 
+/// Refuses a saved plan whose SQL is not that of the binding which this environment names: nobody reviews the texts of a binding
+/// in a plan.
+///
+/// # Errors
+/// The outcome, printed.
+pub fn same_binding(plan: &SavedPlan, session: &Session, output: &Output) -> Result<(), Outcome> {
+    // That of a database which has none of what it binds names nothing.
+    let known = [&session.binding, &session.binding.of_rows_alone()];
+    if known.contains(&&plan.pins.binding) {
+        return Ok(());
+    }
+    let name = &session.binding.name;
+    let message = format!("the plan was made with another binding than \"{name}\" is here");
+    output.error(&message, Some("enact plan makes one with this binding"));
+    Err(Outcome::Stale)
+}
+
 fn hint(error: &LoadError) -> &'static str {
     match error {
         LoadError::NotAPlan(_) => "name a file that `enact plan --out FILE` wrote",
         LoadError::NewerFormat { .. } => "use the Enact that made it, or a newer one",
-        LoadError::Edited { .. } => "change the plan files instead, and plan again: enact plan --out FILE",
+        LoadError::OlderFormat { .. } => "plan again with this Enact: enact plan --out FILE",
+        LoadError::NotWhole(_) | LoadError::Edited { .. } => {
+            "change the plan files instead, and plan again: enact plan --out FILE"
+        }
     }
 }

@@ -102,9 +102,12 @@ async fn one_text(store: &mut dyn Relational, sql: &'static str) -> Result<Strin
 /// The managed sets, each with what is behind it.
 async fn sets(session: &mut Session) -> Result<Vec<SetView>, StoreError> {
     let prefix = Address::vector_set("");
-    let sql =
-        "SELECT address FROM enact.managed WHERE pg_catalog.starts_with(address, $1) AND address !~ '\\[' ORDER BY 1";
+    // Of an older schema nothing is of a project.
+    let sql = "SELECT s.address FROM (SELECT m.address, pg_catalog.to_jsonb(m) AS whole FROM enact.managed m \
+               WHERE pg_catalog.starts_with(m.address, $1) AND m.address !~ '\\[' OFFSET 0) s \
+               WHERE coalesce(s.whole->>'project', '') IN ('', $2) AND s.whole->'attributes'->>'forgotten' IS DISTINCT FROM 'true' ORDER BY 1";
     let query = Query::new(Sql::new(sql)).bind(Param::Text(prefix.as_str().to_owned()));
+    let query = query.bind(Param::Text(session.environment.project.clone()));
     let managed = session.postgres.query(&query).await?;
     let names = managed.iter().filter_map(|record| record.text(0)?.strip_prefix(prefix.as_str()));
     let collections = session.qdrant.collections().await?;

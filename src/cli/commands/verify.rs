@@ -16,7 +16,8 @@ pub fn run(global: &GlobalArgs, args: &VerifyArgs, output: &Output) -> Outcome {
 /// Verifies over an open session and prints.
 pub async fn verify(session: &mut Session, format: DataFormat, output: &Output) -> Outcome {
     output.doing("Comparing PostgreSQL and Qdrant with what was applied");
-    let facts = match read(&mut session.postgres, &session.qdrant, &session.binding).await {
+    let facts = match read(&mut session.postgres, &session.qdrant, &session.binding, &session.environment.project).await
+    {
         Ok(facts) => facts,
         Err(error) => return observe_failed(output, &error, &Sources::default()),
     };

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use md5::Digest as _;
+
 use super::super::change::{Change, ChangeDetail, FieldChange, Finding, Reason, RowChange};
 use super::super::compare::Comparison;
 use super::super::resolve::Resolved;
 use crate::diff::codes;
 use crate::model::{
-    Address, Cell, Code, Diagnostic, Diagnostics, Observed, RowFinding, RowKey, RowOrigin, RowRef, RowSeen, RowSet,
-    RowState, TableFacts, TableName,
+    Address, Cell, Code, Diagnostic, Diagnostics, LiveRow, Observed, RecordedValue, RowDiffers, RowFinding, RowKey,
+    RowOrigin, RowRecord, RowRef, RowSeen, RowSet, RowState, TableFacts, TableName,
 };
 
 /// The address of a row.
@@ -68,6 +70,7 @@ pub(in crate::diff) fn row_changes(
             },
         });
     }
+    out.changes.extend(facts.outdated.iter().map(|seen| taken_over(&resolved.rows[seen.of.set], seen)));
     for (table, key) in &facts.left {
         out.changes.push(Change {
             address: row_address(table, key),
@@ -89,11 +92,10 @@ fn declared_change(set: &RowSet, seen: &RowSeen, observed: &Observed, errors: &m
     let table = &set.table.value;
     let address = row_address(table, &seen.key);
     let place = &set.rows[seen.of.row].place;
-    let (reason, change, command) = match (&seen.live, set.state) {
-        (Some((_, live)), RowState::Absent) => {
-            (Reason::DeclaredAbsent, RowChange::Delete { before: live.clone() }, "DELETE")
-        }
-        (None, _) => (Reason::NotThere, RowChange::Create { values: seen.values.clone() }, "INSERT"),
+    let record = observed.rows.recorded.get(&seen.of);
+    let (change, command) = match (&seen.live, set.state) {
+        (Some((_, live)), RowState::Absent) => (RowChange::Delete { before: live.clone() }, "DELETE"),
+        (None, _) => (RowChange::Create { values: seen.values.clone() }, "INSERT"),
         (Some((_, live)), RowState::Present | RowState::Inserted) => {
             if let RowOrigin::Promotion { .. } = set.origin {
                 let detail = format!("\"{address}\" was authored before with another {}", seen.differs.join(", "));
@@ -106,9 +108,14 @@ fn declared_change(set: &RowSet, seen: &RowSeen, observed: &Observed, errors: &m
             let changing: BTreeSet<&String> = seen.differs.iter().chain(times).collect();
             for name in changing {
                 let before = live.0.get(name).cloned().flatten();
-                fields.insert(name.clone(), FieldChange { before, after: seen.values[name].clone() });
+                let after = seen.values[name].clone();
+                let recorded = match side(name, &after, record) {
+                    Moved::Both(recorded) => Some(recorded.clone()),
+                    Moved::File | Moved::World | Moved::Unknown => None,
+                };
+                fields.insert(name.clone(), FieldChange { before, after, recorded });
             }
-            (Reason::ValuesDiffer, RowChange::Update { live: live.clone(), fields }, "UPDATE")
+            (RowChange::Update { live: live.clone(), fields }, "UPDATE")
         }
     };
     let facts = observed.tables.get(table);
@@ -135,14 +142,101 @@ fn declared_change(set: &RowSet, seen: &RowSeen, observed: &Observed, errors: &m
             return None;
         }
     }
-    let (reason, kind) = match &set.origin {
-        RowOrigin::Files => (reason, None),
-        RowOrigin::Promotion { name, kind, .. } => (Reason::Promotion(name.clone()), Some(kind.clone())),
+    let (reasons, kind) = match &set.origin {
+        RowOrigin::Files => (reasons(seen, &change, record), None),
+        RowOrigin::Promotion { name, kind, .. } => (vec![Reason::Promotion(name.clone())], Some(kind.clone())),
     };
     Some(Change {
         address,
         declared_at: Some(place.to_string()),
-        reasons: vec![reason],
+        reasons,
         detail: ChangeDetail::Row { table: table.clone(), key: seen.key.clone(), kind, change },
     })
+}
+
+/// Who moved: what a plan file declares, what lives, or both, from what the last apply wrote.
+enum Moved<'a> {
+    File,
+    World,
+    Both(&'a RecordedValue),
+    /// Nothing is written down.
+    Unknown,
+}
+
+fn side<'a>(column: &str, declared: &Cell, record: Option<&'a RowRecord>) -> Moved<'a> {
+    let Some(RowRecord { values, since }) = record else { return Moved::Unknown };
+    let Some(recorded) = values.get(column) else { return Moved::Unknown };
+    let world = match since {
+        None => false,
+        Some(RowDiffers::Gone) => true,
+        Some(RowDiffers::Columns(columns)) => columns.iter().any(|differs| differs.column == column),
+    };
+    let file = match (declared, recorded) {
+        (Cell::Null, RecordedValue::Null) => false,
+        (Cell::Text(text), RecordedValue::Text(recorded)) => text != recorded,
+        (Cell::Text(text), RecordedValue::Digest(digest)) => hex::encode(md5::Md5::digest(text.as_bytes())) != *digest,
+        (Cell::ApplyTime, RecordedValue::Any) => false,
+        // What the row that is referred to has is not known here.
+        (Cell::Reference(_), _) => !world,
+        (Cell::Null | Cell::Text(_) | Cell::ApplyTime, _) => true,
+    };
+    match (file, world) {
+        (true, true) => Moved::Both(recorded),
+        (_, true) => Moved::World,
+        // A difference that nobody made is one of spelling: the file has it.
+        (_, false) => Moved::File,
+    }
+}
+
+/// Why a row of the plan files changes, by what is declared, written down and there.
+fn reasons(seen: &RowSeen, change: &RowChange, record: Option<&RowRecord>) -> Vec<Reason> {
+    let Some(written) = record else {
+        return vec![match change {
+            RowChange::Create { .. } => Reason::NotThere,
+            RowChange::Update { .. } | RowChange::TakeOver { .. } => Reason::ValuesDiffer,
+            RowChange::Delete { .. } => Reason::DeclaredAbsent,
+        }];
+    };
+    let columns: Vec<(&String, &Cell)> = match change {
+        RowChange::Create { values } => values.iter().collect(),
+        RowChange::Update { .. } => {
+            seen.differs.iter().filter_map(|name| Some((name, seen.values.get(name)?))).collect()
+        }
+        RowChange::TakeOver { .. } => Vec::new(),
+        RowChange::Delete { .. } => {
+            let moved = written.since.is_some().then_some(Reason::ChangedOutside);
+            return [Reason::DeclaredAbsent].into_iter().chain(moved).collect();
+        }
+    };
+    let found: BTreeSet<Reason> = columns
+        .into_iter()
+        .map(|(name, cell)| match (side(name, cell, record), change) {
+            (Moved::Both(_), RowChange::Create { .. }) => Reason::FileChanged,
+            (Moved::World | Moved::Unknown, RowChange::Create { .. }) => Reason::GoneOutside,
+            (Moved::File, _) => Reason::FileChanged,
+            (Moved::World, _) => Reason::ChangedOutside,
+            (Moved::Both(_), _) => Reason::Conflict,
+            (Moved::Unknown, _) => Reason::ValuesDiffer,
+        })
+        .collect();
+    let gone = matches!(change, RowChange::Create { .. }).then_some(Reason::GoneOutside);
+    let order =
+        [Reason::Conflict, Reason::GoneOutside, Reason::ChangedOutside, Reason::FileChanged, Reason::ValuesDiffer];
+    order.into_iter().filter(|reason| found.contains(reason) || gone.as_ref() == Some(reason)).collect()
+}
+
+/// A row that is as declared, and was made so by somebody else since the last apply.
+fn taken_over(set: &RowSet, seen: &RowSeen) -> Change {
+    let live = seen.live.as_ref().map_or_else(|| LiveRow(BTreeMap::new()), |(_, live)| live.clone());
+    Change {
+        address: row_address(&set.table.value, &seen.key),
+        declared_at: Some(set.rows[seen.of.row].place.to_string()),
+        reasons: vec![Reason::OutdatedRecord],
+        detail: ChangeDetail::Row {
+            table: set.table.value.clone(),
+            key: seen.key.clone(),
+            kind: None,
+            change: RowChange::TakeOver { live },
+        },
+    }
 }

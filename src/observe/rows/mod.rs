@@ -12,6 +12,7 @@ mod followers;
 mod matching;
 mod planned;
 mod record;
+mod recorded;
 mod references;
 mod referrers;
 mod sql;
@@ -27,6 +28,8 @@ pub(crate) use self::matching::{
 };
 pub(crate) use self::planned::followers_of;
 pub(crate) use self::record::{object, record_key};
+pub(crate) use self::recorded::ANY;
+pub use self::recorded::read_recorded_rows;
 pub(crate) use self::sql::{Facts, declared, from, live, on, params};
 pub(crate) use self::whole::{read_references, rows_with_keys, whole_rows};
 use super::error::ObserveError;

@@ -41,6 +41,7 @@ fn planned(change: &Change, at: &BTreeMap<Address, String>, tables: &Facts) -> O
             (stands(live), Some(fields.iter().map(|(name, field)| (name.clone(), field.after.clone())).collect()))
         }
         RowChange::Delete { before } => (stands(before), None),
+        RowChange::TakeOver { .. } => return None,
     };
     let of = RowRef { set: 0, row: 0 };
     let as_seen = |values: BTreeMap<_, _>| {

@@ -113,19 +113,21 @@ fn within<'a>(synced: &'a SyncedTable, facts: &'a TableFacts, errors: &mut Diagn
 fn condition(sql: Sql, within: &[Within<'_>]) -> Sql {
     within.iter().enumerate().fold(sql, |sql, (place, Within { name, column, texts })| {
         let sql = sql.text(if place == 0 { " WHERE (" } else { " AND (" });
-        let sql =
-            sql.text("EXISTS (SELECT FROM unnest(").param(place + 1).text("::text[]) AS w(v) WHERE t.").ident(name);
-        let sql = match &column.equality {
-            Some(operator) => {
-                let sql = sql::comparable(sql, column).text(" ").trusted(operator).text(" w.v::");
-                sql::comparable(sql.trusted(&column.type_name), column).text(")")
-            }
-            None => sql.text("::text = w.v)"),
-        };
-        let sql =
-            if texts.contains(&None) { sql.text(" OR t.").ident(name).text(" IS NOT DISTINCT FROM NULL") } else { sql };
-        sql.text(")")
+        one_of(sql, name, column, texts, place + 1).text(")")
     })
+}
+
+/// A column of `t` has one of the values of a place; NULL is asked for by itself.
+pub(super) fn one_of(sql: Sql, name: &str, column: &Column, texts: &[Option<String>], place: usize) -> Sql {
+    let sql = sql.text("EXISTS (SELECT FROM unnest(").param(place).text("::text[]) AS w(v) WHERE t.").ident(name);
+    let sql = match &column.equality {
+        Some(operator) => {
+            let sql = sql::comparable(sql, column).text(" ").trusted(operator).text(" w.v::");
+            sql::comparable(sql.trusted(&column.type_name), column).text(")")
+        }
+        None => sql.text("::text = w.v)"),
+    };
+    if texts.contains(&None) { sql.text(" OR t.").ident(name).text(" IS NOT DISTINCT FROM NULL") } else { sql }
 }
 
 fn bound(sql: Sql, within: &[Within<'_>]) -> Query {

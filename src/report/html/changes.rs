@@ -26,6 +26,7 @@ pub fn value_chars(plan: &SavedPlan) -> usize {
         ChangeDetail::Row { change: RowChange::Create { values }, .. } => values.len(),
         ChangeDetail::Row { change: RowChange::Update { fields, .. }, .. } => 2 * fields.len(),
         ChangeDetail::Row { change: RowChange::Delete { before }, .. } => before.0.len(),
+        ChangeDetail::Row { change: RowChange::TakeOver { .. }, .. } => 0,
         ChangeDetail::Lifecycle { .. }
         | ChangeDetail::Promotion { .. }
         | ChangeDetail::Refresh { .. }
@@ -82,6 +83,7 @@ fn action_of_row(row: &RowChange) -> Action {
         RowChange::Create { .. } => Action::Create,
         RowChange::Update { .. } => Action::Update,
         RowChange::Delete { .. } => Action::Delete,
+        RowChange::TakeOver { .. } => Action::Adopt,
     }
 }
 
@@ -96,6 +98,7 @@ fn row_detail(row: &RowChange, limit: usize) -> DetailData {
                 .map(|(column, field)| (escape::terminal(column), fields::rows(column, field, limit)))
                 .collect(),
         ),
+        RowChange::TakeOver { live: _ } => DetailData::Values(Vec::new()),
         RowChange::Delete { before } => {
             let cell = |text: &Option<String>| text.clone().map_or(Cell::Null, Cell::Text);
             DetailData::Values(

@@ -12,6 +12,9 @@ use crate::report::body::tally_text;
 use crate::report::escape;
 use crate::report::style::Role;
 
+/// Changes that are on the page; of more, those that lose something, and the rest by group.
+const LISTED: usize = 20_000;
+
 /// The version of the page's data; a script outside may read it.
 const FORMAT_VERSION: &str = "1.0";
 
@@ -122,10 +125,19 @@ pub struct PointsData {
 /// Counts by action and noun.
 type Tally = BTreeMap<(Action, &'static str), u64>;
 
+/// A group that is being gathered.
+struct Group {
+    kind: &'static str,
+    name: String,
+    tally: Tally,
+    /// Changes of it that are not on the page.
+    left_out: u64,
+}
+
 /// What makes the lists of the page.
 pub struct Lists {
     reasons: BTreeMap<String, usize>,
-    groups: Vec<(&'static str, String, Tally)>,
+    groups: Vec<Group>,
     changes: Vec<ChangeData>,
     /// The longest value that is shown whole, in characters.
     pub value_chars: usize,
@@ -134,7 +146,7 @@ pub struct Lists {
 impl Lists {
     /// Begins a group that the changes after it belong to.
     pub fn group(&mut self, kind: &'static str, name: &str) {
-        self.groups.push((kind, escape::terminal(name), BTreeMap::new()));
+        self.groups.push(Group { kind, name: escape::terminal(name), tally: BTreeMap::new(), left_out: 0 });
     }
 
     /// The places of reasons in the page's list.
@@ -149,8 +161,12 @@ impl Lists {
 
     /// Adds a change to the last group.
     pub fn change(&mut self, action: Action, noun: &'static str, mut change: ChangeData) {
-        let Some((_, _, tally)) = self.groups.last_mut() else { panic!("BUG: a change without a group") };
-        *tally.entry((action, noun)).or_default() += 1;
+        let Some(group) = self.groups.last_mut() else { panic!("BUG: a change without a group") };
+        *group.tally.entry((action, noun)).or_default() += 1;
+        if self.changes.len() >= LISTED && !change.x {
+            group.left_out += 1;
+            return;
+        }
         change.g = self.groups.len() - 1;
         change.a = place(action);
         self.changes.push(change);
@@ -166,8 +182,13 @@ pub fn page_data(plan: &SavedPlan) -> PageData {
     for (reason, place) in lists.reasons {
         reasons[place] = reason;
     }
-    let group =
-        |(kind, name, tally): (&'static str, String, Tally)| GroupData { kind, name, tally: tally_text(&tally) };
+    let group = |Group { kind, name, tally, left_out }: Group| {
+        let more = match left_out {
+            0 => String::new(),
+            more => format!("; {more} of them are not on this page: enact show --verbose has all"),
+        };
+        GroupData { kind, name, tally: tally_text(&tally) + &more }
+    };
     PageData {
         format_version: FORMAT_VERSION,
         digest: plan.digest.to_string(),

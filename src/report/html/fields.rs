@@ -11,12 +11,14 @@ use crate::report::value;
 
 /// The rows of a column's difference, each a list of pieces: `=both`, `-old`, `+new`, `.path`.
 pub fn rows(column: &str, change: &FieldChange, value_chars: usize) -> Vec<Vec<String>> {
-    let lines = value::field(column, change, 0, value_chars);
-    match lines.split_first() {
+    let lines = value::sides(column, change, 0, value_chars);
+    let recorded = value::recorded(change, value_chars).map(|text| vec![piece('=', &text)]);
+    let rows: Vec<Vec<String>> = match lines.split_first() {
         Some((_, rest)) if !rest.is_empty() => rest.iter().map(|line| pieces(line, line.mark.is_some())).collect(),
         Some((only, _)) => vec![sides(&only.parts)],
         None => Vec::new(),
-    }
+    };
+    rows.into_iter().chain(recorded).collect()
 }
 
 fn pieces(line: &Line, json: bool) -> Vec<String> {
@@ -58,7 +60,11 @@ mod tests {
     use crate::model::Cell;
 
     fn shown(before: &str, after: &str) -> Vec<Vec<String>> {
-        rows("c", &FieldChange { before: Some(before.to_owned()), after: Cell::Text(after.to_owned()) }, 200)
+        rows(
+            "c",
+            &FieldChange { before: Some(before.to_owned()), after: Cell::Text(after.to_owned()), recorded: None },
+            200,
+        )
     }
 
     #[test]

@@ -302,7 +302,7 @@ fn inputs(plan: &SavedPlan) -> String {
         rows.push_str(&row("Embedder", &markup(&text)));
     }
     let file = |file: &crate::model::SourceFile| {
-        let (path, plan, digest) = (markup(&file.path), markup(&file.plan), markup(file.digest.as_str()));
+        let (path, plan, digest) = (markup(&file.path), markup(&file.plan), markup(&file.digest.to_string()));
         format!("<tr><td><code>{path}</code></td><td>{plan}</td><td><code>{digest}</code></td></tr>\n")
     };
     let files: String = plan.files.iter().map(file).collect();

@@ -108,7 +108,7 @@ mod local {
     }
 
     fn uuid(last: u8) -> PointId {
-        PointId::Uuid(format!("00000000-0000-0000-0000-0000000000{last:02x}"))
+        PointId::Uuid(uuid::Uuid::from_u128(u128::from(last)))
     }
 
     fn point(id: PointId, dense: [f32; 3], term: u32) -> Point {
@@ -190,7 +190,7 @@ mod local {
         let page = store.points("c", None, 10, WithVectors::Yes).await.expect("read");
         assert_eq!(page, PointPage { points: points.clone(), next: None });
         let (ids, next) = store.point_ids("c", None, 2).await.expect("read");
-        assert_eq!((ids, next.clone()), (vec![PointId::Number(7), uuid(1)], Some(uuid(2))));
+        assert_eq!((ids, next), (vec![PointId::Number(7), uuid(1)], Some(uuid(2))));
         let (ids, next) = store.point_ids("c", next.as_ref(), 2).await.expect("read");
         assert_eq!((ids, next), (vec![uuid(2)], None));
         here.server.shutdown().await.expect("stopped");
@@ -211,7 +211,7 @@ mod local {
         assert_eq!(store.collection("c").await.expect("asked").expect("there").points, 2);
         let many: Vec<Point> = (100..1700).map(|n| point(PointId::Number(n), [0.0, 0.0, 1.0], 40)).collect();
         store.ensure_points("c", &many).await.expect("written in batches");
-        let ids: Vec<PointId> = many.iter().map(|point| point.id.clone()).collect();
+        let ids: Vec<PointId> = many.iter().map(|point| point.id).collect();
         assert_eq!(store.retrieve("c", &ids, WithVectors::No).await.expect("read").len(), 1600);
         store.ensure_points_absent("c", &ids).await.expect("deleted in batches");
         assert_eq!(store.collection("c").await.expect("asked").expect("there").points, 2);

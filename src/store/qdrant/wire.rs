@@ -8,6 +8,8 @@ use qdrant_client::qdrant::{
 };
 
 use super::like::Like;
+use uuid::Uuid;
+
 use crate::model::{CollectionFacts, CollectionLimits, CollectionMetadata, PointId, VectorParams};
 use crate::store::{CollectionSpec, Fault, StoreError};
 
@@ -15,7 +17,7 @@ use crate::store::{CollectionSpec, Fault, StoreError};
 pub(super) fn id(id: &PointId) -> proto::PointId {
     let options = match id {
         PointId::Number(number) => PointIdOptions::Num(*number),
-        PointId::Uuid(uuid) => PointIdOptions::Uuid(uuid.clone()),
+        PointId::Uuid(uuid) => PointIdOptions::Uuid(uuid.hyphenated().to_string()),
     };
     proto::PointId { point_id_options: Some(options) }
 }
@@ -24,7 +26,10 @@ pub(super) fn id(id: &PointId) -> proto::PointId {
 pub(super) fn id_from(id: Option<proto::PointId>) -> Result<PointId, StoreError> {
     match id.and_then(|id| id.point_id_options) {
         Some(PointIdOptions::Num(number)) => Ok(PointId::Number(number)),
-        Some(PointIdOptions::Uuid(uuid)) => Ok(PointId::Uuid(uuid)),
+        Some(PointIdOptions::Uuid(uuid)) => match Uuid::try_parse(&uuid) {
+            Ok(uuid) => Ok(PointId::Uuid(uuid)),
+            Err(_) => Err(StoreError::new(Fault::Refused, format!("Qdrant sent the point id \"{uuid}\""))),
+        },
         None => Err(StoreError::new(Fault::Refused, "Qdrant sent a point without an id")),
     }
 }

@@ -199,7 +199,7 @@ async fn delete(
 /// their ids. Each shard applies what it took in the order in which it took it, and answers a write that waits when that
 /// write is applied (`OperationToShard::to_all` and the update worker in Qdrant's source).
 pub(super) async fn ensure_applied(client: &Client, collection: &str) -> Result<(), StoreError> {
-    let nobody = PointId::Uuid(uuid::Uuid::now_v7().hyphenated().to_string());
+    let nobody = PointId::Uuid(uuid::Uuid::now_v7());
     let condition = proto::HasIdCondition { has_id: vec![wire::id(&nobody)] };
     let condition = proto::Condition { condition_one_of: Some(ConditionOneOf::HasId(condition)) };
     let filter = proto::Filter { must: vec![condition], ..proto::Filter::default() };

@@ -2,7 +2,7 @@
 
 use tokio_postgres::Client;
 
-use super::super::engine::{Action, Applied, Engine, Stopped, findings, is_empty, lines};
+use super::super::engine::{Action, Applied, Engine, Stopped, findings, is_empty, lines, moved};
 use super::ddl::ident;
 use super::oracle::{Verdict, broken, judge};
 use super::photo::{Photo, rows};
@@ -156,6 +156,10 @@ impl Bench<'_> {
             Ok(again) if is_empty(&again) => {}
             Ok(again) => return problem("not empty after the apply", format!("{:?}", lines(&again))),
             Err(stopped) => return problem("cannot be planned again", format!("{stopped:?}")),
+        }
+        let moved = moved(&mut self.engine).await;
+        if !moved.is_empty() {
+            return problem("not as it was written down", moved.join("\n"));
         }
         if told.is_empty() {
             self.sequences().await?;

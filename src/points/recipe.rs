@@ -1,16 +1,12 @@
-//! What the points of a set are made with, and what their payloads hold.
-//!
-//! A payload field is one of the chunk's own (`unit_id`, `chunk_index`, `chunk_count`, `content_digest`, `point_key`,
-//! `text`), a field of the unit, or one that the binding's `payload` gives a template for.
+//! What the points of a set are made with.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::scope::{Names, unit_value};
 use crate::model::{
     Binding, ChunkPolicy, Digest, Identities, PointIds, Template, UnitFacts, VectorParams, VectorSet, VectorSpec,
-    digest_of, fill_value,
+    digest_of, unit_value,
 };
 
 /// What every point of a set is made with.
@@ -65,7 +61,7 @@ pub fn recipe(
     let embedders = digest_of(&makers);
     let templates: BTreeMap<&str, &Value> =
         payload.iter().filter_map(|field| Some((*field, binding.payload.get(*field)?))).collect();
-    templates.values().for_each(|template| unit_fields(template, &mut fields));
+    templates.values().for_each(|template| template_fields(template, &mut fields));
     let mut parts = vec![json!(policy_digest), json!(embedders), json!(payload)];
     // Only what is there goes in, so that sets without either keep the digests they have.
     if !templates.is_empty() {
@@ -81,69 +77,36 @@ pub fn recipe(
 }
 
 /// The fields of units that a payload template names.
-fn unit_fields(template: &Value, out: &mut BTreeSet<String>) {
+pub fn template_fields(template: &Value, out: &mut BTreeSet<String>) {
     match template {
         Value::String(text) => {
             let names: Vec<String> =
                 Template::parse(text).map(|template| template.names().map(str::to_owned).collect()).unwrap_or_default();
             out.extend(names.iter().filter_map(|name| name.strip_prefix("unit.")).map(str::to_owned));
         }
-        Value::Array(items) => items.iter().for_each(|item| unit_fields(item, out)),
-        Value::Object(map) => map.values().for_each(|item| unit_fields(item, out)),
+        Value::Array(items) => items.iter().for_each(|item| template_fields(item, out)),
+        Value::Object(map) => map.values().for_each(|item| template_fields(item, out)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-/// Payload fields of the chunk itself, which no binding has to know.
-pub const CHUNK_FIELDS: [&str; 6] = ["unit_id", "chunk_index", "chunk_count", "content_digest", "point_key", "text"];
-
-/// The payload of one chunk. `text` is the chunk's own text, or what stands for it in a digest.
-pub fn payload(asked: &Asked<'_>, unit: &UnitFacts, chunk: &ChunkView<'_>, text: Value) -> Map<String, Value> {
-    let mut out = Map::new();
-    for field in asked.fields {
-        let value = match (asked.templates.get(field), field.as_str()) {
-            (Some(template), _) => fill_value(template, &chunk_names(unit, chunk)).ok(),
-            (None, "text") => Some(text.clone()),
-            (None, "chunk_index") => Some(Value::from(chunk.ordinal)),
-            (None, "chunk_count") => Some(Value::from(chunk.count)),
-            (None, "content_digest") => Some(Value::from(chunk.sha256)),
-            (None, "point_key") => Some(Value::from(chunk.key)),
-            (None, "unit_id") => Some(Value::from(unit.id.as_str())),
-            (None, other) => unit_value(unit, other),
-        };
-        out.insert(field.clone(), value.unwrap_or(Value::Null));
+/// A unit in the state that the plan makes: texts and payloads show that one.
+pub fn with_state(unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> UnitFacts {
+    let mut unit = unit.clone();
+    if let Some(state) = overlay.get(&unit.id) {
+        unit.lifecycle.clone_from(state);
     }
-    out
+    unit
 }
 
-/// The payload that an author asked for.
-#[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
-    /// The fields.
-    pub fields: &'a [String],
-    /// Fields of the binding that are templates.
-    pub templates: &'a BTreeMap<String, Value>,
+/// Digest of everything a unit's points are made from.
+pub fn input_digest(set: &str, recipe: &Recipe, unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> Digest {
+    input_digest_of(set, (&recipe.whole, &recipe.fields), &with_state(unit, overlay))
 }
 
-fn chunk_names<'a>(unit: &'a UnitFacts, chunk: &ChunkView<'_>) -> Names<'a> {
-    let mut names = Names { unit: Some((unit, 0)), ..Names::default() };
-    names.set("chunk.index", chunk.ordinal);
-    names.set("chunk.key", format!("{:04}", chunk.ordinal));
-    names.set("chunk.count", chunk.count);
-    names.set("chunk.sha256", chunk.sha256);
-    names.set("point.key", chunk.key);
-    names
-}
-
-/// A chunk as payloads and ledgers see it.
-#[derive(Debug, Clone, Copy)]
-pub struct ChunkView<'a> {
-    /// Its place, from 0.
-    pub ordinal: u32,
-    /// How many there are.
-    pub count: u32,
-    /// SHA-256 of its own text.
-    pub sha256: &'a str,
-    /// Its key, empty without a ledger.
-    pub key: &'a str,
+/// The same with what is written down of a recipe: its digest, and the fields that it reads.
+pub fn input_digest_of(set: &str, (recipe, fields): (&Digest, &BTreeSet<String>), unit: &UnitFacts) -> Digest {
+    let values: BTreeMap<&str, Option<Value>> =
+        fields.iter().map(|field| (field.as_str(), unit_value(unit, field))).collect();
+    digest_of(&json!([set, unit.id, unit.address, unit.content_hash, recipe, values]))
 }

@@ -1,0 +1,1 @@
+CREATE TABLE public.settings (name text PRIMARY KEY, value text, note text);
