@@ -173,7 +173,7 @@ fn a_changed_recipe_is_intent_and_its_cost_is_a_finding() {
     assert!(!plan.contains("Changed outside"), "{plan}");
     project.write(
         "plans/cycle.yaml",
-        &PLAN.replace("lifecycle: enacted }", "lifecycle: enacted, address_prefix: D38-DIEU2 }"),
+        &PLAN.replace("lifecycle: enacted }", "lifecycle: enacted, address_prefix: D38-DIEU2 }\n    max_delete: 100%"),
     );
     let plan = project.ok(&["plan"]);
     assert!(plan.contains("W046 vector_set.iu_core_iu_chunks: "), "{plan}");

@@ -196,10 +196,14 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// What was remembered of a set. A collection that is written in place gets a stamp of the run that writes; one that the
-/// alias goes back to has its own.
+/// What was remembered of a set, without its selection: units stay where the run brought them, so the selection may choose
+/// others now than those whose points are back. A collection that is written in place gets a stamp of the run that writes;
+/// one that the alias goes back to has its own.
 fn record_before(change: &Change, set: &VectorChange, record: &Managed) -> ManagedWrite {
     let mut attributes = record.attributes.clone();
+    if let Some(attributes) = attributes.as_object_mut() {
+        attributes.remove("selection");
+    }
     if matches!(set.collection, CollectionChange::InPlace { .. })
         && let Some(generation) = attributes.get_mut("generation")
     {

@@ -19,7 +19,7 @@ pub struct SetRecord {
     /// Whether it left the plan files: nothing is done about it, and its points are its own again when it comes back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,
-    /// The selection of its units; absent where an older Enact wrote it.
+    /// The selection of its units; absent where an older Enact wrote it, and after a run that went back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<Selection>,
     /// Names of unit fields that go into its texts and payloads.

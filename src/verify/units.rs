@@ -8,7 +8,8 @@ use crate::diff::selected;
 use crate::model::{Digest, UnitFacts};
 use crate::points::input_digest_of;
 
-/// Compares the units of one set; nothing where an older Enact wrote it down, which did not keep the selection.
+/// Compares the units of one set; nothing where no selection is on record: an older Enact kept none, and neither does a run
+/// that went back, after which the selection may choose units whose points it took away.
 pub(super) fn checks(name: &str, set: &SetFacts, units: &BTreeMap<String, UnitFacts>) -> Option<Check> {
     let record = set.record.as_ref()?;
     let selection = record.selection.as_ref()?;

@@ -110,7 +110,8 @@ impl Input {
                 vectors["words"] = json!({ "sparse": "bm25", "language": "none" });
             }
             let value = json!({ "units": { "lifecycle": set.lifecycle }, "chunk_policy": "small", "vectors": vectors,
-                "payload": ["slug", "title"], "payload_indexes": { "slug": "keyword" }, "rollout": set.rollouts[round] });
+                "payload": ["slug", "title"], "payload_indexes": { "slug": "keyword" }, "rollout": set.rollouts[round],
+                "max_delete": "100%" });
             (format!("set{index}"), value)
         });
         let policy = json!({ "splitter": "text", "max_chars": self.largest_chunk, "text": "{title}\n\n{chunk}",

@@ -118,8 +118,9 @@ impl Scene {
         self.stores.write("plans/kills.yaml", text);
         self.stores.exits(&["plan", "--out", &file], 0);
         let plan = std::fs::read_to_string(self.stores.project().join(&file)).expect("the saved plan");
-        let plan: serde_json::Value = serde_json::from_str(&plan).expect("a plan in JSON");
-        let digest = plan["digest"].as_str().expect("a digest").to_owned();
+        let end: serde_json::Value =
+            plan.lines().last().and_then(|line| serde_json::from_str(line).ok()).expect("a last line");
+        let digest = end["end"]["digest"].as_str().expect("a digest").to_owned();
         self.stores.sql("UPDATE gate.switch SET refuse = true");
         self.stores.exits(&["apply", &file, "--auto-approve"], 5);
         let entries_refused = self.entries();
