@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::error::ApplyError;
 use super::event::{Event, Events};
 use super::guards::open_paired;
+use super::record_points::record_points;
 use super::row_record;
 use super::rows;
 use super::stop::Stop;
@@ -63,6 +64,7 @@ impl Steps<'_> {
             Work::RecordManaged { write, forget } => {
                 let forget: Vec<String> = forget.iter().map(|address| address.to_string()).collect();
                 self.record(tx, write, forget).await?;
+                record_points(tx, self.plan, self.run).await?;
             }
             Work::RecordRows(record) => row_record::write(tx, record, self.run, self.tables).await?,
             Work::StageVectors(_)

@@ -2,15 +2,16 @@
 //!
 //! Everything that goes wrong is printed here, once, in users' words; callers pass the [`Outcome`] on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
-use super::args::GlobalArgs;
+use super::args::{GlobalArgs, PartialArgs};
 use super::reach::reach;
 use super::{Outcome, Output, unfinished};
+use crate::apply::upgrade_where_possible;
 use crate::embed::Makers;
 use crate::model::{Address, Binding, Desired, Diagnostics, Environment, Severity, Stores};
-use crate::observe::ObserveError;
+use crate::observe::{Depth, ObserveError};
 use crate::plan::{Built, Partial};
 use crate::planner::{Back, Planner, Purpose};
 use crate::preflight::{Needs, Places, Preflight, diagnostics};
@@ -35,6 +36,10 @@ pub struct Session {
     pub preflight: Option<Preflight>,
     /// What plans are narrowed to.
     pub partial: Partial,
+    /// How thoroughly plans compare points.
+    pub depth: Depth,
+    /// Units whose points are made anew, by vector set; all of them where none is named.
+    pub replace: BTreeMap<String, BTreeSet<String>>,
     /// The text of `enact.yaml`, for excerpts.
     pub sources: Sources,
     #[cfg(feature = "embedded")]
@@ -215,13 +220,21 @@ impl Session {
         planned.map_err(|error| observe_failed(output, &error, &all))
     }
 
+    /// Takes what plans are narrowed to, and how they compare.
+    pub fn take(&mut self, args: &PartialArgs) {
+        (self.partial, self.depth, self.replace) = (args.partial(), args.depth(), args.replaced());
+    }
+
     /// Observes both stores and plans, without probing.
     ///
     /// # Errors
     /// Those of the stores, and everything that makes the plan impossible.
     pub async fn try_plan(&mut self, desired: &Desired, purpose: Purpose<'_>) -> Result<Built, ObserveError> {
-        let Session { environment, binding, postgres, qdrant, makers, partial, .. } = self;
-        Planner { environment, binding, makers, partial }.plan(postgres, qdrant, desired, purpose).await
+        upgrade_where_possible(&mut self.postgres).await?;
+        let Session { environment, binding, postgres, qdrant, makers, partial, depth, replace, .. } = self;
+        Planner { environment, binding, makers, partial, depth: *depth, replace }
+            .plan(postgres, qdrant, desired, purpose)
+            .await
     }
 }
 

@@ -19,6 +19,7 @@ mod name;
 mod observed;
 mod placeholder;
 mod points;
+mod record;
 mod rows;
 mod selection;
 mod table;
@@ -49,14 +50,15 @@ pub use guard::{
 };
 pub use name::{Address, NameError, TableName, is_hidden};
 pub use observed::{
-    DECLARED_KEY, FunctionFacts, KnownNames, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget,
-    UnitFacts,
+    DECLARED_KEY, FunctionFacts, KnownNames, LedgerRow, LivePoints, LiveRow, Managed, Observed, Parameter,
+    PointsCompared, ReferenceTarget, UnitFacts,
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{
     ChunkFacts, CollectionFacts, CollectionLimits, CollectionMetadata, EmbedderIdentity, Identities, IndexFacts,
     PointId, PointIds, VectorParams,
 };
+pub use record::{OwnedChunk, Ownership, RecordedUnit, SetRecord};
 pub use rows::{
     Cell, DeclaredRow, ExtraRow, Followers, KeyPart, RowFacts, RowFinding, RowKey, RowNeed, RowNeedKind, RowOrigin,
     RowRef, RowReference, RowSeen, RowSet, RowState, SyncedTable,

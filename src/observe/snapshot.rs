@@ -7,15 +7,20 @@ use super::expressions::check_expressions;
 use super::guards::{guard_gates, guard_tables, guard_units, observe_guards};
 use super::managed::{read_epoch, read_gates, read_last_run, read_managed, read_session_role};
 use super::rows::{RowsRequest, observe_rows};
-use super::{UnitFilter, UnitTexts, read_catalog, read_known, read_ledger, read_units, read_vectors};
-use crate::diff::{PromotionRecord, Resolved, check_functions, check_target, codes, resolve, units_needing_text};
+use super::{
+    ComparePoints, Depth, ReadPoints, UnitFilter, UnitTexts, read_catalog, read_known, read_ledger, read_record_sums,
+    read_recorded, read_units,
+};
+use crate::diff::{
+    PromotionRecord, Resolved, check_functions, check_target, codes, live_collection, resolve, units_needing_text,
+};
 use crate::model::{
-    Address, Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, KnownNames, Managed,
-    Observed, PointIds, RowSet, Selection, Spot, TableFacts, TableName, Template, TransitionWork, UnitsRef, VectorSpec,
+    Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, KnownNames, Observed, PointIds,
+    PointsCompared, RowSet, Selection, Spot, TableFacts, TableName, Template, TransitionWork, UnitsRef, VectorSpec,
     Written, name_hint, near_hint,
 };
 use crate::points::{CHUNK_FIELDS, Recipe, recipe, with_state};
-use crate::store::{Tx, VectorStore};
+use crate::store::{StoreError, Tx, VectorStore};
 
 /// What is to be observed.
 pub struct Request<'a> {
@@ -29,6 +34,10 @@ pub struct Request<'a> {
     pub identities: &'a Identities,
     /// Whether the addresses of all declared rows are wanted, also of those that are as declared.
     pub addresses: bool,
+    /// How thoroughly points are compared.
+    pub depth: Depth,
+    /// Units whose points are made anew whatever the comparison says, by vector set; all of them where none is named.
+    pub replace: &'a BTreeMap<String, BTreeSet<String>>,
     /// Counts or estimates the tokens of a text.
     pub count_tokens: &'a (dyn Fn(&str) -> u64 + Sync),
 }
@@ -70,7 +79,10 @@ pub async fn observe(
         observed.gates = read_gates(tx, gates, &names).await?;
     }
     observed.managed = read_managed(tx).await?;
-    let filter = unit_filter(request.desired, &observed.managed);
+    observed.recorded = read_recorded(tx, &request.desired.vector_sets.keys().cloned().collect()).await?;
+    observed.record_sums = read_record_sums(tx).await?;
+    observed.replace = request.replace.clone();
+    let filter = unit_filter(request.desired, &observed);
     check_expressions(tx, request.binding).await?;
     observed.units = read_units(tx, &request.binding.units, &filter).await?;
     let actor = &request.environment.actor;
@@ -86,18 +98,63 @@ pub async fn observe(
         partial: request.desired.partial || request.addresses,
     };
     observed.rows = observe_rows(tx, &rows).await?;
-    let sets = request.desired.vector_sets.values().map(|set| (set.name.as_str(), set.ids.keyed()));
-    let read = read_vectors(vectors, sets).await?;
-    (observed.collections, observed.aliases) = (read.collections, read.aliases);
-    (observed.points, observed.digests) = (read.points, read.digests);
+    observe_points(tx, vectors, request, &mut observed).await?;
     if let Some(ledger) = &request.binding.ledger {
         for set in request.desired.vector_sets.keys().filter(|set| ledger.sets.contains(set)) {
             observed.ledger.insert(set.clone(), read_ledger(tx, ledger).await?);
         }
     }
+    read_others(tx, vectors, request, &resolved, &recipes, &mut observed).await?;
     observe_texts(tx, request, &resolved, &recipes, &mut observed).await?;
     observed.guards = observe_guards(tx, vectors, request, &observed).await?;
     Ok(Observation { observed, resolved, recipes })
+}
+
+/// Live points of every declared set against those that are written down of it.
+async fn observe_points(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+    observed: &mut Observed,
+) -> Result<(), StoreError> {
+    let sets = &request.desired.vector_sets;
+    let read = ReadPoints::collections(vectors, sets.keys().map(String::as_str)).await?;
+    for (name, set) in sets {
+        let Some(facts) = read.collection(name) else { continue };
+        let compare = ComparePoints { vectors, set: name, facts, keyed: set.ids.keyed(), depth: request.depth };
+        observed.points.insert(name.clone(), compare.read(tx).await?);
+    }
+    (observed.collections, observed.aliases) = (read.collections, read.aliases);
+    Ok(())
+}
+
+/// Counting does not say which points are there besides: they are read where a chunk may want one of their ids.
+async fn read_others(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+    resolved: &Resolved,
+    recipes: &BTreeMap<String, Recipe>,
+    observed: &mut Observed,
+) -> Result<(), StoreError> {
+    for (set, units) in units_needing_text(resolved, observed, recipes) {
+        let Some(live) = observed.points.get(&set) else { continue };
+        let written: usize =
+            observed.recorded.get(&set).into_iter().flatten().map(|(_, unit)| unit.owned.chunks.len()).sum();
+        let known = written - live.missing.len() + live.others.len();
+        if live.compared != PointsCompared::Fingerprint || units.is_empty() || live.total <= known as u64 {
+            continue;
+        }
+        let facts = live_collection(&set, observed).and_then(|(name, _)| observed.collections.get(&name)).cloned();
+        let declared = request.desired.vector_sets.get(&set);
+        if let (Some(facts), Some(declared)) = (facts, declared) {
+            let (keyed, depth) = (declared.ids.keyed(), Depth::Each);
+            let compare = ComparePoints { vectors, set: &set, facts: &facts, keyed, depth };
+            let live = compare.read(tx).await?;
+            observed.points.insert(set, live);
+        }
+    }
+    Ok(())
 }
 
 async fn observe_texts(
@@ -310,13 +367,11 @@ fn all_selections(desired: &Desired) -> Vec<(&Selection, &crate::model::Place)> 
     named.chain(inline).collect()
 }
 
-fn unit_filter(desired: &Desired, managed: &BTreeMap<Address, Managed>) -> UnitFilter {
+fn unit_filter(desired: &Desired, observed: &Observed) -> UnitFilter {
     let selections = all_selections(desired).into_iter().map(|(selection, _)| selection.clone()).collect();
-    let mut ids = BTreeSet::new();
-    for (address, entry) in managed {
-        if let Some((_, quoted)) = address.as_str().split_once('[') {
-            ids.extend(quoted.strip_suffix(']').and_then(|text| serde_json::from_str::<String>(text).ok()));
-        } else if let Ok(record) = serde_json::from_value::<PromotionRecord>(entry.attributes.clone()) {
+    let mut ids: BTreeSet<String> = observed.recorded.values().flat_map(|units| units.keys().cloned()).collect();
+    for entry in observed.managed.values() {
+        if let Ok(record) = serde_json::from_value::<PromotionRecord>(entry.attributes.clone()) {
             ids.extend(record.units.into_iter().map(|unit| unit.id));
         }
     }

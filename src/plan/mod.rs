@@ -28,7 +28,7 @@ mod sets;
 mod step;
 mod summary;
 
-pub use baseline::{UnitsBaseline, collection_ids_digest, managed_under, relevant_units};
+pub use baseline::{UnitsBaseline, managed_under, relevant_units};
 pub use build::{BuildInput, Built, build};
 pub use cost::{EmbeddingCost, EmbeddingTerms, embedding_costs};
 pub use derive::{Parts, derive};

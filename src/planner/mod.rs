@@ -20,7 +20,9 @@ use identities::identities;
 use crate::diff::{AdoptInput, Comparison, adopt, compare, live_collection};
 use crate::embed::Makers;
 use crate::model::{Address, Binding, Desired, Environment, Observed, PointId};
-use crate::observe::{Observation, ObserveError, Request, binding_in_use, observe, read_said, read_session_user};
+use crate::observe::{
+    Depth, Observation, ObserveError, Request, binding_in_use, observe, read_said, read_session_user,
+};
 use crate::plan::{BuildInput, Built, Partial, build, narrow};
 use crate::points::PointSaid;
 use crate::store::{Relational, Tx, TxMode, VectorStore};
@@ -36,6 +38,10 @@ pub struct Planner<'a> {
     pub makers: &'a Makers,
     /// What the plan is narrowed to.
     pub partial: &'a Partial,
+    /// How thoroughly points are compared.
+    pub depth: Depth,
+    /// Units whose points are made anew whatever the comparison says, by vector set; all of them where none is named.
+    pub replace: &'a BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What a plan is for.
@@ -61,7 +67,7 @@ impl Planner<'_> {
         desired: &Desired,
         purpose: Purpose<'_>,
     ) -> Result<Built, ObserveError> {
-        let Planner { environment, binding, makers, partial } = *self;
+        let Planner { environment, binding, makers, partial, depth, replace } = *self;
         let identities = identities(desired, makers)?;
         let tokens = makers.embedders.values().next();
         let count_tokens = |text: &str| tokens.map_or(text.len() as u64 / 4, |embedder| embedder.count_tokens(text));
@@ -77,6 +83,8 @@ impl Planner<'_> {
             environment,
             identities: &identities,
             addresses: !partial.is_whole(),
+            depth,
+            replace,
             count_tokens: &count_tokens,
         };
         let whole = look(tx.as_mut(), vectors, &request, purpose).await?;

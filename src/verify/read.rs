@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::PromotionRecord;
-use crate::model::{Address, Binding, CollectionFacts, LedgerRow, Managed, PointId, TableName, UnitFacts};
+use crate::model::{
+    Address, Binding, CollectionFacts, LedgerRow, Managed, Ownership, PointId, SetRecord, TableName, UnitFacts,
+};
 use crate::observe::{
     ObserveError, UnitFilter, binding_in_use, read_catalog, read_epoch, read_gates, read_ledger, read_managed,
-    read_units,
+    read_recorded, read_units,
 };
-use crate::points::{Ownership, PointFacts, SetRecord, ledger_key, point_facts};
+use crate::points::{PointFacts, ledger_key, point_facts};
 use crate::store::{Query, Relational, Sql, StoreError, Tx, TxMode, VectorStore, WithVectors};
 
 /// Points in one page.
@@ -42,8 +44,6 @@ pub struct SetFacts {
     pub record: Option<SetRecord>,
     /// What each unit owns, by unit id.
     pub owned: BTreeMap<String, Ownership>,
-    /// Units whose record cannot be read.
-    pub unreadable: Vec<String>,
     /// The collection behind the name.
     pub collection: Option<CollectionFacts>,
     /// Its points.
@@ -82,6 +82,11 @@ pub async fn read(
     let binding = &*binding_in_use(tx.as_mut(), binding, None).await?;
     let managed = read_managed(tx.as_mut()).await?;
     let mut facts = Facts { unfinished: unfinished(tx.as_mut()).await?, ..sort_managed(&managed) };
+    let recorded = read_recorded(tx.as_mut(), &facts.sets.keys().cloned().collect()).await?;
+    for (name, units) in recorded {
+        let owned = units.into_iter().map(|(id, unit)| (id, unit.owned));
+        facts.sets.entry(name).or_default().owned = owned.collect();
+    }
     facts.units = managed_units(tx.as_mut(), binding, &facts).await?;
     relational(tx.as_mut(), binding, &mut facts).await?;
     add_keys(binding, &mut facts);
@@ -111,19 +116,9 @@ fn sort_managed(managed: &BTreeMap<Address, Managed>) -> Facts {
         if let Some(name) = address.as_str().strip_prefix(promotions.as_str()) {
             facts.promotions.insert(name.to_owned(), serde_json::from_value(entry.attributes.clone()).ok());
         }
-        let Some(rest) = address.as_str().strip_prefix(sets.as_str()) else { continue };
-        let Some((name, quoted)) = rest.split_once('[') else {
-            let set = facts.sets.entry(rest.to_owned()).or_default();
+        if let Some(name) = address.as_str().strip_prefix(sets.as_str()) {
+            let set = facts.sets.entry(name.to_owned()).or_default();
             set.record = serde_json::from_value(entry.attributes.clone()).ok();
-            continue;
-        };
-        let set = facts.sets.entry(name.to_owned()).or_default();
-        let unit = quoted.strip_suffix(']').and_then(|text| serde_json::from_str::<String>(text).ok());
-        match (unit, serde_json::from_value(entry.attributes.clone())) {
-            (Some(unit), Ok(owned)) => {
-                set.owned.insert(unit, owned);
-            }
-            (Some(_) | None, _) => set.unreadable.push(address.to_string()),
         }
     }
     facts

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use enact::embed::{Embedder, Makers, StaticEmbedder};
 use enact::model::{Binding, BindingRef, Desired, Environment};
+use enact::observe::Depth;
 use enact::plan::{Partial, SavedPlan};
 use enact::planner::Purpose;
 use enact::spec::{load_binding, parse_plan};
@@ -44,7 +45,14 @@ impl Planner {
         desired: &Desired,
     ) -> SavedPlan {
         let Planner { binding, environment, makers } = self;
-        let planner = enact::planner::Planner { environment, binding, makers, partial: &Partial::default() };
+        let planner = enact::planner::Planner {
+            environment,
+            binding,
+            makers,
+            partial: &Partial::default(),
+            depth: Depth::default(),
+            replace: &BTreeMap::new(),
+        };
         let planned = planner.plan(store, vectors, desired, Purpose::Apply).await;
         planned.unwrap_or_else(|error| panic!("{error:?}")).plan
     }

@@ -10,7 +10,7 @@ use enact::apply::{ApplyError, RunEnd, Runner, init, read_left_behind};
 use enact::diff::{Change, ChangeDetail, RowChange};
 use enact::embed::Makers;
 use enact::model::{Binding, BindingRef, Desired, Diagnostics, Environment, Severity};
-use enact::observe::{ObserveError, ReadPoints, read_catalog};
+use enact::observe::{Depth, ObserveError, ReadPoints, read_catalog};
 use enact::plan::{AppliedRun, Partial, SavedPlan, desired_before};
 use enact::planner::{Back, Planner, Purpose};
 use enact::spec::{load_binding, load_plans_in};
@@ -123,6 +123,8 @@ impl Engine {
             run: &applied.run,
             plan: &applied.plan,
             managed_before: &left.managed_before,
+            units_before: &left.units_before,
+            live: &BTreeMap::new(),
             last_writer: &left.last_writer,
             images: &left.images,
             states: &BTreeMap::new(),
@@ -135,7 +137,14 @@ impl Engine {
 
     async fn planned(&mut self, desired: &Desired, purpose: Purpose<'_>) -> Result<SavedPlan, ObserveError> {
         let Engine { postgres, binding, environment, makers } = self;
-        let planner = Planner { environment, binding, makers, partial: &Partial::default() };
+        let planner = Planner {
+            environment,
+            binding,
+            makers,
+            partial: &Partial::default(),
+            depth: Depth::default(),
+            replace: &BTreeMap::new(),
+        };
         Ok(planner.plan(postgres, &Nothing, desired, purpose).await?.plan)
     }
 
