@@ -37,7 +37,8 @@ fn world(project: &Project) -> String {
          (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM iu_three_axis_envelope t), \
          (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM cutter_governance.manifest_unit_block t), \
          (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM dot_config t), \
-         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM enact.managed t)))",
+         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM enact.managed t), \
+         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM enact.managed_point t)))",
     );
     format!("{rows} {:?}", project.points())
 }

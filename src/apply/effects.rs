@@ -10,7 +10,7 @@ use super::guards;
 use super::in_place::InPlace;
 use super::journal::{self, Entry};
 use super::machine::{Effect, RunState};
-use super::recheck::{Depth, Rechecked, recheck, recheck_after, recheck_vectors, staged_sets};
+use super::recheck::{Closeness, Rechecked, recheck, recheck_after, recheck_vectors, staged_sets};
 use super::rows;
 use super::run::Runner;
 use super::stage::Staging;
@@ -19,7 +19,7 @@ use super::work::Steps;
 use crate::diff::ChunkSource;
 use crate::model::{PointId, may_write};
 use crate::plan::{Phase, SavedPlan, Step, VectorWork, Work};
-use crate::points::{staged_collection, stamp};
+use crate::points::{is_bucket_field, staged_collection, stamp};
 use crate::store::{Pace, Query, Sql, StoreError, Tx, TxMode, VectorStore};
 
 impl Runner<'_> {
@@ -59,7 +59,9 @@ impl Runner<'_> {
         (self.events)(Event::Phase(Phase::Stage));
         check_allowed(plan, work)?;
         let set = work.set.clone();
-        recheck_vectors(self.vectors, plan, |name| (name == set).then_some(Depth::Points)).await?;
+        let mut tx = self.store.begin(TxMode::Snapshot).await?;
+        recheck_vectors(tx.as_mut(), self.vectors, plan, |name| (name == set).then_some(Closeness::Points)).await?;
+        tx.rollback().await?;
         let collection = match (&work.live, work.new_collection) {
             (Some(live), false) => live.clone(),
             (_, true) | (None, false) => staged_collection(&set, run),
@@ -103,15 +105,18 @@ impl Runner<'_> {
     async fn transaction(&mut self, plan: &SavedPlan, run: &str) -> Result<Result<(), StoreError>, ApplyError> {
         let rule = self.rule(plan);
         let staged = staged_sets(plan);
-        let unchanged = |set: &str| (!staged.contains(set)).then_some(Depth::Points);
-        recheck_vectors(self.vectors, plan, unchanged).await?;
+        let unchanged = |set: &str| (!staged.contains(set)).then_some(Closeness::Points);
+        let mut before = self.store.begin(TxMode::Snapshot).await?;
+        recheck_vectors(before.as_mut(), self.vectors, plan, unchanged).await?;
+        before.rollback().await?;
         let _locks = LocksHeld::begin(self.vectors);
         let mut tx = self.store.begin(TxMode::ReadWrite).await?;
         let relational =
             RelationalPart { plan, run, vectors: self.vectors, events: self.events, stop: &self.stop, refuse_at: None };
+        // Before the relational part, which writes down what the points are going to be.
+        let close = |set: &str| Some(if staged.contains(set) { Closeness::Points } else { Closeness::Count });
+        recheck_vectors(tx.as_mut(), self.vectors, plan, close).await?;
         let rechecked = relational.run(tx.as_mut()).await?;
-        let depth = |set: &str| Some(if staged.contains(set) { Depth::Points } else { Depth::Count });
-        recheck_vectors(self.vectors, plan, depth).await?;
         approval::check_locked(tx.as_mut(), plan, rule).await?;
         rows::advance_sequences(tx.as_mut(), plan, &rechecked.tables).await?;
         let in_place: Vec<&Step> = plan.steps.iter().filter(|step| writes_in_place(step)).collect();
@@ -197,7 +202,7 @@ impl Runner<'_> {
         let facts = self.vectors.collection(collection).await?;
         let found = facts.map(|facts| facts.payload_indexes).unwrap_or_default();
         for (field, kind) in &found {
-            if indexes.get(field) != Some(kind) {
+            if indexes.get(field) != Some(kind) && !is_bucket_field(field) {
                 self.vectors.ensure_payload_index_absent(collection, field).await?;
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Address, Digest, Managed, PointId};
+use crate::observe::{RecordedSets, read_recorded_before};
 use crate::store::{Param, Query, Sql, StoreError, Tx};
 
 /// What a run left behind.
@@ -12,6 +13,8 @@ pub struct LeftBehind {
     pub managed_before: BTreeMap<Address, Managed>,
     /// The run that last wrote about each resource.
     pub last_writer: BTreeMap<Address, String>,
+    /// What was written down of the units of vector sets that it changed, by set and unit id.
+    pub units_before: RecordedSets,
     /// Points that the run took away in place, by collection.
     pub images: BTreeMap<String, BTreeSet<PointId>>,
 }
@@ -31,13 +34,13 @@ pub async fn read_left_behind(tx: &mut dyn Tx, run: &str, project: &str) -> Resu
         let managed = Managed { digest, attributes };
         out.managed_before.insert(Address::from_text(address), managed);
     }
-    let sql =
-        Sql::new("SELECT address, run_id FROM enact.managed WHERE project IN ('', $1) AND address NOT LIKE '%[%'");
+    let sql = Sql::new("SELECT address, run_id FROM enact.managed WHERE project IN ('', $1)");
     for record in tx.query(&Query::new(sql).bind(Param::Text(project.to_owned()))).await? {
         if let (Some(address), Some(writer)) = (record.text(0), record.text(1)) {
             out.last_writer.insert(Address::from_text(address), writer.to_owned());
         }
     }
+    out.units_before = read_recorded_before(tx, run).await?;
     let sql = "SELECT collection, point_id FROM enact.before_image WHERE run_id = $1";
     for record in tx.query(&of_run(sql)).await? {
         if let (Some(collection), Some(id)) = (record.text(0), record.text(1).and_then(PointId::from_text)) {

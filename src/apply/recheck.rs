@@ -9,16 +9,16 @@ use super::error::ApplyError;
 use super::rows;
 use super::types;
 use crate::diff::{ChangeDetail, PromotionRecord};
-use crate::model::{Address, Digest, Managed, Selection, UnitFacts, digest_of};
+use crate::model::{Address, Digest, Managed, PointsCompared, Selection, UnitFacts, digest_of};
 use crate::observe::{
-    UnitFilter, may_lock_units, read_all_ids, read_digests, read_epoch, read_gates, read_ledger, read_managed,
-    read_units,
+    ComparePoints, Depth, UnitFilter, may_lock_units, read_epoch, read_gates, read_ledger, read_managed,
+    read_record_sums, read_units,
 };
 use crate::plan::{
-    SavedPlan, Step, Work, collection_ids_digest, fields_used, managed_under, relevant_units, shared_addresses,
+    CollectionBaseline, SavedPlan, Step, Work, fields_used, managed_under, relevant_units, shared_addresses,
 };
 use crate::points::with_state;
-use crate::store::{StoreError, Tx, VectorStore};
+use crate::store::{Param, Query, Sql, StoreError, Tx, VectorStore};
 
 /// What was read while comparing, for the steps that follow.
 pub(super) struct Rechecked {
@@ -40,14 +40,15 @@ pub(super) async fn recheck(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<Recheck
         ));
     }
     let managed = read_managed(tx, &plan.pins.project).await?;
+    let sums = read_record_sums(tx).await?;
     for (root, digest) in &plan.baseline.managed {
-        if managed_under(root, &managed) != *digest {
+        if managed_under(root, &managed, &sums) != *digest {
             moved.push(format!("{root} was applied by another run"));
         }
     }
     let locked = may_lock_units(tx, &plan.pins.binding.units).await?;
     let units = read_baseline_units(tx, plan, &managed, locked).await?;
-    compare_units(plan, &units, &managed, &mut moved);
+    compare_units(plan, &units, &read_addresses(tx, plan).await?, &mut moved);
     types::compare(tx, plan, &mut moved).await?;
     let tables = rows::facts(tx, plan).await?;
     rows::compare(tx, plan, &tables, &mut moved).await?;
@@ -72,12 +73,15 @@ async fn read_baseline_units(
     read_units(tx, &plan.pins.binding.units, &UnitFilter { selections, ids, lock }).await
 }
 
-fn compare_units(
-    plan: &SavedPlan,
-    units: &BTreeMap<String, UnitFacts>,
-    managed: &BTreeMap<Address, Managed>,
-    moved: &mut Vec<String>,
-) {
+/// Addresses of the units of the plan's sets as they are written down.
+async fn read_addresses(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<Vec<String>, StoreError> {
+    let sets = Param::Texts(plan.baseline.collections.keys().cloned().collect());
+    let sql = "SELECT m.address FROM enact.managed_unit m WHERE m.set_name = ANY ($1)";
+    let records = tx.query(&Query::new(Sql::new(sql)).bind(sets)).await?;
+    Ok(records.iter().filter_map(|record| record.text(0)).map(str::to_owned).collect())
+}
+
+fn compare_units(plan: &SavedPlan, units: &BTreeMap<String, UnitFacts>, recorded: &[String], moved: &mut Vec<String>) {
     for shared in shared_addresses(&plan.pins.selections, &plan.pins.overlay, units) {
         let (one, other) = shared.ids;
         moved.push(format!("the units {one} and {other} have the address \"{}\" now", shared.address));
@@ -91,12 +95,11 @@ fn compare_units(
         _ => None,
     });
     // Units that earlier applies wrote down, and those of sets that change: they may have been there.
-    let recorded = managed.values().filter_map(|entry| entry.attributes.get("address")?.as_str());
     let indexed = plan.changes.iter().flat_map(|change| match &change.detail {
         ChangeDetail::VectorSet(set) => set.units.as_slice(),
         _ => &[],
     });
-    let known = recorded.chain(indexed.map(|unit| unit.address.as_str()));
+    let known = recorded.iter().map(String::as_str).chain(indexed.map(|unit| unit.address.as_str()));
     moved.extend(plan.baseline.units.differences(&now, &planned.collect(), known));
 }
 
@@ -180,11 +183,10 @@ async fn compare_ledgers(tx: &mut dyn Tx, plan: &SavedPlan, moved: &mut Vec<Stri
 
 /// How closely a live collection is compared with what was planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Depth {
+pub(super) enum Closeness {
     /// The collection behind the name, and each of its points.
     Points,
-    /// The collection behind the name, and how many points it holds: for what nothing is written to, while others wait for
-    /// row locks.
+    /// The collection behind the name, and its points as far as counting goes: for what nothing is written to.
     Count,
 }
 
@@ -197,30 +199,28 @@ pub(super) fn staged_sets(plan: &SavedPlan) -> BTreeSet<&str> {
     sets.collect()
 }
 
-/// Compares live collections as deeply as is asked for each set; those for which nothing is asked are left out.
+/// Compares live collections as closely as is asked for each set; those for which nothing is asked are left out.
 pub(super) async fn recheck_vectors(
+    tx: &mut dyn Tx,
     vectors: &dyn VectorStore,
     plan: &SavedPlan,
-    depth: impl Fn(&str) -> Option<Depth>,
+    closeness: impl Fn(&str) -> Option<Closeness>,
 ) -> Result<(), ApplyError> {
     let mut moved = Vec::new();
     for (set, baseline) in &plan.baseline.collections {
-        let Some(depth) = depth(set) else { continue };
+        let Some(closeness) = closeness(set) else { continue };
         let now = vectors.collection(set).await?;
         if now.as_ref().map(|facts| &facts.name) != baseline.collection.as_ref() {
             moved.push(format!("\"{set}\" is another collection now"));
             continue;
         }
         let Some(facts) = now else { continue };
-        let (same, points) = match (depth, &baseline.digests) {
-            (Depth::Count, _) => (facts.points == baseline.points, facts.points),
-            (Depth::Points, Some(digests)) => {
-                let live = read_digests(vectors, &facts.name).await?;
-                (digest_of(&live) == *digests, live.len() as u64)
-            }
-            (Depth::Points, None) => {
-                let ids = read_all_ids(vectors, &facts.name).await?;
-                (collection_ids_digest(ids.iter()) == baseline.ids, ids.len() as u64)
+        let (same, points) = match depth(closeness, baseline) {
+            None => (facts.points == baseline.points, facts.points),
+            Some(depth) => {
+                let compare = ComparePoints { vectors, set, facts: &facts, keyed: baseline.keyed, depth };
+                let live = compare.read(tx).await?;
+                (digest_of(&live) == baseline.seen, live.total)
             }
         };
         if !same {
@@ -228,4 +228,14 @@ pub(super) async fn recheck_vectors(
         }
     }
     if moved.is_empty() { Ok(()) } else { Err(ApplyError::Stale(moved)) }
+}
+
+/// How thoroughly a set's points are compared again; `None` where counting all of them has to do.
+fn depth(closeness: Closeness, baseline: &CollectionBaseline) -> Option<Depth> {
+    match (baseline.compared, closeness) {
+        (PointsCompared::Fingerprint, _) => Some(Depth::Fingerprint),
+        (PointsCompared::Id, Closeness::Points) => Some(Depth::Each),
+        (PointsCompared::Deep, Closeness::Points) => Some(Depth::Deep),
+        (PointsCompared::Id | PointsCompared::Deep, Closeness::Count) => None,
+    }
 }

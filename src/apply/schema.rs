@@ -11,13 +11,15 @@
 //! | `approval` | who approved which digest |
 //! | `managed_before` | what a run found owned of what it changed, so that it can be reverted |
 //! | `managed_row` | each declared row by project, table and key, with an MD5 digest of each declared column as the database spells it, and the short values themselves |
+//! | `managed_unit`, `managed_point` | the units and points of each vector set; buckets of a point's digest, which its payload has too |
+//! | `unit_before`, `point_before` | what a run found of these where it changed them |
 //! | `managed_table` | by project and table, a digest of the keys that its rows are declared by, and the parts that are synced |
 //!
 //! Version 2 keeps with each run what its preflight found, version 3 has `managed_before`. Version 4 says of an approval from
 //! where it was given and when it was revoked, and holds that nobody approves in the name of another role. Version 5 writes down declared rows.
 //! Version 6 keeps what a plan counts beside it, so that a list of runs reads no plan.
 //! Version 7 keeps plans by lines; those of older runs stand whole in `run`. Version 8 writes down short values of rows and what is
-//! synced, and says of everything whose it is.
+//! synced, and says of everything whose it is. Version 9 has tables for units and points, which were JSON before.
 
 use crate::store::{Param, Query, Relational, Sql, StoreError, Tx, TxMode};
 
@@ -46,7 +48,7 @@ const STATEMENTS: [&str; 9] = [
 ];
 
 /// What each version adds to the one before, in order. Every statement adds and can be run again.
-const UPGRADES: [(i64, &[&str]); 7] = [
+const UPGRADES: [(i64, &[&str]); 8] = [
     (2, &["ALTER TABLE enact.run ADD COLUMN IF NOT EXISTS preflight jsonb"]),
     (
         3,
@@ -89,6 +91,7 @@ const UPGRADES: [(i64, &[&str]); 7] = [
             "CREATE UNIQUE INDEX IF NOT EXISTS managed_project_address_idx ON enact.managed (project, address)",
         ],
     ),
+    (9, &super::schema_points::STATEMENTS),
 ];
 
 /// Whoever may write approvals writes their own only. A later statement of another role is refused, not corrected.
@@ -202,6 +205,20 @@ pub async fn upgrade(store: &mut dyn Relational) -> Result<(), StoreError> {
         .await
         .map_err(|error| error.context(&doing).hint("run enact init as its owner"))?;
     tx.commit().await
+}
+
+/// Brings an older schema up to this version where the role may do that; where it may not, what reads the schema says so.
+///
+/// # Errors
+/// Those of the store, but for a missing right.
+pub async fn upgrade_where_possible(store: &mut dyn Relational) -> Result<(), StoreError> {
+    if schema_version(store).await?.is_none_or(|version| version >= SCHEMA_VERSION) {
+        return Ok(());
+    }
+    match upgrade(store).await {
+        Err(error) if error.code.as_deref() != Some(NOT_PERMITTED) => Err(error),
+        Err(_) | Ok(()) => Ok(()),
+    }
 }
 
 async fn upgrade_from(tx: &mut dyn Tx, version: i64) -> Result<(), StoreError> {

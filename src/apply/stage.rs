@@ -35,7 +35,9 @@ use crate::embed::Makers;
 use crate::model::{Digest, PointId, UnitFacts};
 use crate::observe::{UnitFilter, cut_unit, read_all_ids, read_bodies, read_units};
 use crate::plan::{SavedPlan, VectorMaker, VectorWork};
-use crate::points::{Asked, ChunkView, Parts, payload, point_key, stamp, with_state};
+use crate::points::{
+    Asked, ChunkView, Parts, add_buckets, payload, point_key, set_of, stamp, with_bucket_indexes, with_state,
+};
 use crate::store::{CollectionSpec, NamedVector, Point, Relational, SparseVector, TxMode, VectorStore, WithVectors};
 
 /// Points in one request.
@@ -70,7 +72,7 @@ impl Staging<'_> {
         let spec = CollectionSpec {
             name: self.collection.to_owned(),
             vectors: self.work.vectors.clone(),
-            payload_indexes: self.work.payload_indexes.clone(),
+            payload_indexes: self.payload_indexes().await?,
             metadata: stamp(&self.work.set, self.run),
             like: self.work.live.clone(),
         };
@@ -89,6 +91,18 @@ impl Staging<'_> {
         }
         self.wait_for_indexes().await?;
         Ok(wanted)
+    }
+
+    /// The author's, and those that points are counted by, where the collection that it is made as allows that many.
+    async fn payload_indexes(&self) -> Result<BTreeMap<String, String>, ApplyError> {
+        let all = with_bucket_indexes(&self.work.payload_indexes);
+        let live = match &self.work.live {
+            Some(live) => self.vectors.collection(live).await?,
+            None => None,
+        };
+        let allowed = live.and_then(|facts| facts.limits.payload_indexes);
+        let fits = allowed.is_none_or(|allowed| all.len() as u64 <= allowed);
+        Ok(if fits { all } else { self.work.payload_indexes.clone() })
     }
 
     /// Waits here, where nobody sees the collection and an interrupt still goes back, and not at the alias switch, where
@@ -193,7 +207,10 @@ impl Staging<'_> {
         let done = Cell::new(stay.len() - missing.len());
         let store: Shared<'_> = Mutex::new(store);
         let copy = async |batch: &[PointId]| {
-            let points = self.vectors.retrieve(live, batch, WithVectors::Yes).await?;
+            let mut points = self.vectors.retrieve(live, batch, WithVectors::Yes).await?;
+            points.iter_mut().filter(|point| set_of(&point.payload) == Some(&self.work.set)).for_each(|point| {
+                add_buckets(&point.id, &mut point.payload);
+            });
             if points.len() != batch.len() {
                 return Err(ApplyError::Stale(vec![format!("points of \"{}\" are gone", self.work.set)]));
             }
@@ -325,7 +342,7 @@ impl Staging<'_> {
             embedders: self.work.embedders_digest,
             digest: plan.digest,
         };
-        parts.add_to(&mut out);
+        parts.add_to(&plan.id, &mut out);
         out
     }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::error::ApplyError;
 use super::event::{Event, Events};
 use super::guards::open_paired;
+use super::record_points::record_points;
 use super::row_record;
 use super::rows;
 use super::stop::Stop;
@@ -65,6 +66,7 @@ impl Steps<'_> {
                 self.record(tx, write, forget).await?;
                 self.mark_forgotten(tx, remember, true).await?;
                 self.mark_forgotten(tx, recall, false).await?;
+                record_points(tx, self.plan, self.run).await?;
             }
             Work::RecordRows(record) => row_record::write(tx, record, self.run, self.tables).await?,
             Work::StageVectors(_)

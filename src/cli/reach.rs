@@ -17,6 +17,7 @@ use crate::model::{
     Binding, Diagnostic, Diagnostics, EmbedderConfig, Environment, PostgresConfig, QdrantConfig, SecretSource, Stores,
     Tls,
 };
+use crate::observe::Depth;
 use crate::plan::Partial;
 use crate::preflight::{Found, Needs, probe_makers};
 use crate::spec::{EnvFile, Sources, load_binding, secret};
@@ -117,6 +118,8 @@ impl Reached {
                 makers: self.makers,
                 preflight: None,
                 partial: Partial::default(),
+                depth: Depth::default(),
+                replace: BTreeMap::new(),
                 sources: self.sources,
                 #[cfg(feature = "embedded")]
                 local: self.local,

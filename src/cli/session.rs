@@ -2,16 +2,16 @@
 //!
 //! Everything that goes wrong is printed here, once, in users' words; callers pass the [`Outcome`] on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
-use super::args::GlobalArgs;
+use super::args::{GlobalArgs, PartialArgs};
 use super::reach::reach;
 use super::{Outcome, Output, unfinished};
-use crate::apply::StepsTried;
+use crate::apply::{StepsTried, upgrade_where_possible};
 use crate::embed::Makers;
 use crate::model::{Address, Binding, Desired, Diagnostics, Environment, Severity, Stores};
-use crate::observe::ObserveError;
+use crate::observe::{Depth, ObserveError};
 use crate::plan::{Built, Partial};
 use crate::planner::{Back, Planner, Purpose, Trial};
 use crate::preflight::{Needs, Places, Preflight, diagnostics};
@@ -36,6 +36,10 @@ pub struct Session {
     pub preflight: Option<Preflight>,
     /// What plans are narrowed to.
     pub partial: Partial,
+    /// How thoroughly plans compare points.
+    pub depth: Depth,
+    /// Units whose points are made anew, by vector set; all of them where none is named.
+    pub replace: BTreeMap<String, BTreeSet<String>>,
     /// The text of `enact.yaml`, for excerpts.
     pub sources: Sources,
     #[cfg(feature = "embedded")]
@@ -216,6 +220,11 @@ impl Session {
         planned.map_err(|error| observe_failed(output, &error, &all))
     }
 
+    /// Takes what plans are narrowed to, and how they compare.
+    pub fn take(&mut self, args: &PartialArgs) {
+        (self.partial, self.depth, self.replace) = (args.partial(), args.depth(), args.replaced());
+    }
+
     /// Observes both stores and plans, without probing.
     ///
     /// # Errors
@@ -238,8 +247,11 @@ impl Session {
         purpose: Purpose<'_>,
         trial: Option<&dyn Trial>,
     ) -> Result<Built, ObserveError> {
-        let Session { environment, binding, postgres, qdrant, makers, partial, .. } = self;
-        Planner { environment, binding, makers, partial, trial }.plan(postgres, qdrant, desired, purpose).await
+        upgrade_where_possible(&mut self.postgres).await?;
+        let Session { environment, binding, postgres, qdrant, makers, partial, depth, replace, .. } = self;
+        Planner { environment, binding, makers, partial, trial, depth: *depth, replace }
+            .plan(postgres, qdrant, desired, purpose)
+            .await
     }
 }
 

@@ -24,7 +24,7 @@ use crate::model::{
     Address, Binding, ChunkFacts, Desired, Diagnostics, Digest, Environment, Observed, PointId, PointIds, RowOrigin,
     RowSeen, UnitFacts, VectorSet,
 };
-use crate::points::{Ownership, PointSaid, Recipe, chunk_id, ledger_key};
+use crate::points::{PointSaid, Recipe, chunk_id, ledger_key};
 
 /// What is to be adopted and what was read of it.
 pub struct AdoptInput<'a> {
@@ -130,7 +130,7 @@ impl AdoptInput<'_> {
         }
         let view = SetView::new(&set.name, recipe, self.observed, &self.resolved.overlay);
         let of = OfSet { input: self, set, view: &view, namespace, template };
-        let owned = view.owned_units();
+        let owned: BTreeSet<&str> = view.owned_units().map(|(id, _)| id.as_str()).collect();
         let Found { units, problems, otherwise } = of.all(&owned);
         let address = Address::vector_set(&set.name);
         for why in problems {
@@ -146,14 +146,14 @@ impl AdoptInput<'_> {
             let code = codes::OTHER_TEXTS.id.to_owned();
             out.findings.push(Finding { code, address: Some(address.clone()), message });
         }
-        let kept: BTreeSet<&PointId> = owned.values().flat_map(|owned| owned.chunks.iter().map(|c| &c.id)).collect();
-        let adopted: BTreeSet<&PointId> = units.iter().flat_map(|unit| unit.chunks.iter().map(|c| &c.id)).collect();
-        let foreign = view.live().iter().filter(|id| !kept.contains(id) && !adopted.contains(id)).count() as u64;
+        let kept = view.owned_units().map(|(_, owned)| owned.chunks.len()).sum::<usize>() as u64;
+        let adopted = units.iter().map(|unit| unit.chunks.len()).sum::<usize>() as u64;
+        let foreign = view.total().saturating_sub(view.owned_live()).saturating_sub(adopted);
         if foreign > 0 {
             let why = format!("{foreign} points belong to no chunk of a selected unit; they stay foreign");
             self.not_adopted(address.clone(), why, out);
         }
-        let there = (kept.len() + adopted.len()) as u64;
+        let there = kept + adopted;
         if units.is_empty() {
             out.kept += there;
             return Ok(());
@@ -200,10 +200,10 @@ struct Found {
 
 impl OfSet<'_> {
     /// Every selected unit that Enact does not know yet.
-    fn all(&self, owned: &BTreeMap<String, Ownership>) -> Found {
+    fn all(&self, owned: &BTreeSet<&str>) -> Found {
         let mut found = Found::default();
         let ids = self.input.resolved.sets.get(&self.set.name).map_or(&[][..], Vec::as_slice);
-        let new = ids.iter().filter(|id| !owned.contains_key(*id));
+        let new = ids.iter().filter(|id| !owned.contains(id.as_str()));
         for unit in new.filter_map(|id| self.input.observed.units.get(id)) {
             match self.unit(unit) {
                 Ok(None) => {}
@@ -243,7 +243,7 @@ impl OfSet<'_> {
                 id: *id,
                 text: facts.map_or_else(|| Digest::of_bytes(sha256.as_bytes()), |facts| facts.text),
                 sha256,
-                digest: self.view.stands(id).cloned(),
+                digest: self.view.stands(id),
                 source: ChunkSource::Kept,
             });
         }

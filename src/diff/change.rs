@@ -193,6 +193,8 @@ pub enum Reason {
     PointsMissing(u64),
     /// Points are no longer what was written.
     PointsChanged(u64),
+    /// Somebody asked for them to be made anew.
+    Replaced,
     /// They were made before Enact knew of them and are taken over as they are.
     Adopted,
     /// The collection's shape is another one.
@@ -295,6 +297,13 @@ pub struct UnitPoints {
     pub chunks: Vec<ChunkPlan>,
     /// Points that go.
     pub delete: Vec<PointId>,
+}
+
+impl UnitPoints {
+    /// Whether its points may change under their ids.
+    pub fn is_keyed(&self) -> bool {
+        self.chunks.iter().any(|chunk| chunk.digest.is_some())
+    }
 }
 
 /// One row of the ledger to be recorded.

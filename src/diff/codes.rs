@@ -186,6 +186,9 @@ pub const PROTECTION_MOVED: Code = Code { id: "W061", summary: "something protec
 pub const RETENTION_WAITS: Code = Code { id: "W062", summary: "a retention is not enabled yet" };
 /// A retention's gate stands open without its pair or before its day.
 pub const RETENTION_OPEN: Code = Code { id: "W063", summary: "a retention's gate is open without its pair" };
+/// Points say that they are of a vector set, and no apply wrote them: somebody copied them, or another database's Enact did.
+/// They are left alone: delete them by their ids.
+pub const STRAY_POINTS: Code = Code { id: "W070", summary: "points that no apply wrote say that they are of the set" };
 /// A declared value means neither open nor shut.
 pub const GATE_VALUE: Code = Code { id: "W064", summary: "a gate's value is neither open nor shut" };
 /// Something lives that a plan file could declare, and what it would have to say cannot be proved. The message says what is

@@ -8,7 +8,7 @@ use super::drift::{self, Drift};
 use super::guards::guard_changes;
 use super::limits::too_many_lost;
 use super::resolve::{Resolved, some_of};
-use super::risks::risks;
+use super::risks::{counted, risks};
 use super::rows::row_changes;
 use super::vectors::{SetInput, compare_set};
 use crate::model::{Address, Binding, Desired, Diagnostic, Diagnostics, EmptyBody, Environment, Observed};
@@ -124,6 +124,7 @@ fn vector_changes(input: &VectorsInput<'_>, out: &mut Comparison, errors: &mut D
         };
         let units = input.resolved.sets.get(&set.name).map_or(&[][..], Vec::as_slice);
         check_set(set, input, units, policy.value.empty_body, errors);
+        out.findings.extend(strays(set, input.observed));
         let set_input = SetInput {
             set,
             policy: &policy.value,
@@ -147,6 +148,16 @@ fn vector_changes(input: &VectorsInput<'_>, out: &mut Comparison, errors: &mut D
         let detail = ChangeDetail::VectorSet(Box::new(change));
         out.changes.push(Change { address, declared_at: Some(set.place.to_string()), reasons, detail });
     }
+}
+
+/// Points that nobody asked for are named: a search finds them.
+fn strays(set: &crate::model::VectorSet, observed: &Observed) -> Option<Finding> {
+    let live = observed.points.get(&set.name).filter(|live| !live.strays.is_empty())?;
+    let ids: Vec<String> = live.strays.iter().map(ToString::to_string).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let count = counted(live.strays.len() as u64, "point");
+    let message = format!("{count} in it that no apply wrote: {}", some_of(&ids));
+    Some(Finding { code: codes::STRAY_POINTS.id.to_owned(), address: Some(Address::vector_set(&set.name)), message })
 }
 
 fn check_set(

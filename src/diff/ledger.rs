@@ -1,11 +1,9 @@
 //! The ledger: which of its rows have to be recorded.
 
-use std::collections::BTreeMap;
-
 use super::change::LedgerWrite;
 use super::vectors::SetDiff;
 use crate::model::{PointId, UnitFacts};
-use crate::points::{Ownership, ledger_key};
+use crate::points::ledger_key;
 
 impl SetDiff<'_> {
     pub(super) fn ledger_rows(&mut self, unit: &UnitFacts, chunks: &[(PointId, String)]) {
@@ -36,11 +34,11 @@ impl SetDiff<'_> {
     }
 
     /// Rows of units that Enact manages and whose point is gone.
-    pub(super) fn ledger_gone(&mut self, owned: &BTreeMap<String, Ownership>) {
+    pub(super) fn ledger_gone(&mut self) {
         let set = &self.input.set.name;
         let Some(ledger) = self.input.binding.ledger.as_ref().filter(|l| l.sets.contains(set)) else { return };
         let Some(rows) = self.view.observed.ledger.get(set) else { return };
-        for (id, ownership) in owned {
+        for (id, ownership) in self.view.owned_units() {
             let count = u32::try_from(ownership.chunks.len()).unwrap_or(u32::MAX);
             let facts = UnitFacts { id: id.clone(), address: ownership.address.clone(), ..UnitFacts::default() };
             for (ordinal, chunk) in (0u32..).zip(&ownership.chunks) {

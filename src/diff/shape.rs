@@ -2,7 +2,7 @@
 
 use super::vectors::live_collection;
 use crate::model::Observed;
-use crate::points::Recipe;
+use crate::points::{Recipe, is_bucket_field};
 
 /// How a live collection differs from the recipe.
 #[derive(Debug, Default)]
@@ -50,7 +50,8 @@ pub(super) fn differences(set: &str, recipe: &Recipe, observed: &Observed) -> Sh
             out.indexes.push(format!("payload index \"{field}\" is not there"));
         }
     }
-    for field in facts.payload_indexes.keys().filter(|field| !recipe.payload_indexes.contains_key(*field)) {
+    let unwanted = |field: &&String| !recipe.payload_indexes.contains_key(*field) && !is_bucket_field(field);
+    for field in facts.payload_indexes.keys().filter(unwanted) {
         out.indexes.push(format!("payload index \"{field}\" is not wanted"));
     }
     out

@@ -11,6 +11,7 @@
 //! of what it stands for. A point at the id of a chunk that Enact has not written is somebody's: it is never overwritten,
 //! it has to be adopted first.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::{ChunkPlan, ChunkSource, CollectionChange, LedgerWrite, Reason, UnitPoints, VectorChange};
@@ -19,12 +20,12 @@ use super::resolve::some_of;
 use super::rollout::{Facts, choose};
 use super::shape::differences;
 use crate::model::{
-    Address, Binding, ChunkFacts, ChunkPolicy, CollectionMetadata, Diagnostic, Digest, Observed, PointId, PointIds,
-    UnitFacts, VectorSet, digest_of,
+    Address, Binding, ChunkFacts, ChunkPolicy, CollectionMetadata, Diagnostic, Digest, LivePoints, Observed,
+    OwnedChunk, Ownership, PointId, PointIds, RecordedUnit, SetRecord, UnitFacts, VectorSet, digest_of,
 };
 use crate::points::{
-    Asked, ChunkView, GENERATION_KEY, OwnedChunk, Ownership, PointIdentity, Recipe, SetRecord, chunk_id, input_digest,
-    ledger_key, payload, text_stand_in, with_state,
+    Asked, ChunkView, GENERATION_KEY, PointIdentity, Recipe, chunk_id, input_digest, ledger_key, payload,
+    text_stand_in, with_state,
 };
 
 /// The collection behind a set's name and whether the name is an alias; `None` when there is neither.
@@ -64,11 +65,12 @@ pub(super) struct SetView<'a> {
     overlay: &'a BTreeMap<String, String>,
     pub(super) record: Option<SetRecord>,
     pub(super) trusted: bool,
-    live: &'a BTreeSet<PointId>,
-    digests: Option<&'a BTreeMap<PointId, Digest>>,
+    recorded: Option<&'a BTreeMap<String, RecordedUnit>>,
+    live: Option<&'a LivePoints>,
+    /// What is written down to stand in each point; made when the first chunk is looked for.
+    written: OnceCell<BTreeMap<PointId, Option<Digest>>>,
+    replace: Option<&'a BTreeSet<String>>,
 }
-
-static NO_POINTS: BTreeSet<PointId> = BTreeSet::new();
 
 impl<'a> SetView<'a> {
     pub(super) fn new(
@@ -90,49 +92,85 @@ impl<'a> SetView<'a> {
             (Some(record), Some(metadata)) => metadata.get(GENERATION_KEY) == Some(record.generation.as_str()),
             (Some(_) | None, None) | (None, Some(_)) => false,
         };
-        let live = observed.points.get(set).unwrap_or(&NO_POINTS);
-        let digests = observed.digests.get(set).filter(|_| recipe.ids.keyed());
-        SetView { set, recipe, observed, overlay, record, trusted, live, digests }
+        SetView {
+            set,
+            recipe,
+            observed,
+            overlay,
+            record,
+            trusted,
+            recorded: observed.recorded.get(set),
+            live: observed.points.get(set),
+            written: OnceCell::new(),
+            replace: observed.replace.get(set),
+        }
+    }
+
+    fn written(&self) -> &BTreeMap<PointId, Option<Digest>> {
+        self.written.get_or_init(|| {
+            let chunks = self.recorded.into_iter().flatten().flat_map(|(_, unit)| &unit.owned.chunks);
+            chunks.map(|chunk| (chunk.id, chunk.digest)).collect()
+        })
     }
 
     /// What stands in a live point, where points may change under their ids.
-    pub(super) fn stands(&self, id: &PointId) -> Option<&'a Digest> {
-        self.digests.and_then(|digests| digests.get(id))
+    pub(super) fn stands(&self, id: &PointId) -> Option<Digest> {
+        let live = self.live?;
+        if let Some(other) = live.changed.get(id) {
+            return Some(*other);
+        }
+        match self.written().get(id) {
+            Some(_) if live.missing.contains(id) => None,
+            Some(digest) => *digest,
+            None => live.others.get(id).copied().flatten(),
+        }
     }
 
     /// Whether the point is there as it was written.
     fn intact(&self, chunk: &OwnedChunk) -> bool {
-        let same = !self.recipe.ids.keyed() || self.stands(&chunk.id) == chunk.digest.as_ref();
-        self.live.contains(&chunk.id) && same
+        self.live.is_some_and(|live| !live.missing.contains(&chunk.id) && !live.changed.contains_key(&chunk.id))
+    }
+
+    /// Whether a point that is written down is there and holds something else.
+    fn is_changed(&self, id: &PointId) -> bool {
+        self.live.is_some_and(|live| live.changed.contains_key(id))
+    }
+
+    fn is_missing(&self, id: &PointId) -> bool {
+        self.live.is_none_or(|live| live.missing.contains(id))
     }
 
     pub(super) fn is_live(&self, id: &PointId) -> bool {
-        self.live.contains(id)
+        let Some(live) = self.live else { return false };
+        if self.written().contains_key(id) { !live.missing.contains(id) } else { live.others.contains_key(id) }
     }
 
-    pub(super) fn live(&self) -> &'a BTreeSet<PointId> {
-        self.live
+    /// Points that are there, whoever made them.
+    pub(super) fn total(&self) -> u64 {
+        self.live.map_or(0, |live| live.total)
     }
 
-    pub(super) fn owned(&self, unit: &str) -> Option<(Digest, Ownership)> {
-        let managed = self.observed.managed.get(&Address::vector_unit(self.set, unit))?;
-        Some((managed.digest, serde_json::from_value(managed.attributes.clone()).ok()?))
+    /// Points that are there and written down.
+    pub(super) fn owned_live(&self) -> u64 {
+        let Some(live) = self.live else { return 0 };
+        let all: usize = self.recorded.into_iter().flatten().map(|(_, unit)| unit.owned.chunks.len()).sum();
+        all.saturating_sub(live.missing.len()) as u64
+    }
+
+    /// Whether a unit's points are made anew whatever the comparison says.
+    fn is_replaced(&self, unit: &UnitFacts) -> bool {
+        let named =
+            |units: &BTreeSet<String>| units.is_empty() || units.contains(&unit.id) || units.contains(&unit.address);
+        self.replace.is_some_and(named)
+    }
+
+    pub(super) fn owned(&self, unit: &str) -> Option<&'a RecordedUnit> {
+        self.recorded.and_then(|units| units.get(unit))
     }
 
     /// Every unit that has points, by id.
-    pub(super) fn owned_units(&self) -> BTreeMap<String, Ownership> {
-        let prefix = format!("{}[", Address::vector_set(self.set));
-        let from = Address::from_text(prefix.clone());
-        self.observed
-            .managed
-            .range(from..)
-            .take_while(|(address, _)| address.as_str().starts_with(&prefix))
-            .filter_map(|(address, managed)| {
-                let quoted = address.as_str().strip_prefix(&prefix)?.strip_suffix(']')?;
-                let id: String = serde_json::from_str(quoted).ok()?;
-                Some((id, serde_json::from_value(managed.attributes.clone()).ok()?))
-            })
-            .collect()
+    pub(super) fn owned_units(&self) -> impl Iterator<Item = (&'a String, &'a Ownership)> {
+        self.recorded.into_iter().flatten().map(|(id, unit)| (id, &unit.owned))
     }
 
     /// Digest of everything a unit's points are made from.
@@ -141,10 +179,10 @@ impl<'a> SetView<'a> {
     }
 
     /// The chunks a unit has without reading its text, when they can be relied on.
-    fn known_chunks(&self, unit: &UnitFacts) -> Option<Ownership> {
-        let (digest, owned) = self.owned(&unit.id)?;
+    fn known_chunks(&self, unit: &UnitFacts) -> Option<&'a Ownership> {
+        let RecordedUnit { input, owned } = self.owned(&unit.id)?;
         let there = owned.chunks.iter().all(|chunk| self.intact(chunk));
-        (self.trusted && there && digest == self.input(unit)).then_some(owned)
+        (self.trusted && there && !self.is_replaced(unit) && *input == self.input(unit)).then_some(owned)
     }
 
     /// Whether chunk policy, embedders and payload fields are those of the last apply.
@@ -154,10 +192,12 @@ impl<'a> SetView<'a> {
     }
 
     fn reason(&self, unit: &UnitFacts, chunks: &[ChunkPlan]) -> Reason {
-        let Some((digest, owned)) = self.owned(&unit.id) else { return Reason::UnitJoins };
-        let missing = owned.chunks.iter().filter(|chunk| !self.live.contains(&chunk.id)).count() as u64;
-        let changed = owned.chunks.iter().filter(|chunk| chunk.digest.is_some() && !self.intact(chunk)).count() as u64;
-        if !self.trusted {
+        let Some(RecordedUnit { input, owned }) = self.owned(&unit.id) else { return Reason::UnitJoins };
+        let missing = owned.chunks.iter().filter(|chunk| self.is_missing(&chunk.id)).count() as u64;
+        let changed = owned.chunks.iter().filter(|chunk| self.is_changed(&chunk.id)).count() as u64;
+        if self.is_replaced(unit) {
+            Reason::Replaced
+        } else if !self.trusted {
             Reason::EpochChanged
         } else if missing > 0 {
             Reason::PointsMissing(missing)
@@ -165,7 +205,7 @@ impl<'a> SetView<'a> {
             Reason::PointsChanged(changed)
         } else if !self.same_recipe() {
             Reason::RecipeChanged
-        } else if digest != self.input(unit) && chunks.iter().any(ChunkPlan::is_embedded) {
+        } else if *input != self.input(unit) && chunks.iter().any(ChunkPlan::is_embedded) {
             Reason::ContentChanged
         } else {
             Reason::PayloadChanged
@@ -207,15 +247,15 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
         }
     }
     let wanted: BTreeSet<&String> = input.units.iter().collect();
-    let owned = view.owned_units();
-    for (id, ownership) in owned.iter().filter(|(id, _)| !wanted.contains(id)) {
+    for (id, ownership) in view.owned_units().filter(|(id, _)| !wanted.contains(id)) {
         diff.leaves(id, ownership);
     }
     diff.keep_taken_over();
-    diff.ledger_gone(&owned);
-    let all_owned: BTreeSet<&PointId> = owned.values().flat_map(|o| o.chunks.iter().map(|c| &c.id)).collect();
-    diff.problems.check(input.set, &all_owned)?;
-    let foreign = view.live.iter().filter(|id| !all_owned.contains(id) && !diff.wanted.contains(*id)).count() as u64;
+    diff.ledger_gone();
+    diff.problems.check(input.set, &view)?;
+    let others = view.live.into_iter().flat_map(|live| live.others.keys());
+    let taken = others.filter(|id| diff.wanted.contains(id)).count() as u64;
+    let foreign = view.total().saturating_sub(view.owned_live()).saturating_sub(taken);
     let shape = differences(&input.set.name, input.recipe, observed);
     let SetDiff { units, ledger, kept, skipped, .. } = diff;
     let returns = view.record.as_ref().is_some_and(|record| record.forgotten);
@@ -240,7 +280,7 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
             shape: &shape,
             recipe_changed: reasons.contains(&Reason::RecipeChanged),
             changed: units.iter().map(points_changed).sum(),
-            there: view.live.len() as u64,
+            there: view.total(),
         })?,
     };
     let change = VectorChange {
@@ -296,7 +336,7 @@ struct Problems {
 }
 
 impl Problems {
-    fn check(&self, set: &VectorSet, owned: &BTreeSet<&PointId>) -> Result<(), Diagnostic> {
+    fn check(&self, set: &VectorSet, view: &SetView<'_>) -> Result<(), Diagnostic> {
         if !self.twice.is_empty() {
             let units: Vec<&str> = self.twice.iter().map(String::as_str).collect();
             let detail = format!("two chunks of \"{}\" have the same key: {}", set.name, some_of(&units));
@@ -304,7 +344,7 @@ impl Problems {
             return Err(Diagnostic::error(codes::SAME_KEY, detail).at(&set.place).hint(hint));
         }
         let mut foreign: Vec<&str> =
-            self.taken.iter().filter(|(id, _)| !owned.contains(id)).map(|(_, address)| address.as_str()).collect();
+            self.taken.iter().filter(|(id, _)| !view.written().contains_key(id)).map(|(_, at)| at.as_str()).collect();
         foreign.dedup();
         if foreign.is_empty() {
             return Ok(());
@@ -328,16 +368,15 @@ impl SetDiff<'_> {
         if let Some(owned) = self.view.known_chunks(unit) {
             self.kept += owned.chunks.len() as u64;
             let chunks: Vec<(PointId, String)> = owned.chunks.iter().map(|c| (c.id, c.sha256.clone())).collect();
-            self.wanted.extend(owned.chunks.into_iter().map(|chunk| chunk.id));
+            self.wanted.extend(owned.chunks.iter().map(|chunk| chunk.id));
             self.ledger_rows(unit, &chunks);
             return;
         }
         let set = &self.input.set.name;
         let facts: &[ChunkFacts] =
             self.view.observed.chunks.get(set).and_then(|units| units.get(&unit.id)).map_or(&[], Vec::as_slice);
-        let owned = self.view.owned(&unit.id).map(|(_, owned)| owned);
-        let chunks: Vec<ChunkPlan> =
-            facts.iter().map(|chunk| self.chunk(unit, chunk, facts.len(), owned.as_ref())).collect();
+        let owned = self.view.owned(&unit.id).map(|unit| &unit.owned);
+        let chunks: Vec<ChunkPlan> = facts.iter().map(|chunk| self.chunk(unit, chunk, facts.len(), owned)).collect();
         for chunk in &chunks {
             if chunk.source == ChunkSource::Kept {
                 self.kept += 1;
@@ -350,7 +389,7 @@ impl SetDiff<'_> {
         }
         let rows: Vec<(PointId, String)> = chunks.iter().map(|c| (c.id, c.sha256.clone())).collect();
         self.ledger_rows(unit, &rows);
-        let delete = self.gone(owned.as_ref(), &chunks);
+        let delete = self.gone(owned, &chunks);
         let reason = self.view.reason(unit, &chunks);
         self.units.push(UnitPoints {
             unit: unit.id.clone(),
@@ -369,8 +408,8 @@ impl SetDiff<'_> {
             .into_iter()
             .flat_map(|owned| &owned.chunks)
             .map(|chunk| &chunk.id)
-            .filter(|id| !stay.contains(id) && self.view.live.contains(*id))
-            .cloned()
+            .filter(|id| !stay.contains(id) && !self.view.is_missing(id))
+            .copied()
             .collect()
     }
 
@@ -403,9 +442,11 @@ impl SetDiff<'_> {
                 (chunk_id(namespace, template, unit, chunk.ordinal), Some(identity.digest()))
             }
         };
-        let right = self.view.is_live(&id) && (digest.is_none() || self.view.stands(&id) == digest.as_ref());
+        let there = self.view.is_live(&id) && !self.view.is_changed(&id) && !self.view.is_replaced(unit);
+        let right = there && (digest.is_none() || self.view.stands(&id) == digest);
         let source = match self.twin(chunk, owned) {
             _ if right => ChunkSource::Kept,
+            Some(_) if self.view.is_replaced(unit) => ChunkSource::Embed { tokens: chunk.tokens },
             Some(twin) => ChunkSource::Copy { from: twin.id },
             None => ChunkSource::Embed { tokens: chunk.tokens },
         };
@@ -422,7 +463,7 @@ impl SetDiff<'_> {
     }
 
     fn leaves(&mut self, id: &str, owned: &Ownership) {
-        let delete: Vec<PointId> = owned.chunks.iter().map(|c| c.id).filter(|id| self.view.live.contains(id)).collect();
+        let delete: Vec<PointId> = owned.chunks.iter().map(|c| c.id).filter(|id| !self.view.is_missing(id)).collect();
         let title = self.view.observed.units_after().get(id).map(|unit| unit.title.clone()).unwrap_or_default();
         self.units.push(UnitPoints {
             unit: id.to_owned(),

@@ -19,6 +19,7 @@ mod name;
 mod observed;
 mod placeholder;
 mod points;
+mod record;
 mod recorded;
 mod rows;
 mod selection;
@@ -50,14 +51,15 @@ pub use guard::{
 };
 pub use name::{Address, NameError, TableName, is_hidden};
 pub use observed::{
-    DECLARED_KEY, FunctionFacts, KnownNames, LedgerRow, LiveRow, Managed, Observed, Parameter, ReferenceTarget,
-    TriedUnits, UnitFacts, UnitTrigger, UnitWriters,
+    DECLARED_KEY, FunctionFacts, KnownNames, LedgerRow, LivePoints, LiveRow, Managed, Observed, Parameter,
+    PointsCompared, ReferenceTarget, TriedUnits, UnitFacts, UnitTrigger, UnitWriters,
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{
     ChunkFacts, CollectionFacts, CollectionLimits, CollectionMetadata, EmbedderIdentity, Identities, IndexFacts,
     PointId, PointIds, VectorParams,
 };
+pub use record::{OwnedChunk, Ownership, RecordedUnit, SetRecord};
 pub use recorded::{
     ColumnDiffers, RecordedTable, RecordedValue, RowDifference, RowDiffers, RowRecord, TableNow, TableRead,
 };

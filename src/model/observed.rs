@@ -9,6 +9,7 @@ use super::canonical::Digest;
 use super::guard::GuardFacts;
 use super::name::{Address, TableName};
 use super::points::{ChunkFacts, CollectionFacts, PointId};
+use super::record::RecordedUnit;
 use super::rows::RowFacts;
 use super::table::TableFacts;
 
@@ -36,6 +37,10 @@ pub struct Observed {
     pub rows: RowFacts,
     /// What earlier applies own.
     pub managed: BTreeMap<Address, Managed>,
+    /// What is written down of the points of vector sets, by set and unit id.
+    pub recorded: BTreeMap<String, BTreeMap<String, RecordedUnit>>,
+    /// What tells one record of a set's points from another one, by set.
+    pub record_sums: BTreeMap<String, String>,
     /// Chunks of the units whose text had to be read, by vector set and unit id.
     pub chunks: BTreeMap<String, BTreeMap<String, Vec<ChunkFacts>>>,
     /// Gate values; `None` where the gate has no row.
@@ -44,10 +49,10 @@ pub struct Observed {
     pub collections: BTreeMap<String, CollectionFacts>,
     /// Alias to collection.
     pub aliases: BTreeMap<String, String>,
-    /// Ids of the live points by vector set.
-    pub points: BTreeMap<String, BTreeSet<PointId>>,
-    /// What stands in the points of sets whose points may change under their ids, as digests.
-    pub digests: BTreeMap<String, BTreeMap<PointId, Digest>>,
+    /// Live points against those that are written down, by vector set that has a collection.
+    pub points: BTreeMap<String, LivePoints>,
+    /// Units whose points are made anew whatever the comparison says, by vector set; all of them where none is named.
+    pub replace: BTreeMap<String, BTreeSet<String>>,
     /// Ledger rows by vector set and point key: status and digest.
     pub ledger: BTreeMap<String, BTreeMap<String, LedgerRow>>,
     /// What the guards of the plan found.
@@ -97,6 +102,37 @@ impl Observed {
     pub fn units_after(&self) -> &BTreeMap<String, UnitFacts> {
         self.tried.as_ref().map_or(&self.units, |tried| &tried.after)
     }
+}
+
+/// How points were compared with what is written down of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PointsCompared {
+    /// By counting buckets of digests.
+    Fingerprint,
+    /// One by one, by id and, where points may change under their ids, by digest.
+    #[default]
+    Id,
+    /// One by one, with everything in them read and digested again.
+    Deep,
+}
+
+/// The live points of a set against those that are written down of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct LivePoints {
+    /// All points, counted exactly, whoever made them.
+    pub total: u64,
+    /// How they were compared.
+    pub compared: PointsCompared,
+    /// Points that are written down and not there.
+    pub missing: BTreeSet<PointId>,
+    /// Points that are written down and hold something else, with the digest of that.
+    pub changed: BTreeMap<PointId, Digest>,
+    /// Points that are there and not written down, with what stands in them where points may change under their ids.
+    /// Compared by fingerprint, only those that say that they are of the set.
+    pub others: BTreeMap<PointId, Option<Digest>>,
+    /// Those of the others that say that they are of the set.
+    pub strays: BTreeSet<PointId>,
 }
 
 /// Names that were perhaps meant.

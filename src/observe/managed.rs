@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::ObserveError;
 use crate::diff::codes;
 use crate::model::{Address, Desired, Diagnostic, Diagnostics, Digest, Gate, Managed};
-use crate::store::{Param, Query, Relational, Sql, StoreError, Tx};
+use crate::store::{Fault, Param, Query, Relational, Sql, StoreError, Tx};
 
 /// The epoch that `init` stamped.
 ///
@@ -16,7 +16,15 @@ pub async fn read_epoch(tx: &mut dyn Tx) -> Result<String, ObserveError> {
     if !tx.query(&there).await?.first().is_some_and(|record| record.is_true(0)) {
         return Err(ObserveError::NotInitialised);
     }
-    let records = tx.query(&Query::new(Sql::new("SELECT epoch FROM enact.meta"))).await?;
+    let records = tx
+        .query(&Query::new(Sql::new(
+            "SELECT epoch, pg_catalog.to_regclass('enact.managed_point') IS NOT NULL FROM enact.meta",
+        )))
+        .await?;
+    if records.first().is_some_and(|record| !record.is_true(1)) {
+        let what = "the schema \"enact\" of this database is of an older version of Enact";
+        return Err(StoreError::new(Fault::Refused, what).hint("run enact init as the owner of the schema").into());
+    }
     records.first().and_then(|record| record.text(0)).map(str::to_owned).ok_or(ObserveError::NotInitialised)
 }
 

@@ -16,7 +16,7 @@ use crate::model::{
     Binding, Digest, FilterValue, Guarded, ItemsSeal, Ledger, PointId, PointsSeal, Seal, TableName, UnitSeal,
     UnitSource, canonical_json,
 };
-use crate::points::unit_of;
+use crate::points::{unit_of, without_buckets};
 use crate::store::{NamedVector, Param, Point, Query, Record, Sql, StoreError, Tx, VectorStore, WithVectors};
 
 /// Up to this many rows or points are digested one by one.
@@ -124,7 +124,10 @@ impl Sealing<'_> {
             let page = self.vectors.points(collection, from.as_ref(), PAGE, WithVectors::No).await?;
             for point in page.points {
                 if let Some(unit) = unit_of(&point.payload).filter(|unit| chosen.contains_key(*unit)) {
-                    payloads.entry(unit.to_owned()).or_default().insert(point.id, canonical_json(&point.payload));
+                    payloads
+                        .entry(unit.to_owned())
+                        .or_default()
+                        .insert(point.id, canonical_json(&without_buckets(&point.payload)));
                 }
             }
             match page.next {
@@ -196,7 +199,7 @@ pub async fn seal_collection(vectors: &dyn VectorStore, collection: &str) -> Res
     loop {
         let page = vectors.points(collection, from.as_ref(), PAGE, WithVectors::Yes).await?;
         for point in page.points {
-            let mut bytes = canonical_json(&point.payload).into_bytes();
+            let mut bytes = canonical_json(&without_buckets(&point.payload)).into_bytes();
             write_vectors(&point, &mut bytes);
             let digest = Digest::of_bytes(&bytes);
             chain = Digest::of_bytes(format!("{chain} {} {digest}", point.id).as_bytes());

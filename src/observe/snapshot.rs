@@ -9,17 +9,21 @@ use super::managed::{check_claims, read_epoch, read_gates, read_last_run, read_m
 use super::rows::{RowsRequest, observe_rows};
 use super::units::{ReadUnits, read_all, said_twice};
 use super::writers::read_writers;
-use super::{UnitFilter, UnitTexts, read_catalog, read_known, read_ledger, read_vectors};
+use super::{
+    ComparePoints, Depth, ReadPoints, UnitFilter, UnitTexts, read_catalog, read_known, read_ledger, read_record_sums,
+    read_recorded,
+};
 use crate::diff::{
-    self, PromotionRecord, Resolved, all_selections, check_functions, codes, resolve, units_needing_text,
+    self, PromotionRecord, Resolved, all_selections, check_functions, codes, live_collection, resolve,
+    units_needing_text,
 };
 use crate::model::{
-    Address, Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, KnownNames, Managed,
-    Observed, RowFacts, RowSet, TableFacts, TableName, TransitionWork, TriedUnits, UnitFacts, VectorSpec, Written,
-    name_hint, near_hint,
+    Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, KnownNames, Observed,
+    PointsCompared, RowFacts, RowSet, TableFacts, TableName, TransitionWork, TriedUnits, UnitFacts, VectorSpec,
+    Written, name_hint, near_hint,
 };
 use crate::points::{Recipe, recipe, with_state};
-use crate::store::{Tx, VectorStore};
+use crate::store::{StoreError, Tx, VectorStore};
 
 /// What is to be observed.
 pub struct Request<'a> {
@@ -35,6 +39,10 @@ pub struct Request<'a> {
     pub identities: &'a Identities,
     /// Whether the addresses of all declared rows are wanted, also of those that are as declared.
     pub addresses: bool,
+    /// How thoroughly points are compared.
+    pub depth: Depth,
+    /// Units whose points are made anew whatever the comparison says, by vector set; all of them where none is named.
+    pub replace: &'a BTreeMap<String, BTreeSet<String>>,
     /// Counts or estimates the tokens of a text.
     pub count_tokens: &'a (dyn Fn(&str) -> u64 + Sync),
 }
@@ -61,12 +69,11 @@ pub async fn observe(
 ) -> Result<Observation, ObserveError> {
     let mut observed = catalog_and_records(tx, request).await?;
     let recipes = recipes(request)?;
-    let filter = unit_filter(request.selecting, &observed.managed);
+    let filter = unit_filter(request.selecting, &observed);
     observed.units = units_once(tx, request.binding, &filter).await?;
     let resolved = resolved(request, &observed)?;
     observed.rows = rows(tx, request, &resolved, &observed).await?;
-    sets(tx, vectors, request, &mut observed).await?;
-    observe_texts(tx, request, &resolved, &recipes, &mut observed).await?;
+    sets(tx, vectors, request, &resolved, &recipes, &mut observed).await?;
     observed.guards = observe_guards(tx, vectors, request, &observed).await?;
     Ok(Observation { observed, resolved, recipes })
 }
@@ -83,7 +90,7 @@ pub async fn observe_writes(
     moving: Option<BTreeMap<String, UnitFacts>>,
 ) -> Result<Observation, ObserveError> {
     let mut observed = catalog_and_records(tx, request).await?;
-    let filter = unit_filter(request.selecting, &observed.managed);
+    let filter = unit_filter(request.selecting, &observed);
     let live = units_once(tx, request.binding, &filter).await?;
     observed.units = moving.unwrap_or_else(|| live.clone());
     observed.tried = Some(TriedUnits { live, after: observed.units.clone() });
@@ -100,9 +107,9 @@ pub async fn observe_writes(
 pub async fn read_tried_units(
     tx: &mut dyn Tx,
     request: &Request<'_>,
-    managed: &BTreeMap<Address, Managed>,
+    observed: &Observed,
 ) -> Result<BTreeMap<String, UnitFacts>, ObserveError> {
-    units_once(tx, request.binding, &unit_filter(request.selecting, managed)).await
+    units_once(tx, request.binding, &unit_filter(request.selecting, observed)).await
 }
 
 /// Completes what [`observe_writes`] saw with the units, the texts and the vector sets, read where its writes were tried.
@@ -117,12 +124,11 @@ pub async fn observe_tried(
 ) -> Result<Observation, ObserveError> {
     let mut observed = seen.observed.clone();
     let recipes = recipes(request)?;
-    let after = read_tried_units(tx, request, &observed.managed).await?;
+    let after = read_tried_units(tx, request, &observed).await?;
     let live = observed.live_units().clone();
     observed.tried = Some(TriedUnits { live, after });
     let resolved = resolved(request, &observed)?;
-    sets(tx, vectors, request, &mut observed).await?;
-    observe_texts(tx, request, &resolved, &recipes, &mut observed).await?;
+    sets(tx, vectors, request, &resolved, &recipes, &mut observed).await?;
     Ok(Observation { observed, resolved, recipes })
 }
 
@@ -146,6 +152,9 @@ async fn catalog_and_records(tx: &mut dyn Tx, request: &Request<'_>) -> Result<O
     let project = &request.environment.project;
     check_claims(tx, request.desired, project).await?;
     observed.managed = read_managed(tx, project).await?;
+    observed.recorded = read_recorded(tx, &request.desired.vector_sets.keys().cloned().collect()).await?;
+    observed.record_sums = read_record_sums(tx).await?;
+    observed.replace = request.replace.clone();
     check_expressions(tx, request.binding).await?;
     if !request.selecting.promotions.is_empty() || !request.selecting.vector_sets.is_empty() {
         observed.writers = read_writers(tx, request.binding, &tables).await?;
@@ -177,22 +186,23 @@ async fn rows(
     observe_rows(tx, &rows).await
 }
 
+/// The vector sets with their points, what their ledgers say, and the texts of units that are cut into points.
 async fn sets(
     tx: &mut dyn Tx,
     vectors: &dyn VectorStore,
     request: &Request<'_>,
+    resolved: &Resolved,
+    recipes: &BTreeMap<String, Recipe>,
     observed: &mut Observed,
 ) -> Result<(), ObserveError> {
-    let sets = request.desired.vector_sets.values().map(|set| (set.name.as_str(), set.ids.keyed()));
-    let read = read_vectors(vectors, sets).await?;
-    (observed.collections, observed.aliases) = (read.collections, read.aliases);
-    (observed.points, observed.digests) = (read.points, read.digests);
+    observe_points(tx, vectors, request, observed).await?;
     if let Some(ledger) = &request.binding.ledger {
         for set in request.desired.vector_sets.keys().filter(|set| ledger.sets.contains(set)) {
             observed.ledger.insert(set.clone(), read_ledger(tx, ledger).await?);
         }
     }
-    Ok(())
+    read_others(tx, vectors, request, resolved, recipes, observed).await?;
+    observe_texts(tx, request, resolved, recipes, observed).await
 }
 
 /// Units by id; a binding that gives one of them twice is refused.
@@ -208,6 +218,53 @@ async fn units_once(
     let detail = format!("the binding \"{}\": {}", binding.name, said_twice(&twice));
     let diagnostic = Diagnostic::error(codes::UNIT_TWICE, detail).at_some(binding.places.of(&binding.units.from));
     Err(Diagnostics::from(diagnostic.hint("make \"from\" give each unit once: a join of it multiplies rows")).into())
+}
+
+/// Live points of every declared set against those that are written down of it.
+async fn observe_points(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+    observed: &mut Observed,
+) -> Result<(), StoreError> {
+    let sets = &request.desired.vector_sets;
+    let read = ReadPoints::collections(vectors, sets.keys().map(String::as_str)).await?;
+    for (name, set) in sets {
+        let Some(facts) = read.collection(name) else { continue };
+        let compare = ComparePoints { vectors, set: name, facts, keyed: set.ids.keyed(), depth: request.depth };
+        observed.points.insert(name.clone(), compare.read(tx).await?);
+    }
+    (observed.collections, observed.aliases) = (read.collections, read.aliases);
+    Ok(())
+}
+
+/// Counting does not say which points are there besides: they are read where a chunk may want one of their ids.
+async fn read_others(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+    resolved: &Resolved,
+    recipes: &BTreeMap<String, Recipe>,
+    observed: &mut Observed,
+) -> Result<(), StoreError> {
+    for (set, units) in units_needing_text(resolved, observed, recipes) {
+        let Some(live) = observed.points.get(&set) else { continue };
+        let written: usize =
+            observed.recorded.get(&set).into_iter().flatten().map(|(_, unit)| unit.owned.chunks.len()).sum();
+        let known = written - live.missing.len() + live.others.len();
+        if live.compared != PointsCompared::Fingerprint || units.is_empty() || live.total <= known as u64 {
+            continue;
+        }
+        let facts = live_collection(&set, observed).and_then(|(name, _)| observed.collections.get(&name)).cloned();
+        let declared = request.desired.vector_sets.get(&set);
+        if let (Some(facts), Some(declared)) = (facts, declared) {
+            let (keyed, depth) = (declared.ids.keyed(), Depth::Each);
+            let compare = ComparePoints { vectors, set: &set, facts: &facts, keyed, depth };
+            let live = compare.read(tx).await?;
+            observed.points.insert(set, live);
+        }
+    }
+    Ok(())
 }
 
 async fn observe_texts(
@@ -368,13 +425,11 @@ fn named_tables(set: &RowSet) -> BTreeSet<TableName> {
     out
 }
 
-fn unit_filter(desired: &Desired, managed: &BTreeMap<Address, Managed>) -> UnitFilter {
+fn unit_filter(desired: &Desired, observed: &Observed) -> UnitFilter {
     let selections = all_selections(desired).into_iter().map(|(selection, _)| selection.clone()).collect();
-    let mut ids = BTreeSet::new();
-    for (address, entry) in managed {
-        if let Some((_, quoted)) = address.as_str().split_once('[') {
-            ids.extend(quoted.strip_suffix(']').and_then(|text| serde_json::from_str::<String>(text).ok()));
-        } else if let Ok(record) = serde_json::from_value::<PromotionRecord>(entry.attributes.clone()) {
+    let mut ids: BTreeSet<String> = observed.recorded.values().flat_map(|units| units.keys().cloned()).collect();
+    for entry in observed.managed.values() {
+        if let Ok(record) = serde_json::from_value::<PromotionRecord>(entry.attributes.clone()) {
             ids.extend(record.units.into_iter().map(|unit| unit.id));
         }
     }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{CollectionFacts, Digest, Ledger, LedgerRow, PointId};
-use crate::points::{PointSaid, said, standing};
+use super::points::{ComparePoints, Depth};
+use crate::model::{CollectionFacts, Ledger, LedgerRow, LivePoints, PointId};
+use crate::points::{PointSaid, said};
 use crate::store::{Point, Query, Sql, StoreError, Tx, VectorStore, WithVectors};
 
 /// Ids in one page.
@@ -11,54 +12,61 @@ pub const PAGE: u32 = 10_000;
 /// Points with their payloads in one page.
 const PAYLOADS: u32 = 1_000;
 
-/// What was read of the vector store.
+/// What was read of the vector store for some sets.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReadPoints {
     /// Collections behind the sets, by their own name.
     pub collections: BTreeMap<String, CollectionFacts>,
     /// All aliases.
     pub aliases: BTreeMap<String, String>,
+    /// Live points against those that are written down, by vector set.
+    pub live: BTreeMap<String, LivePoints>,
     /// Ids by vector set.
-    pub points: BTreeMap<String, BTreeSet<PointId>>,
-    /// What stands in the points of sets whose points may change under their ids.
-    pub digests: BTreeMap<String, BTreeMap<PointId, Digest>>,
+    pub ids: BTreeMap<String, BTreeSet<PointId>>,
 }
 
-/// Reads what the vector store holds for these sets: each name, and whether its points may change under their ids.
-///
-/// # Errors
-/// Those of the store.
-pub async fn read_vectors(
-    store: &dyn VectorStore,
-    sets: impl Iterator<Item = (&str, bool)> + Send,
-) -> Result<ReadPoints, StoreError> {
-    let mut out = ReadPoints { aliases: store.aliases().await?, ..ReadPoints::default() };
-    let sets: Vec<(String, bool)> = sets.map(|(set, keyed)| (set.to_owned(), keyed)).collect();
-    for (set, keyed) in sets {
-        let name = out.aliases.get(&set).unwrap_or(&set).clone();
-        let Some(facts) = store.collection(&name).await? else { continue };
-        if keyed {
-            let digests = read_digests(store, &name).await?;
-            out.points.insert(set.clone(), digests.keys().cloned().collect());
-            out.digests.insert(set, digests);
-        } else {
-            out.points.insert(set, read_all_ids(store, &name).await?);
+impl ReadPoints {
+    /// Reads the collections behind these sets, without their points.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn collections(
+        store: &dyn VectorStore,
+        sets: impl Iterator<Item = &str> + Send,
+    ) -> Result<ReadPoints, StoreError> {
+        let mut out = ReadPoints { aliases: store.aliases().await?, ..ReadPoints::default() };
+        let names: Vec<String> = sets.map(|set| out.aliases.get(set).map_or(set, String::as_str).to_owned()).collect();
+        for name in names {
+            if let Some(facts) = store.collection(&name).await? {
+                out.collections.insert(name, facts);
+            }
         }
-        out.collections.insert(name, facts);
+        Ok(out)
     }
-    Ok(out)
+
+    /// The collection behind a set.
+    pub fn collection(&self, set: &str) -> Option<&CollectionFacts> {
+        self.collections.get(self.aliases.get(set).map_or(set, String::as_str))
+    }
 }
 
-/// Reads what stands in every point of a collection, page by page.
+/// Reads what the vector store holds for these sets, with the id of every point: each name, and whether its points may
+/// change under their ids.
 ///
 /// # Errors
-/// Those of the store.
-pub async fn read_digests(store: &dyn VectorStore, collection: &str) -> Result<BTreeMap<PointId, Digest>, StoreError> {
-    let mut out = BTreeMap::new();
-    each_point(store, collection, |point| {
-        out.insert(point.id, standing(&point.payload));
-    })
-    .await?;
+/// Those of the stores.
+pub async fn read_ids(
+    tx: &mut dyn Tx,
+    store: &dyn VectorStore,
+    sets: &[(&str, bool)],
+) -> Result<ReadPoints, StoreError> {
+    let mut out = ReadPoints::collections(store, sets.iter().map(|(set, _)| *set)).await?;
+    for (set, keyed) in sets {
+        let Some(facts) = out.collection(set).cloned() else { continue };
+        let compare = ComparePoints { vectors: store, set, facts: &facts, keyed: *keyed, depth: Depth::Fingerprint };
+        out.live.insert((*set).to_owned(), compare.read(tx).await?);
+        out.ids.insert((*set).to_owned(), read_all_ids(store, &facts.name).await?);
+    }
     Ok(out)
 }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::build::BuildInput;
 use super::pins::SelectionPin;
 use super::saved::{Baseline, CollectionBaseline, RowBaseline, UnitMade};
-use crate::diff::{Change, ChangeDetail, RowChange, live_collection};
-use crate::model::{Address, Digest, Managed, PointId, ReferenceTarget, TriedUnits, UnitFacts, digest_of};
+use crate::diff::{Change, ChangeDetail, RowChange, UnitPoints, live_collection};
+use crate::model::{Address, Digest, Managed, ReferenceTarget, TriedUnits, UnitFacts, digest_of};
 use crate::points::with_state;
 
 /// Units that the selections chose before, or choose after, by address.
@@ -206,25 +206,10 @@ fn one_of(addresses: &[&str], nobody: &str) -> String {
     }
 }
 
-/// The digest over a set of point ids.
-pub fn collection_ids_digest<'a>(ids: impl Iterator<Item = &'a PointId>) -> Digest {
-    let mut hasher = blake3::Hasher::new();
-    for id in ids {
-        hasher.update(id.to_string().as_bytes());
-        hasher.update(b"\n");
-    }
-    Digest::from_bytes(*hasher.finalize().as_bytes())
-}
-
-/// The digest of everything managed under a promotion or a vector set.
-pub fn managed_under(root: &Address, managed: &BTreeMap<Address, Managed>) -> Digest {
-    let prefix = format!("{root}[");
-    let entries: Vec<(&Address, &Digest)> = managed
-        .range(root.clone()..)
-        .take_while(|(address, _)| *address == root || address.as_str().starts_with(&prefix))
-        .map(|(address, managed)| (address, &managed.digest))
-        .collect();
-    digest_of(&entries)
+/// The digest of everything managed under a promotion or a vector set. `sums` are of the records of the sets' units.
+pub fn managed_under(root: &Address, managed: &BTreeMap<Address, Managed>, sums: &BTreeMap<String, String>) -> Digest {
+    let set = root.as_str().strip_prefix(Address::vector_set("").as_str());
+    digest_of(&(managed.get(root).map(|managed| &managed.digest), set.and_then(|set| sums.get(set))))
 }
 
 pub(super) fn baseline(input: &BuildInput<'_>, selections: &[SelectionPin]) -> Baseline {
@@ -232,7 +217,7 @@ pub(super) fn baseline(input: &BuildInput<'_>, selections: &[SelectionPin]) -> B
     let mut managed = BTreeMap::new();
     for name in input.desired.promotions.keys() {
         let root = Address::promotion(name);
-        managed.insert(root.clone(), managed_under(&root, &observed.managed));
+        managed.insert(root.clone(), managed_under(&root, &observed.managed, &observed.record_sums));
     }
     let mut collections = BTreeMap::new();
     let mut ledgers = BTreeMap::new();
@@ -243,17 +228,23 @@ pub(super) fn baseline(input: &BuildInput<'_>, selections: &[SelectionPin]) -> B
     let sets: BTreeSet<&String> = input.desired.vector_sets.keys().chain(changed).collect();
     for name in sets {
         let root = Address::vector_set(name);
-        managed.insert(root.clone(), managed_under(&root, &observed.managed));
+        managed.insert(root.clone(), managed_under(&root, &observed.managed, &observed.record_sums));
         let live = live_collection(name, observed);
-        let ids = observed.points.get(name);
+        let found = observed.points.get(name);
+        let keyed = |change: &Change| match &change.detail {
+            ChangeDetail::VectorSet(set) if set.set == *name => set.units.iter().any(UnitPoints::is_keyed),
+            _ => false,
+        };
+        let declared = input.desired.vector_sets.get(name).map(|set| set.ids.keyed());
         collections.insert(
             name.clone(),
             CollectionBaseline {
                 alias: live.as_ref().is_some_and(|(_, alias)| *alias),
                 collection: live.map(|(collection, _)| collection),
-                points: ids.map_or(0, BTreeSet::len) as u64,
-                ids: collection_ids_digest(ids.into_iter().flatten()),
-                digests: observed.digests.get(name).map(digest_of),
+                points: found.map_or(0, |live| live.total),
+                keyed: declared.unwrap_or_else(|| input.comparison.changes.iter().any(keyed)),
+                compared: found.map(|live| live.compared).unwrap_or_default(),
+                seen: found.map(digest_of).unwrap_or_default(),
             },
         );
         if let Some(rows) = observed.ledger.get(name) {

@@ -30,9 +30,7 @@ mod sets;
 mod step;
 mod summary;
 
-pub use baseline::{
-    SharedAddress, UnitsBaseline, collection_ids_digest, managed_under, relevant_units, shared_addresses,
-};
+pub use baseline::{SharedAddress, UnitsBaseline, managed_under, relevant_units, shared_addresses};
 pub use build::{BuildInput, Built, build};
 pub use cost::{EmbeddingCost, EmbeddingTerms, embedding_costs};
 pub use derive::{Parts, derive};

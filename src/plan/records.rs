@@ -10,8 +10,7 @@ use super::guards::gate_work;
 use super::sets::points_text;
 use super::step::{GateWork, ManagedWrite, Phase, RUN_MARKER, Work};
 use crate::diff::{Change, ChangeDetail, CollectionChange, GoBack, Reason, VectorChange, codes};
-use crate::model::{Address, DECLARED_KEY, Diagnostic, Gate, Managed, UnitFacts, digest_of, unit_value};
-use crate::points::{OwnedChunk, Ownership, SetRecord};
+use crate::model::{Address, DECLARED_KEY, Diagnostic, Gate, Managed, SetRecord, UnitFacts, digest_of, unit_value};
 
 impl<'a> Builder<'a> {
     pub(super) fn ledgers(&mut self) {
@@ -104,10 +103,7 @@ impl<'a> Builder<'a> {
                     recall.push(change.address.clone());
                 }
                 ChangeDetail::VectorSet(set) => self.managed_set(change, set, &mut write, &mut forget),
-                ChangeDetail::Forget => {
-                    // With all that stands under it.
-                    forget.push(change.address.clone());
-                }
+                ChangeDetail::Forget => forget.push(change.address.clone()),
                 ChangeDetail::Guard { record, .. } => write.extend(self.guard_record(change, record)),
                 ChangeDetail::Row { .. }
                 | ChangeDetail::Lifecycle { .. }
@@ -172,26 +168,6 @@ impl<'a> Builder<'a> {
                     attributes: json!(record),
                 });
             }
-        }
-        for unit in &set.units {
-            let address = Address::vector_unit(&set.set, &unit.unit);
-            let Some(digest) = &unit.input else {
-                forget.push(address);
-                continue;
-            };
-            let chunks = unit
-                .chunks
-                .iter()
-                .map(|chunk| OwnedChunk {
-                    id: chunk.id,
-                    text: chunk.text,
-                    sha256: chunk.sha256.clone(),
-                    digest: chunk.digest,
-                    adopted,
-                })
-                .collect();
-            let owned = Ownership { address: unit.address.clone(), chunks };
-            write.push(ManagedWrite { address, digest: *digest, attributes: json!(owned) });
         }
     }
 }

@@ -17,10 +17,9 @@ use crate::diff::{
 };
 use crate::model::{
     Address, Cell, Condition, DeclaredRow, Desired, Diagnostic, GateResource, IdChoice, KeyPart, LiveRow, Managed,
-    Observed, Place, PointId, Promotion, Review, RowKey, RowOrigin, RowSet, RowState, Selection, Spot, TableFacts,
-    TableName, UnitsRef, Written,
+    Observed, Place, PointId, Promotion, RecordedUnit, Review, RowKey, RowOrigin, RowSet, RowState, Selection, Spot,
+    TableFacts, TableName, UnitsRef, Written,
 };
-use crate::points::Ownership;
 
 /// Characters of a run's id in the name of the promotion that undoes its moves: its time, to the millisecond.
 const RUN_CHARS: usize = 13;
@@ -33,6 +32,10 @@ pub struct AppliedRun<'a> {
     pub plan: &'a SavedPlan,
     /// What Enact owned before it, of what it changed; absent where it owned nothing.
     pub managed_before: &'a BTreeMap<Address, Managed>,
+    /// What was written down of the units of vector sets that it changed, by set and unit id.
+    pub units_before: &'a BTreeMap<String, BTreeMap<String, RecordedUnit>>,
+    /// Ids of the points of its sets as they are now.
+    pub live: &'a BTreeMap<String, BTreeSet<PointId>>,
     /// The run that last wrote about each resource.
     pub last_writer: &'a BTreeMap<Address, String>,
     /// Points that it took away in place, by collection.
@@ -320,7 +323,7 @@ fn set_before(
     let sources = Sources {
         applied,
         images: applied.images.get(&live).unwrap_or(&empty),
-        live: observed.points.get(&set.set).unwrap_or(&empty),
+        live: applied.live.get(&set.set).unwrap_or(&empty),
         in_place,
         written: chunks.filter(|chunk| chunk.source != ChunkSource::Kept).map(|chunk| chunk.id).collect(),
     };
@@ -362,12 +365,9 @@ struct Sources<'a> {
 
 impl Sources<'_> {
     fn unit(&self, set: &VectorChange, unit: &UnitPoints) -> Result<UnitPoints, String> {
-        let address = Address::vector_unit(&set.set, &unit.unit);
-        let before = self.applied.managed_before.get(&address);
-        let owned: Option<Ownership> =
-            before.and_then(|managed| serde_json::from_value(managed.attributes.clone()).ok());
+        let before = self.applied.units_before.get(&set.set).and_then(|units| units.get(&unit.unit));
         let mut chunks = Vec::new();
-        for (ordinal, chunk) in (0u32..).zip(owned.iter().flat_map(|owned| &owned.chunks)) {
+        for (ordinal, chunk) in (0u32..).zip(before.iter().flat_map(|before| &before.owned.chunks)) {
             // Another unit may have taken the point over.
             let source = match self.live.contains(&chunk.id) && !self.written.contains(&chunk.id) {
                 true => ChunkSource::Kept,
@@ -387,7 +387,7 @@ impl Sources<'_> {
             unit: unit.unit.clone(),
             address: unit.address.clone(),
             title: unit.title.clone(),
-            input: before.map(|managed| managed.digest),
+            input: before.map(|before| before.input),
             reason: Reason::Reverted(self.applied.run.to_owned()),
             chunks,
             delete,

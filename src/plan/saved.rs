@@ -20,7 +20,8 @@ use super::step::Step;
 use super::summary::Summary;
 use crate::diff::{Change, Drift, Finding};
 use crate::model::{
-    Address, ApprovalRule, Diagnostics, Digest, Followers, Guards, ReferenceTarget, RowKey, SourceFile, TableName,
+    Address, ApprovalRule, Diagnostics, Digest, Followers, Guards, PointsCompared, ReferenceTarget, RowKey, SourceFile,
+    TableName,
 };
 
 /// The major version of the format.
@@ -157,11 +158,13 @@ pub struct CollectionBaseline {
     pub alias: bool,
     /// Number of points.
     pub points: u64,
-    /// Digest over the sorted ids.
-    pub ids: Digest,
-    /// Digest over what stands in the points, where points may change under their ids.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digests: Option<Digest>,
+    /// Whether points may change under their ids.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keyed: bool,
+    /// How the points were compared with what is written down of them.
+    pub compared: PointsCompared,
+    /// Digest over what was found.
+    pub seen: Digest,
 }
 
 /// Why a saved plan cannot be used.

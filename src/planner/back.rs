@@ -25,8 +25,8 @@ impl Back<'_> {
     pub(super) fn add(&self, observed: &mut Observed, comparison: &mut Comparison) {
         observed.collections.clone_from(&self.points.collections);
         observed.aliases.clone_from(&self.points.aliases);
-        observed.points.clone_from(&self.points.points);
-        for set in self.points.points.keys() {
+        observed.points.clone_from(&self.points.live);
+        for set in self.points.live.keys() {
             if let Some(rows) = self.ledger {
                 observed.ledger.insert(set.clone(), rows.clone());
             }

@@ -25,7 +25,9 @@ use trial::Trying;
 use crate::diff::{AdoptInput, Comparison, adopt, compare, live_collection, own_writes};
 use crate::embed::Makers;
 use crate::model::{Address, Binding, Desired, Environment, Observed, PointId};
-use crate::observe::{Observation, ObserveError, Request, binding_in_use, observe, read_said, read_session_user};
+use crate::observe::{
+    Depth, Observation, ObserveError, Request, binding_in_use, observe, read_said, read_session_user,
+};
 use crate::plan::{BuildInput, Built, Partial, build, narrow};
 use crate::points::PointSaid;
 use crate::store::{Relational, TxMode, VectorStore};
@@ -44,6 +46,10 @@ pub struct Planner<'a> {
     /// Who tries what a plan writes, where that changes the units that it reads. Without one a plan says what it would do to
     /// the units that live: enough for who only looks.
     pub trial: Option<&'a dyn Trial>,
+    /// How thoroughly points are compared.
+    pub depth: Depth,
+    /// Units whose points are made anew whatever the comparison says, by vector set; all of them where none is named.
+    pub replace: &'a BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What a plan is for.
@@ -69,7 +75,7 @@ impl Planner<'_> {
         desired: &Desired,
         purpose: Purpose<'_>,
     ) -> Result<Built, ObserveError> {
-        let Planner { environment, binding, makers, partial, trial: _ } = *self;
+        let Planner { environment, binding, makers, partial, trial: _, depth, replace } = *self;
         let identities = identities(desired, makers)?;
         let tokens = makers.embedders.values().next();
         let count_tokens = |text: &str| tokens.map_or(text.len() as u64 / 4, |embedder| embedder.count_tokens(text));
@@ -87,6 +93,8 @@ impl Planner<'_> {
             environment,
             identities: &identities,
             addresses: !partial.is_whole(),
+            depth,
+            replace,
             count_tokens: &count_tokens,
         };
         let built = if partial.is_whole() {

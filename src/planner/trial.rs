@@ -101,7 +101,7 @@ impl Trying<'_> {
         written: &Compared,
     ) -> Result<Units, ObserveError> {
         let mut tx = self.write(postgres, part, written).await?;
-        let units = read_tried_units(tx.as_mut(), self.request, &written.0.observed.managed).await?;
+        let units = read_tried_units(tx.as_mut(), self.request, &written.0.observed).await?;
         tx.rollback().await?;
         Ok(units)
     }

@@ -12,17 +12,22 @@
 //! *Not here:* which points should exist (`diff`), reading them (`observe`), writing them (`apply`).
 
 mod collection;
+mod fingerprint;
 mod identity;
 mod key;
 mod parts;
 mod payload;
 mod recipe;
-mod record;
 
 pub use collection::{GENERATION_KEY, SET_KEY, staged_collection, stamp};
+pub use fingerprint::{
+    BUCKET_FIELDS, BUCKETS, add_buckets, bucket_text, has_buckets, is_bucket_field, with_bucket_indexes,
+    without_buckets,
+};
 pub use identity::PointIdentity;
 pub use key::{chunk_id, ledger_key, point_key};
-pub use parts::{PARTS_FIELD, Parts, PointFacts, PointSaid, point_facts, said, standing, text_stand_in, unit_of};
+pub use parts::{
+    PARTS_FIELD, Parts, PointFacts, PointSaid, point_facts, said, set_of, standing, text_stand_in, unit_of,
+};
 pub use payload::{Asked, CHUNK_FIELDS, ChunkView, payload};
 pub use recipe::{Recipe, input_digest, input_digest_of, recipe, template_fields, with_state};
-pub use record::{OwnedChunk, Ownership, SetRecord};

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::Digest as _;
 
+use super::fingerprint::add_buckets;
 use super::identity::PointIdentity;
 use super::payload::{CHUNK_COUNT, CHUNK_INDEX, CONTENT_DIGEST, TEXT, UNIT_ID};
-use crate::model::{Digest, digest_of};
+use crate::model::{Digest, PointId, digest_of};
 
 /// The payload field that holds Enact's own parts.
 pub const PARTS_FIELD: &str = "_enact";
@@ -37,9 +38,10 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Puts them into a payload.
-    pub fn add_to(&self, payload: &mut Map<String, Value>) {
+    /// Puts them into the payload of the point with this id, with the point's buckets.
+    pub fn add_to(&self, id: &PointId, payload: &mut Map<String, Value>) {
         payload.insert(PARTS_FIELD.to_owned(), json!(self));
+        add_buckets(id, payload);
     }
 }
 
@@ -90,6 +92,11 @@ pub fn text_stand_in(sha256: &str) -> Value {
 pub fn standing(payload: &Map<String, Value>) -> Digest {
     let written = payload.get(PARTS_FIELD).and_then(|parts| parts.get("digest")).and_then(Value::as_str);
     written.and_then(Digest::from_text).unwrap_or_else(|| digest_of(payload))
+}
+
+/// The vector set that a point says it is of.
+pub fn set_of(payload: &Map<String, Value>) -> Option<&str> {
+    payload.get(PARTS_FIELD)?.get("set")?.as_str()
 }
 
 /// The unit that a point says it belongs to: Enact's own parts, or the payload field that the field's points carry.

@@ -1,7 +1,11 @@
 //! The verdict of a plan, first and last in every rendering.
 
+use std::collections::BTreeMap;
+
 use super::body_vectors::counts_text;
 use super::words::number;
+use crate::diff::counted;
+use crate::model::PointsCompared;
 use crate::plan::{LifecycleCounts, SavedPlan, Summary};
 
 /// The verdict's lines: what changes, then the digest that an approval names.
@@ -10,10 +14,28 @@ pub fn verdict(plan: &SavedPlan) -> Vec<String> {
     if plan.is_empty() && plan.changes.is_empty() {
         let whole = plan.partial.is_whole();
         let match_words = if whole { "the plan" } else { "what was asked for, which is a part of the plan files" };
-        return vec![format!("No changes. PostgreSQL and Qdrant match {match_words}."), digest];
+        let same = format!("No changes. PostgreSQL and Qdrant match {match_words}.");
+        return std::iter::once(same).chain(compared(plan)).chain([digest]).collect();
     }
     let [rows, rest] = counts(&plan.summary);
     vec![rows, rest, digest]
+}
+
+/// How the points were compared of which it is said that they match.
+fn compared(plan: &SavedPlan) -> Option<String> {
+    let mut points: BTreeMap<PointsCompared, u64> = BTreeMap::new();
+    for collection in plan.baseline.collections.values().filter(|collection| collection.points > 0) {
+        *points.entry(collection.compared).or_default() += collection.points;
+    }
+    let words = |(how, points): (&PointsCompared, &u64)| {
+        let how = match how {
+            PointsCompared::Fingerprint => "by fingerprint",
+            PointsCompared::Id => "by id",
+            PointsCompared::Deep => "deep, with payloads and the shape of vectors",
+        };
+        format!("{} {how}", counted(*points, "point"))
+    };
+    (!points.is_empty()).then(|| format!("Compared: {}.", points.iter().map(words).collect::<Vec<_>>().join(", ")))
 }
 
 /// The two lines that count.

@@ -84,6 +84,7 @@ pub fn reason(reason: &Reason) -> String {
         Reason::PointsMissing(points) => format!("{} points are missing that should exist", number(*points)),
         Reason::PointsChanged(1) => "1 point is no longer what was written".to_owned(),
         Reason::PointsChanged(points) => format!("{} points are no longer what was written", number(*points)),
+        Reason::Replaced => "asked for with --replace".to_owned(),
         Reason::Adopted => "made before Enact knew of it, taken over as it is".to_owned(),
         Reason::ShapeChanged(how) => format!("the collection's shape changes: {how}"),
         Reason::EpochChanged => "the database is not the one that the set was written under".to_owned(),

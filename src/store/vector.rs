@@ -166,6 +166,18 @@ pub trait VectorStore: Send + Sync {
         with: WithVectors,
     ) -> Result<PointPage, StoreError>;
 
+    /// How many points have each value of a keyword field that has a payload index, counted exactly; `None` where the server
+    /// or the collection's limits do not allow that.
+    async fn facet(&self, collection: &str, field: &str) -> Result<Option<BTreeMap<String, u64>>, StoreError>;
+
+    /// One page of points with payload, by ascending id: those of which one field or another has one of its values.
+    async fn points_with(
+        &self,
+        collection: &str,
+        any: &BTreeMap<&str, Vec<String>>,
+        from: Option<&PointId>,
+    ) -> Result<PointPage, StoreError>;
+
     /// The points with these ids that exist, in no order.
     async fn retrieve(&self, collection: &str, ids: &[PointId], with: WithVectors) -> Result<Vec<Point>, StoreError>;
 

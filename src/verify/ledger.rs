@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::read::{Facts, SetFacts};
 use super::result::Check;
-use crate::model::{Binding, Ledger, LedgerRow};
-use crate::points::OwnedChunk;
+use crate::model::{Binding, Ledger, LedgerRow, OwnedChunk};
 
 /// Compares the ledger.
 pub(super) fn checks(binding: &Binding, facts: &Facts) -> Vec<Check> {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::read::SetFacts;
 use super::result::Check;
-use crate::model::{CollectionMetadata, Digest, PointId};
-use crate::points::{GENERATION_KEY, OwnedChunk, Ownership, PointFacts, PointIdentity};
+use crate::model::{CollectionMetadata, Digest, OwnedChunk, Ownership, PointId};
+use crate::points::{GENERATION_KEY, PointFacts, PointIdentity};
 
 /// Compares one set.
 pub(super) fn checks(name: &str, set: &SetFacts) -> Vec<Check> {
@@ -14,8 +14,7 @@ pub(super) fn checks(name: &str, set: &SetFacts) -> Vec<Check> {
         let gone = vec![format!("Qdrant has no collection or alias \"{name}\"")];
         return vec![Check::of(title("there is a collection behind the name"), 1, gone)];
     };
-    let (owners, mut unclear) = owners(set);
-    unclear.extend(set.unreadable.iter().map(|address| format!("{address} cannot be read")));
+    let (owners, unclear) = owners(set);
     let missing = owners.iter().filter(|(id, _)| !set.points.contains_key(*id));
     let missing: Vec<String> = missing.map(|(id, (unit, at, _))| said(id, &unit.address, *at)).collect();
     let mut checks = vec![

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::PromotionRecord;
 use crate::model::{
-    Address, Binding, CollectionFacts, Digest, LedgerRow, Managed, PointId, RecordedTable, Selection, TableName,
-    UnitFacts,
+    Address, Binding, CollectionFacts, Digest, LedgerRow, Managed, Ownership, PointId, RecordedTable, Selection,
+    SetRecord, TableName, UnitFacts,
 };
 use crate::observe::{
-    ObserveError, UnitFilter, binding_in_use, read_catalog, read_gates, read_ledger, read_managed, read_recorded_rows,
-    read_units,
+    ObserveError, UnitFilter, binding_in_use, read_catalog, read_gates, read_ledger, read_managed, read_recorded,
+    read_recorded_rows, read_units,
 };
-use crate::points::{Ownership, PointFacts, SetRecord, ledger_key, point_facts};
+use crate::points::{PointFacts, ledger_key, point_facts};
 use crate::store::{Query, Relational, Sql, StoreError, Tx, TxMode, VectorStore, WithVectors};
 
 /// Differences of one table's rows that are read; the rest is counted.
@@ -53,8 +53,6 @@ pub struct SetFacts {
     pub inputs: BTreeMap<String, Digest>,
     /// Digest of how its points were made.
     pub recipe: Option<Digest>,
-    /// Units whose record cannot be read.
-    pub unreadable: Vec<String>,
     /// The collection behind the name.
     pub collection: Option<CollectionFacts>,
     /// Its points.
@@ -93,6 +91,14 @@ pub async fn read(
     let binding = &*binding_in_use(tx.as_mut(), binding, None, project).await?;
     let managed = read_managed(tx.as_mut(), project).await?;
     let mut facts = Facts { unfinished: unfinished(tx.as_mut()).await?, ..sort_managed(&managed) };
+    let recorded = read_recorded(tx.as_mut(), &facts.sets.keys().cloned().collect()).await?;
+    for (name, units) in recorded {
+        let set = facts.sets.entry(name).or_default();
+        for (id, unit) in units {
+            set.inputs.insert(id.clone(), unit.input);
+            set.owned.insert(id, unit.owned);
+        }
+    }
     facts.units = managed_units(tx.as_mut(), binding, &facts).await?;
     relational(tx.as_mut(), binding, &mut facts).await?;
     add_keys(binding, &mut facts);
@@ -119,28 +125,15 @@ async fn unfinished(tx: &mut dyn Tx) -> Result<Vec<String>, StoreError> {
 fn sort_managed(managed: &BTreeMap<Address, Managed>) -> Facts {
     let mut facts = Facts::default();
     let (sets, promotions) = (Address::vector_set(""), Address::promotion(""));
-    let set_of = |rest: &str| Address::vector_set(rest.split_once('[').map_or(rest, |(name, _)| name));
-    let forgotten = |rest: &str| managed.get(&set_of(rest)).is_some_and(Managed::is_forgotten);
     for (address, entry) in managed {
         if let Some(name) = address.as_str().strip_prefix(promotions.as_str()) {
             facts.promotions.insert(name.to_owned(), serde_json::from_value(entry.attributes.clone()).ok());
         }
-        let rest = address.as_str().strip_prefix(sets.as_str()).filter(|rest| !forgotten(rest));
-        let Some(rest) = rest else { continue };
-        let Some((name, quoted)) = rest.split_once('[') else {
-            let set = facts.sets.entry(rest.to_owned()).or_default();
+        let name = address.as_str().strip_prefix(sets.as_str()).filter(|_| !entry.is_forgotten());
+        if let Some(name) = name {
+            let set = facts.sets.entry(name.to_owned()).or_default();
             set.record = serde_json::from_value(entry.attributes.clone()).ok();
             set.recipe = Some(entry.digest);
-            continue;
-        };
-        let set = facts.sets.entry(name.to_owned()).or_default();
-        let unit = quoted.strip_suffix(']').and_then(|text| serde_json::from_str::<String>(text).ok());
-        match (unit, serde_json::from_value(entry.attributes.clone())) {
-            (Some(unit), Ok(owned)) => {
-                set.inputs.insert(unit.clone(), entry.digest);
-                set.owned.insert(unit, owned);
-            }
-            (Some(_) | None, _) => set.unreadable.push(address.to_string()),
         }
     }
     facts

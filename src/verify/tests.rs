@@ -7,8 +7,11 @@ use serde_json::{Map, Value, json};
 use super::relational::{gates, promotions, refreshes};
 use super::*;
 use crate::diff::PromotionRecord;
-use crate::model::{BindingRef, CollectionFacts, CollectionMetadata, Digest, LedgerRow, PointId, UnitFacts, digest_of};
-use crate::points::{GENERATION_KEY, OwnedChunk, Ownership, Parts, PointIdentity, SetRecord, point_facts};
+use crate::model::{
+    BindingRef, CollectionFacts, CollectionMetadata, Digest, LedgerRow, OwnedChunk, Ownership, PointId, SetRecord,
+    UnitFacts, digest_of,
+};
+use crate::points::{GENERATION_KEY, Parts, PointIdentity, point_facts};
 use crate::store::Point;
 
 fn binding() -> Binding {
@@ -48,7 +51,7 @@ fn point(unit: &str, chunk: u32, text: &str) -> Point {
         embedders: identity.embedders,
         digest: None,
     };
-    parts.add_to(&mut payload);
+    parts.add_to(&identity.id(), &mut payload);
     Point { id: identity.id(), vectors: BTreeMap::new(), payload }
 }
 
@@ -81,7 +84,6 @@ fn facts(points: Vec<Point>) -> Facts {
             adopted: false,
         }),
         owned: BTreeMap::from([("u".to_owned(), Ownership { address: "A".to_owned(), chunks: vec![chunk] })]),
-        unreadable: Vec::new(),
         collection: Some(collection),
         points: points.into_iter().map(|point| (point.id, point_facts(point.payload))).collect(),
         keys: BTreeMap::from([(("u".to_owned(), 0), "iu.A#chunk-0000".to_owned())]),

@@ -44,6 +44,12 @@ impl Inner {
     }
 }
 
+/// The text at a path of keys.
+fn value_at(point: &Point, path: &str) -> Option<String> {
+    let (first, rest) = path.split_once('.')?;
+    point.payload.get(first)?.get(rest)?.as_str().map(str::to_owned)
+}
+
 fn missing(name: &str) -> StoreError {
     StoreError::new(Fault::Refused, format!("there is no collection \"{name}\"")).code("NotFound")
 }
@@ -157,6 +163,35 @@ impl VectorStore for Memory {
         let mut rest = points.iter().filter(|(id, _)| from.is_none_or(|from| *id >= from));
         let page = rest.by_ref().take(limit.max(1) as usize).map(|(_, point)| shown(point, with)).collect();
         Ok(PointPage { points: page, next: rest.next().map(|(id, _)| *id) })
+    }
+
+    async fn facet(&self, collection: &str, field: &str) -> Result<Option<BTreeMap<String, u64>>, StoreError> {
+        let inner = self.lock();
+        let found = inner.find(collection)?;
+        if !found.spec.payload_indexes.contains_key(field) {
+            return Ok(None);
+        }
+        let mut counts = BTreeMap::new();
+        for value in found.points.values().filter_map(|point| value_at(point, field)) {
+            *counts.entry(value).or_default() += 1;
+        }
+        Ok(Some(counts))
+    }
+
+    async fn points_with(
+        &self,
+        collection: &str,
+        any: &BTreeMap<&str, Vec<String>>,
+        from: Option<&PointId>,
+    ) -> Result<PointPage, StoreError> {
+        let inner = self.lock();
+        let points = &inner.find(collection)?.points;
+        let has = |point: &Point| {
+            any.iter().any(|(field, values)| value_at(point, field).is_some_and(|value| values.contains(&value)))
+        };
+        let found = points.iter().filter(|(id, point)| from.is_none_or(|from| *id >= from) && has(point));
+        let points = found.map(|(_, point)| shown(point, WithVectors::No)).collect();
+        Ok(PointPage { points, next: None })
     }
 
     async fn retrieve(&self, collection: &str, ids: &[PointId], with: WithVectors) -> Result<Vec<Point>, StoreError> {

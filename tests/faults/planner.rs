@@ -7,6 +7,7 @@ use std::sync::Arc;
 use enact::apply::StepsTried;
 use enact::embed::{Embedder, Makers, StaticEmbedder};
 use enact::model::{Binding, BindingRef, Desired, Environment};
+use enact::observe::Depth;
 use enact::plan::{Partial, SavedPlan};
 use enact::planner::Purpose;
 use enact::spec::{load_binding, parse_plan};
@@ -51,6 +52,8 @@ impl Planner {
             makers,
             partial: &Partial::default(),
             trial: Some(&StepsTried),
+            depth: Depth::default(),
+            replace: &BTreeMap::new(),
         };
         let planned = planner.plan(store, vectors, desired, Purpose::Apply).await;
         planned.unwrap_or_else(|error| panic!("{error:?}")).plan

@@ -177,7 +177,8 @@ struct Bench {
 
 const EMPTY: &str = "TRUNCATE public.documents, public.note, enact.run CASCADE";
 const ROWS: &str = "SELECT string_agg(t::text, '|' ORDER BY t::text) FROM (SELECT d::text FROM documents d UNION ALL \
-                    SELECT n::text FROM note n UNION ALL SELECT m::text FROM enact.managed m) AS t";
+                    SELECT n::text FROM note n UNION ALL SELECT m::text FROM enact.managed m \
+                    UNION ALL SELECT p::text FROM enact.managed_point p) AS t";
 
 impl Bench {
     async fn make() -> Bench {

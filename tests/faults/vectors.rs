@@ -197,6 +197,21 @@ impl VectorStore for FaultyVectors {
         self.inner.points(collection, from, limit, with).await
     }
 
+    async fn facet(&self, collection: &str, field: &str) -> Result<Option<BTreeMap<String, u64>>, StoreError> {
+        self.read(&format!("facet {collection} {field}")).await?;
+        self.inner.facet(collection, field).await
+    }
+
+    async fn points_with(
+        &self,
+        collection: &str,
+        any: &BTreeMap<&str, Vec<String>>,
+        from: Option<&PointId>,
+    ) -> Result<PointPage, StoreError> {
+        self.read(&format!("points_with {collection}")).await?;
+        self.inner.points_with(collection, any, from).await
+    }
+
     async fn retrieve(&self, collection: &str, ids: &[PointId], with: WithVectors) -> Result<Vec<Point>, StoreError> {
         self.read(&format!("retrieve {collection} {}", list(ids))).await?;
         self.inner.retrieve(collection, ids, with).await

@@ -22,7 +22,8 @@ fn world(project: &Project) -> String {
          (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM iu_vector_sync_point t), \
          (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM cutter_governance.manifest_unit_block t), \
          (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM dot_config t), \
-         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM enact.managed t)))",
+         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM enact.managed t), \
+         (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM enact.managed_point t)))",
     )
 }
 

@@ -79,10 +79,7 @@ fn import_takes_over_the_61_points_as_they_are(backend: Backend) {
     assert!(imported.contains("61 kept") && imported.contains("Applied."), "{imported}");
     assert!(!imported.contains("W055") && !imported.contains("W056"), "{imported}");
     assert_eq!((world.tables_but(&[]), world.points(SET)), (tables, points));
-    assert_eq!(
-        world.value("SELECT count(*) FROM enact.managed WHERE address LIKE 'vector_set.iu_core_iu_chunks[%'"),
-        "60"
-    );
+    assert_eq!(world.value("SELECT count(*) FROM enact.managed_unit WHERE set_name = 'iu_core_iu_chunks'"), "60");
     assert_eq!(world.embeddings.texts(), 0);
     nothing_to_do(&world, &[]);
     world.ok(&["verify"]);

@@ -12,7 +12,7 @@ use enact::embed::Makers;
 use enact::model::{
     Binding, BindingRef, DEFAULT_PROJECT, Desired, Diagnostics, Environment, RecordedTable, Severity, TableNow,
 };
-use enact::observe::{ObserveError, ReadPoints, read_catalog, read_recorded_rows};
+use enact::observe::{Depth, ObserveError, ReadPoints, read_catalog, read_recorded_rows};
 use enact::plan::{AppliedRun, Partial, SavedPlan, desired_before};
 use enact::planner::{Back, Planner, Purpose};
 use enact::spec::{load_binding, load_plans_in};
@@ -126,6 +126,8 @@ impl Engine {
             run: &applied.run,
             plan: &applied.plan,
             managed_before: &left.managed_before,
+            units_before: &left.units_before,
+            live: &BTreeMap::new(),
             last_writer: &left.last_writer,
             images: &left.images,
             states: &BTreeMap::new(),
@@ -138,7 +140,15 @@ impl Engine {
 
     async fn planned(&mut self, desired: &Desired, purpose: Purpose<'_>) -> Result<SavedPlan, ObserveError> {
         let Engine { postgres, binding, environment, makers } = self;
-        let planner = Planner { environment, binding, makers, partial: &Partial::default(), trial: Some(&StepsTried) };
+        let planner = Planner {
+            environment,
+            binding,
+            makers,
+            partial: &Partial::default(),
+            trial: Some(&StepsTried),
+            depth: Depth::default(),
+            replace: &BTreeMap::new(),
+        };
         Ok(planner.plan(postgres, &Nothing, desired, purpose).await?.plan)
     }
 

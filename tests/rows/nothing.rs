@@ -58,6 +58,19 @@ impl VectorStore for Nothing {
         no("points")
     }
 
+    async fn facet(&self, _collection: &str, _field: &str) -> Result<Option<BTreeMap<String, u64>>, StoreError> {
+        no("facet")
+    }
+
+    async fn points_with(
+        &self,
+        _collection: &str,
+        _any: &BTreeMap<&str, Vec<String>>,
+        _from: Option<&PointId>,
+    ) -> Result<PointPage, StoreError> {
+        no("points_with")
+    }
+
     async fn retrieve(
         &self,
         _collection: &str,

@@ -66,7 +66,8 @@ impl Project {
         self.look().0
     }
 
-    fn with_qdrant<T>(&self, body: impl AsyncFnOnce(&Qdrant) -> T) -> T {
+    /// Does something with the vector store, as somebody else would.
+    pub fn with_qdrant<T>(&self, body: impl AsyncFnOnce(&Qdrant) -> T) -> T {
         let url = SecretString::from(self.servers.as_ref().expect("running servers").endpoints().qdrant.clone());
         let options = QdrantOptions { url, api_key: None, timeout_ms: 20_000, retry_ms: 0, ca: None };
         self.runtime.block_on(async { body(&Qdrant::connect(&options).await.expect("the vector server")).await })

@@ -49,15 +49,14 @@ pub fn planned(
 ) -> Result<Outcome, Outcome> {
     let configured = configure(global, output)?;
     let saved = saved.map(|path| load_for(path, &configured, output)).transpose()?;
-    let partial = partial.partial();
-    if saved.is_some() && !partial.is_whole() {
+    if saved.is_some() && partial.is_given() {
         let hint = "a saved plan is done as it is: give them to enact plan --out FILE";
-        output.error("--target and --exclude do not go with a saved plan", Some(hint));
+        output.error("--target, --exclude, --replace, --full and --deep do not go with a saved plan", Some(hint));
         return Err(Outcome::Usage);
     }
     let desired = if saved.is_none() { Some(load_desired(global, output)?) } else { None };
     in_session(configured, global, output, async |session: &mut Session| {
-        session.partial = partial;
+        session.take(partial);
         let plan = match (saved, &desired) {
             (Some(plan), _) => same_binding(&plan, session, output).map(|()| plan)?,
             (None, Some((desired, sources))) => session.plan(desired, sources, output).await?.plan,

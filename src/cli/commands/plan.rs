@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use super::show::tell;
-use crate::cli::args::{GlobalArgs, PlanArgs, PlanFormat};
+use crate::cli::args::{GlobalArgs, PartialArgs, PlanArgs, PlanFormat};
 use crate::cli::session::{Session, configure, in_session, load_desired};
 use crate::cli::{Outcome, Output, file};
-use crate::plan::{Partial, SavedPlan};
+use crate::plan::SavedPlan;
 
 /// Plans and prints.
 pub fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -> Outcome {
-    match make(global, args.partial.partial(), output) {
+    match make(global, &args.partial, output) {
         Ok(plan) => finish(&plan, args, output),
         Err(outcome) => outcome,
     }
@@ -20,11 +20,11 @@ pub fn run(global: &GlobalArgs, args: &PlanArgs, output: &Output) -> Outcome {
 ///
 /// # Errors
 /// What is wrong has been printed.
-pub fn make(global: &GlobalArgs, partial: Partial, output: &Output) -> Result<SavedPlan, Outcome> {
+pub fn make(global: &GlobalArgs, partial: &PartialArgs, output: &Output) -> Result<SavedPlan, Outcome> {
     let configured = configure(global, output)?;
     let (desired, sources) = load_desired(global, output)?;
     in_session(configured, global, output, async |session: &mut Session| {
-        session.partial = partial;
+        session.take(partial);
         session.plan(&desired, &sources, output).await.map(|built| built.plan)
     })
 }

@@ -8,9 +8,9 @@ use crate::apply::{RunRecord, read_left_behind, upgrade};
 use crate::cli::args::{GlobalArgs, RevertArgs};
 use crate::cli::session::{Session, configure, in_session, store_failed};
 use crate::cli::{Outcome, Output};
-use crate::diff::ChangeDetail;
+use crate::diff::{ChangeDetail, UnitPoints};
 use crate::model::{Diagnostics, TableName};
-use crate::observe::{UnitFilter, read_catalog, read_ledger, read_units, read_vectors};
+use crate::observe::{UnitFilter, read_catalog, read_ids, read_ledger, read_units};
 use crate::plan::{AppliedRun, Forward, SavedPlan, desired_before};
 use crate::planner::Back;
 use crate::spec::Sources;
@@ -40,6 +40,8 @@ async fn plan_back(session: &mut Session, args: &RevertArgs, output: &Output) ->
         run: &found.run.run,
         plan,
         managed_before: &seen.left.managed_before,
+        units_before: &seen.left.units_before,
+        live: &seen.points.ids,
         last_writer: &seen.left.last_writer,
         images: &seen.left.images,
         states: &seen.states,
@@ -89,11 +91,11 @@ async fn look(session: &mut Session, run: &str, plan: &SavedPlan) -> Result<Seen
         _ => None,
     });
     let moved = UnitFilter { selections: Vec::new(), ids: moved.collect(), lock: false };
-    let sets: Vec<&str> = plan
+    let sets: Vec<(&str, bool)> = plan
         .changes
         .iter()
         .filter_map(|change| match &change.detail {
-            ChangeDetail::VectorSet(set) => Some(set.set.as_str()),
+            ChangeDetail::VectorSet(set) => Some((set.set.as_str(), set.units.iter().any(UnitPoints::is_keyed))),
             _ => None,
         })
         .collect();
@@ -109,8 +111,8 @@ async fn look(session: &mut Session, run: &str, plan: &SavedPlan) -> Result<Seen
         Some(ledger) => Some(read_ledger(tx.as_mut(), ledger).await?),
         None => None,
     };
+    let points = read_ids(tx.as_mut(), &session.qdrant, &sets).await?;
     tx.rollback().await?;
-    let points = read_vectors(&session.qdrant, sets.into_iter().map(|set| (set, false))).await?;
     let collections = session.qdrant.collections().await?.into_iter().collect();
     Ok(Seen { left, tables, states, points, ledger, collections })
 }

@@ -1,5 +1,6 @@
 //! `enact verify`: both stores against what was applied.
 
+use crate::apply::upgrade_where_possible;
 use crate::cli::args::{DataFormat, GlobalArgs, VerifyArgs};
 use crate::cli::session::{Session, configure, in_session, observe_failed};
 use crate::cli::{Outcome, Output, Reader};
@@ -16,6 +17,9 @@ pub fn run(global: &GlobalArgs, args: &VerifyArgs, output: &Output) -> Outcome {
 /// Verifies over an open session and prints.
 pub async fn verify(session: &mut Session, format: DataFormat, output: &Output) -> Outcome {
     output.doing("Comparing PostgreSQL and Qdrant with what was applied");
+    if let Err(error) = upgrade_where_possible(&mut session.postgres).await {
+        return observe_failed(output, &error.into(), &Sources::default());
+    }
     let facts = match read(&mut session.postgres, &session.qdrant, &session.binding, &session.environment.project).await
     {
         Ok(facts) => facts,

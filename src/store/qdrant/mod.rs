@@ -134,6 +134,19 @@ impl VectorStore for Qdrant {
         reads::page(&self.client, collection, from, limit, with.into()).await
     }
 
+    async fn facet(&self, collection: &str, field: &str) -> Result<Option<BTreeMap<String, u64>>, StoreError> {
+        reads::facet(&self.client, collection, field).await
+    }
+
+    async fn points_with(
+        &self,
+        collection: &str,
+        any: &BTreeMap<&str, Vec<String>>,
+        from: Option<&PointId>,
+    ) -> Result<PointPage, StoreError> {
+        reads::points_with(&self.client, collection, any, from).await
+    }
+
     async fn retrieve(&self, collection: &str, ids: &[PointId], with: WithVectors) -> Result<Vec<Point>, StoreError> {
         reads::retrieve(&self.client, collection, ids, with.into()).await
     }

@@ -10,6 +10,10 @@ use super::{payload, vectors, wire};
 use crate::model::{CollectionFacts, PointId};
 use crate::store::{Fault, POINTS_PER_READ, Point, PointPage, Scored, SearchQuery, StoreError, WithVectors};
 
+/// The most values of a field that are counted.
+const VALUES: u32 = 8_192;
+/// Points in one page of those that have a value.
+const MATCHING: u32 = 1_000;
 /// Ids in one page when they are counted.
 const IDS: u32 = 10_000;
 /// The least number of candidates that each vector brings to a fusion.
@@ -133,6 +137,47 @@ async fn count_ids(client: &Client, collection: &str) -> Result<u64, StoreError>
     }
 }
 
+/// Counts by value. A server or a strict mode that refuses that says nothing else.
+pub(super) async fn facet(
+    client: &Client,
+    collection: &str,
+    field: &str,
+) -> Result<Option<BTreeMap<String, u64>>, StoreError> {
+    if client.page(collection, VALUES) < VALUES {
+        return Ok(None);
+    }
+    let request = proto::FacetCounts {
+        collection_name: collection.to_owned(),
+        key: field.to_owned(),
+        limit: Some(VALUES.into()),
+        exact: Some(true),
+        timeout: client.deadline(collection),
+        ..proto::FacetCounts::default()
+    };
+    let reply =
+        match client.ask(Call::Read, request, |request| async move { client.points().facet(request).await }).await {
+            Ok(reply) => reply,
+            Err(error) if error.fault == Fault::Refused => return Ok(None),
+            Err(error) => return Err(error),
+        };
+    let count = |hit: proto::FacetHit| match hit.value?.variant? {
+        proto::facet_value::Variant::StringValue(value) => Some((value, hit.count)),
+        proto::facet_value::Variant::IntegerValue(_) | proto::facet_value::Variant::BoolValue(_) => None,
+    };
+    Ok(Some(reply.hits.into_iter().filter_map(count).collect()))
+}
+
+pub(super) async fn points_with(
+    client: &Client,
+    collection: &str,
+    any: &BTreeMap<&str, Vec<String>>,
+    from: Option<&PointId>,
+) -> Result<PointPage, StoreError> {
+    let should = any.iter().map(|(field, values)| proto::Condition::matches(*field, values.clone()));
+    let filter = proto::Filter::should(should);
+    scroll(client, collection, from, MATCHING, With::Payload, Some(filter)).await
+}
+
 pub(super) async fn page(
     client: &Client,
     collection: &str,
@@ -140,8 +185,20 @@ pub(super) async fn page(
     limit: u32,
     with: With,
 ) -> Result<PointPage, StoreError> {
+    scroll(client, collection, from, limit, with, None).await
+}
+
+async fn scroll(
+    client: &Client,
+    collection: &str,
+    from: Option<&PointId>,
+    limit: u32,
+    with: With,
+    filter: Option<proto::Filter>,
+) -> Result<PointPage, StoreError> {
     let request = proto::ScrollPoints {
         collection_name: collection.to_owned(),
+        filter,
         offset: from.map(wire::id),
         limit: Some(client.page(collection, limit)),
         with_payload: with.payload(),

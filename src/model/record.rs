@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Digest, PointId, Selection};
+use super::canonical::Digest;
+use super::points::PointId;
+use super::selection::Selection;
 
 /// What is remembered about an applied set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +29,17 @@ pub struct SetRecord {
     pub fields: BTreeSet<String>,
 }
 
+/// What is remembered about one unit of a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedUnit {
+    /// Digest of everything that its points were made from.
+    pub input: Digest,
+    /// Its points.
+    pub owned: Ownership,
+}
+
 /// What is remembered about the points of one unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ownership {
     /// The unit's address then.
     pub address: String,
@@ -37,7 +48,7 @@ pub struct Ownership {
 }
 
 /// One chunk of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnedChunk {
     /// The point.
     pub id: PointId,
@@ -46,9 +57,7 @@ pub struct OwnedChunk {
     /// SHA-256 of the chunk's own text.
     pub sha256: String,
     /// What stands in the point, where points may change under their ids.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
     /// Whether somebody else made the point, with vectors of which nothing is known.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
 }
