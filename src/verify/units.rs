@@ -8,20 +8,22 @@ use crate::diff::selected;
 use crate::model::{Digest, UnitFacts};
 use crate::points::input_digest_of;
 
-/// Compares the units of one set; nothing where no selection is on record: an older Enact kept none, and neither does a run
-/// that went back, after which the selection may choose units whose points it took away.
+/// Compares the units of one set. A run that went back keeps no selection, which may choose units now whose points it took
+/// away: then only the units that are indexed are compared. An older Enact kept neither a selection nor the fields: nothing is.
 pub(super) fn checks(name: &str, set: &SetFacts, units: &BTreeMap<String, UnitFacts>) -> Option<Check> {
-    let record = set.record.as_ref()?;
-    let selection = record.selection.as_ref()?;
+    let record = set.record.as_ref().filter(|record| record.selection.is_some() || !record.fields.is_empty())?;
     let now = BTreeMap::new();
-    let chosen: BTreeSet<&String> =
-        units.iter().filter(|(_, unit)| selected(selection, unit, &now)).map(|(id, _)| id).collect();
+    let chosen: Option<BTreeSet<&String>> = record
+        .selection
+        .as_ref()
+        .map(|selection| units.iter().filter(|(_, unit)| selected(selection, unit, &now)).map(|(id, _)| id).collect());
+    let left = |id: &String| chosen.as_ref().is_some_and(|chosen| !chosen.contains(id));
     let mut wrong = Vec::new();
     for (id, owned) in &set.owned {
         let address = &owned.address;
         match units.get(id) {
             None => wrong.push(format!("unit \"{address}\" is gone")),
-            Some(_) if !chosen.contains(id) => wrong.push(format!("unit \"{address}\" left the selection")),
+            Some(_) if left(id) => wrong.push(format!("unit \"{address}\" left the selection")),
             Some(unit) => {
                 let indexed = set.inputs.get(id).zip(set.recipe.as_ref());
                 let differs = |(input, recipe): (&Digest, &Digest)| {
@@ -33,7 +35,7 @@ pub(super) fn checks(name: &str, set: &SetFacts, units: &BTreeMap<String, UnitFa
             }
         }
     }
-    let came = chosen.iter().filter(|id| !set.owned.contains_key(**id)).filter_map(|id| units.get(*id));
+    let came = chosen.iter().flatten().filter(|id| !set.owned.contains_key(**id)).filter_map(|id| units.get(*id));
     wrong.extend(came.map(|unit| format!("unit \"{}\" came into the selection", unit.address)));
     Some(Check::of(format!("vector set \"{name}\": its units are those that were indexed"), set.owned.len(), wrong))
 }

@@ -1,6 +1,6 @@
 //! Everything that both stores hold, as texts that can be compared.
 //!
-//! - PostgreSQL: every row of every table, apart from Enact's own record of runs (`enact.run`, `enact.journal`), the gate of
+//! - PostgreSQL: every row of every table, apart from Enact's own record of runs (`enact.run`, `enact.journal`, `enact.plan_line`), the gate of
 //!   these tests, and the copies of points that a run keeps so that it can be reverted.
 //! - Qdrant: every alias, and every collection with its shape, its metadata and every point with payload and vectors.
 //!
@@ -30,7 +30,7 @@ const TABLES: &str = "SELECT concat_ws('|', quote_ident(n.nspname) || '.' || quo
     (SELECT string_agg(attname, '|') FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attidentity <> '')) \
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'gate') \
-    AND (n.nspname, c.relname) NOT IN (('enact', 'run'), ('enact', 'journal'), ('enact', 'before_image')) ORDER BY 1";
+    AND (n.nspname, c.relname) NOT IN (('enact', 'run'), ('enact', 'journal'), ('enact', 'plan_line'), ('enact', 'before_image')) ORDER BY 1";
 
 /// What is written alike in two runs.
 struct Alike {
