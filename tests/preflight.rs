@@ -196,10 +196,10 @@ fn the_embedded_stores_pass_and_an_older_schema_upgrades_itself() {
     }
     project.sql("ALTER TABLE enact.run DROP COLUMN preflight; UPDATE enact.meta SET version = 1");
     let old = project.ok(&["preflight"]);
-    assert!(old.contains("version 1; an apply upgrades it to 6"), "{old}");
+    assert!(old.contains("version 1; an apply upgrades it to 8"), "{old}");
     project.ok(&["status"]);
     project.ok(&["history"]);
     project.ok(&["apply", "--auto-approve"]);
-    assert_eq!(project.value("SELECT version FROM enact.meta"), "6");
+    assert_eq!(project.value("SELECT version FROM enact.meta"), "8");
     assert_eq!(project.value("SELECT preflight->>'environment' FROM enact.run"), "local");
 }
