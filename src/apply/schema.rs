@@ -24,7 +24,7 @@
 use crate::store::{Param, Query, Relational, Sql, StoreError, Tx, TxMode};
 
 /// The version that this Enact writes.
-pub const SCHEMA_VERSION: i64 = 8;
+pub const SCHEMA_VERSION: i64 = 9;
 /// The version that keeps what a run's plan counted beside the plan.
 pub(super) const WITH_SUMMARY: i64 = 6;
 

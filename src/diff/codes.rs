@@ -188,7 +188,7 @@ pub const RETENTION_WAITS: Code = Code { id: "W062", summary: "a retention is no
 pub const RETENTION_OPEN: Code = Code { id: "W063", summary: "a retention's gate is open without its pair" };
 /// Points say that they are of a vector set, and no apply wrote them: somebody copied them, or another database's Enact did.
 /// They are left alone: delete them by their ids.
-pub const STRAY_POINTS: Code = Code { id: "W070", summary: "points that no apply wrote say that they are of the set" };
+pub const STRAY_POINTS: Code = Code { id: "W073", summary: "points that no apply wrote say that they are of the set" };
 /// A declared value means neither open nor shut.
 pub const GATE_VALUE: Code = Code { id: "W064", summary: "a gate's value is neither open nor shut" };
 /// Something lives that a plan file could declare, and what it would have to say cannot be proved. The message says what is

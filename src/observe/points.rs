@@ -13,7 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::merge::{Recorded, Written};
 use super::vectors::PAGE;
 use crate::model::{CollectionFacts, Digest, LivePoints, PointId, PointsCompared, VectorParams};
-use crate::points::{BUCKET_FIELDS, BUCKETS, PointFacts, bucket_text, has_buckets, point_facts, set_of, standing};
+use crate::points::{
+    BUCKET_FIELDS, BUCKETS, PointFacts, bucket_text, buckets, buckets_said, has_buckets, point_facts, set_of, standing,
+};
 use crate::store::{
     NamedVector, POINTS_PER_READ, Param, Point, Query, Record, Sql, StoreError, Tx, VectorStore, WithVectors,
 };
@@ -112,7 +114,7 @@ impl ComparePoints<'_> {
         live: &mut LivePoints,
     ) -> Result<(), StoreError> {
         let written = self.written_in(tx, differing).await?;
-        let mut found: BTreeMap<PointId, Digest> = BTreeMap::new();
+        let mut found: BTreeMap<PointId, (Digest, Option<[String; 2]>)> = BTreeMap::new();
         let mut from: Option<PointId> = None;
         loop {
             let page = self.vectors.points_with(&self.facts.name, differing, from.as_ref()).await?;
@@ -120,7 +122,7 @@ impl ComparePoints<'_> {
                 if !written.contains_key(&point.id) && set_of(&point.payload) == Some(self.set) {
                     live.strays.insert(point.id);
                 }
-                found.insert(point.id, standing(&point.payload));
+                found.insert(point.id, (standing(&point.payload), buckets_said(&point.payload)));
             }
             match page.next {
                 Some(next) => from = Some(next),
@@ -141,9 +143,9 @@ impl ComparePoints<'_> {
         }
         let strangers: Vec<PointId> = found.keys().filter(|id| !written.contains_key(*id)).copied().collect();
         let misplaced = self.written_among(tx, &strangers).await?;
-        for (id, stands) in found {
+        for (id, (stands, said)) in found {
             match written.get(&id) {
-                Some(digest) if self.keyed && *digest != Some(stands) => {
+                Some(digest) if (self.keyed && *digest != Some(stands)) || said != buckets(&id, digest.as_ref()) => {
                     live.changed.insert(id, stands);
                 }
                 Some(_) => {}

@@ -152,7 +152,7 @@ async fn catalog_and_records(tx: &mut dyn Tx, request: &Request<'_>) -> Result<O
     let project = &request.environment.project;
     check_claims(tx, request.desired, project).await?;
     observed.managed = read_managed(tx, project).await?;
-    observed.recorded = read_recorded(tx, &request.desired.vector_sets.keys().cloned().collect()).await?;
+    observed.recorded = read_recorded(tx, &request.selecting.vector_sets.keys().cloned().collect()).await?;
     observed.record_sums = read_record_sums(tx).await?;
     observed.replace = request.replace.clone();
     check_expressions(tx, request.binding).await?;

@@ -54,6 +54,13 @@ pub fn buckets(id: &PointId, digest: Option<&Digest>) -> Option<[String; 2]> {
     Some([first << 4 | second >> 4, (second & 15) << 8 | third].map(bucket_text))
 }
 
+/// The buckets that a point's payload says.
+pub fn buckets_said(payload: &Map<String, Value>) -> Option<[String; 2]> {
+    let parts = payload.get(PARTS_FIELD)?;
+    let said = |name: &str| parts.get(name).and_then(Value::as_str).map(str::to_owned);
+    Some([said("a")?, said("b")?])
+}
+
 /// Gives a point of Enact that was written before there were buckets its own.
 pub fn add_buckets(id: &PointId, payload: &mut Map<String, Value>) {
     let Some(Value::Object(parts)) = payload.get_mut(PARTS_FIELD) else { return };

@@ -21,8 +21,8 @@ mod recipe;
 
 pub use collection::{GENERATION_KEY, SET_KEY, staged_collection, stamp};
 pub use fingerprint::{
-    BUCKET_FIELDS, BUCKETS, add_buckets, bucket_text, has_buckets, is_bucket_field, with_bucket_indexes,
-    without_buckets,
+    BUCKET_FIELDS, BUCKETS, add_buckets, bucket_text, buckets, buckets_said, has_buckets, is_bucket_field,
+    with_bucket_indexes, without_buckets,
 };
 pub use identity::PointIdentity;
 pub use key::{chunk_id, ledger_key, point_key};

@@ -140,14 +140,7 @@ chunk_policies: { whole: { splitter: text, max_chars: 200, empty_body: skip } }
 vector_sets:
   texts: { units: { lifecycle: published }, chunk_policy: whole, vectors: { dense: {} }, payload: [title], rollout: in_place }
 "#,
-    work: &[
-        "finish_collection",
-        "record_managed",
-        "record_managed: forget",
-        "stage_vectors: spool",
-        "transitions by updates",
-        "write_vectors",
-    ],
+    work: &["finish_collection", "record_managed", "stage_vectors: spool", "transitions by updates", "write_vectors"],
 };
 
 fn written(action: RowAction) -> &'static str {

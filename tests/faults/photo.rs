@@ -173,6 +173,8 @@ impl VectorPhoto {
 /// The governed tables, with a copy of each to go back to.
 pub struct Tables {
     names: Vec<String>,
+    /// The columns of each that can be written.
+    columns: BTreeMap<String, String>,
     /// Whole-row digests of the copies.
     saved: BTreeMap<String, String>,
     /// Prepared once: to plan it takes longer than to run it.
@@ -184,8 +186,10 @@ impl Tables {
     pub async fn save(client: &Client) -> Result<Tables, tokio_postgres::Error> {
         let found = client
             .query(
-                "SELECT schemaname || '.' || tablename FROM pg_tables \
-                 WHERE schemaname IN ('public', 'cutter_governance', 'enact') ORDER BY 1",
+                "SELECT schemaname || '.' || tablename, (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) \
+                   FROM pg_attribute WHERE attrelid = (schemaname || '.' || tablename)::regclass AND attnum > 0 \
+                   AND NOT attisdropped AND attgenerated = '') \
+                 FROM pg_tables WHERE schemaname IN ('public', 'cutter_governance', 'enact') ORDER BY 1",
                 &[],
             )
             .await?;
@@ -195,7 +199,8 @@ impl Tables {
         client.batch_execute(&format!("CREATE SCHEMA saved; {copies} ANALYZE")).await?;
         let query = names.iter().map(|name| digest_query(name)).collect::<Vec<_>>().join(" UNION ALL ");
         let query = client.prepare(&query).await?;
-        let mut tables = Tables { names, saved: BTreeMap::new(), query };
+        let columns = found.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let mut tables = Tables { names, columns, saved: BTreeMap::new(), query };
         tables.saved =
             tables.digests(client, None).await?.into_iter().map(|(name, (_, whole))| (name, whole)).collect();
         Ok(tables)
@@ -231,8 +236,10 @@ impl Tables {
         let moved = self.names.iter().filter(|name| now[*name].1 != self.saved[*name]);
         let script: String = moved
             .map(|name| {
+                let columns = &self.columns[name];
                 format!(
-                    "DELETE FROM {name}; INSERT INTO {name} OVERRIDING SYSTEM VALUE SELECT * FROM saved.\"{name}\";"
+                    "DELETE FROM {name}; \
+                     INSERT INTO {name} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM saved.\"{name}\";"
                 )
             })
             .collect();

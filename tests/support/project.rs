@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use enact::local::{LocalServers, schema};
-use enact::store::VectorStore;
 use enact::store::qdrant::{Qdrant, QdrantOptions};
+use enact::store::{Point, VectorStore, WithVectors};
 use secrecy::SecretString;
 use tokio::runtime::Runtime;
 
@@ -90,10 +90,17 @@ impl Project {
 
     /// Deletes the first point behind the first alias, as somebody else would.
     pub fn lose_point(&self) {
+        self.lose_point_but("");
+    }
+
+    /// Takes a point away that is not of the unit with this address.
+    pub fn lose_point_but(&self, address: &str) {
         self.with_qdrant(async |store| {
             let (_, collection) = store.aliases().await.expect("aliases").into_iter().next().expect("an alias");
-            let (page, _) = store.point_ids(&collection, None, 1).await.expect("ids");
-            store.ensure_points_absent(&collection, &page[..1]).await.expect("the point goes");
+            let page = store.points(&collection, None, 2, WithVectors::No).await.expect("points");
+            let other = |point: &&Point| point.payload.get("canonical_address").is_none_or(|found| found != address);
+            let id = page.points.iter().find(other).expect("a point of another unit").id;
+            store.ensure_points_absent(&collection, &[id]).await.expect("the point goes");
         });
     }
 
