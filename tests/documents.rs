@@ -130,6 +130,22 @@ fn a_reverted_edition_is_a_draft_again_and_can_be_published_again() {
     project.ok(&["plan", "--detailed-exitcode"]);
 }
 
+/// The lock that keeps other runs away belongs to the session, and no rollback brings it again.
+#[test]
+fn a_check_that_gives_the_lock_of_the_run_back_ends_it() {
+    let project = handbook();
+    let plan = include_str!("../examples/documents/plans/handbook.yaml");
+    let check = "checks:\n  a: { query: \"SELECT pg_advisory_unlock_all()::text\", expect: { rows: 1 } }\n";
+    project.write("plans/handbook.yaml", &format!("{plan}{check}"));
+    let (_, refused) = project.exits(&["apply", "--auto-approve"], 5);
+    assert!(refused.contains("gave back the lock that keeps other runs away"), "{refused}");
+    assert_eq!(project.points(), Vec::<String>::new());
+    project.ok(&["resume"]);
+    project.write("plans/handbook.yaml", plan);
+    project.ok(&["apply", "--auto-approve"]);
+    project.ok(&["verify"]);
+}
+
 #[test]
 fn a_reverted_edit_puts_the_old_points_back() {
     let project = handbook();

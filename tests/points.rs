@@ -153,6 +153,42 @@ fn a_forged_payload_is_found_and_mended_by_a_deep_plan() {
 }
 
 #[test]
+fn where_points_were_taken_away_the_others_are_read_whole() {
+    for rollout in ["", "    rollout: in_place\n"] {
+        let project = indexed(rollout);
+        project.with_qdrant(async |store| {
+            let (collection, mut all) = points(store).await;
+            let mut forged = all.remove(3);
+            forged.payload.insert("title".to_owned(), "forged".into());
+            store.ensure_points(&collection, &[forged]).await.expect("it is written");
+        });
+        project.lose_point();
+        mended(&project, "2 to embed");
+        same(&project, "by fingerprint");
+    }
+}
+
+#[test]
+fn a_lost_vector_and_a_lost_payload_index_are_differences() {
+    let project = indexed("    payload_indexes: { slug: keyword }\n");
+    project.with_qdrant(async |store| {
+        let (collection, mut all) = points(store).await;
+        let mut bare = all.remove(2);
+        bare.vectors.clear();
+        store.ensure_points(&collection, &[bare]).await.expect("it is written");
+        store.ensure_payload_index_absent(&collection, "slug").await.expect("the index goes");
+    });
+    for command in ["verify", "drift"] {
+        let (text, _) = project.exits(&[command], 9);
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("lacks a vector") && words.contains("payload index \"slug\" is not there"), "{text}");
+    }
+    project.ok(&["apply", "--deep", "--auto-approve"]);
+    project.ok(&["verify"]);
+    same(&project, "by fingerprint");
+}
+
+#[test]
 fn points_are_made_anew_when_somebody_asks_for_it() {
     let project = indexed("");
     let all = project.points().len();

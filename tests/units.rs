@@ -76,6 +76,17 @@ fn row(values: &str) -> String {
 }
 
 #[test]
+fn a_text_without_spaces_is_found_by_its_words() {
+    let chinese = "INSERT INTO public.documents (slug, title, body, status) VALUES ('access', '指南', '员工提交访问申请后等待批准。', 'published');";
+    let project = project(CONFIG, &format!("{TABLE}{TWO}{chinese}"));
+    plan(&project, &[&set("", false)]);
+    applied(&project);
+    assert!(found(&project, "访问申请").contains("access"));
+    assert!(found(&project, "批准").contains("access"));
+    assert!(found(&project, "rivers").contains("rivers"));
+}
+
+#[test]
 fn a_row_of_the_units_is_indexed_by_the_plan_that_writes_it() {
     for keyed in [false, true] {
         let project = project(CONFIG, &format!("{TABLE}{TWO}"));

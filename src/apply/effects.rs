@@ -9,6 +9,7 @@ use super::event::{Event, Events};
 use super::guards;
 use super::in_place::InPlace;
 use super::journal::{self, Entry};
+use super::lease::Lease;
 use super::machine::{Effect, RunState};
 use super::recheck::{Closeness, Rechecked, recheck, recheck_after, recheck_vectors, staged_sets};
 use super::rows;
@@ -117,6 +118,7 @@ impl Runner<'_> {
         let close = |set: &str| Some(if staged.contains(set) { Closeness::Points } else { Closeness::Count });
         recheck_vectors(tx.as_mut(), self.vectors, plan, close).await?;
         let rechecked = relational.run(tx.as_mut()).await?;
+        Lease::check_in(tx.as_mut()).await?;
         approval::check_locked(tx.as_mut(), plan, rule).await?;
         rows::advance_sequences(tx.as_mut(), plan, &rechecked.tables).await?;
         let in_place: Vec<&Step> = plan.steps.iter().filter(|step| writes_in_place(step)).collect();

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::ApplyError;
-use crate::store::{Param, Query, Relational, Sql, StoreError};
+use crate::store::{Param, Query, Relational, Sql, StoreError, Tx};
 
 /// The key of the lock: the first eight bytes of `blake3("enact lease")`.
 pub const LEASE_KEY: i64 = 0x656e_6163_745f_6c65;
@@ -46,6 +46,24 @@ impl Lease {
     pub async fn held(store: &mut dyn Relational) -> Result<bool, StoreError> {
         let query = Query::new(Sql::new("SELECT ").text(HELD)).bind(Param::Int(LEASE_KEY));
         Ok(store.query(&query).await?.first().is_some_and(|record| record.is_true(0)))
+    }
+
+    /// Fails where a statement of the open transaction gave it back: no rollback brings it again.
+    ///
+    /// # Errors
+    /// [`ApplyError::Refused`]; those of the store.
+    pub async fn check_in(tx: &mut dyn Tx) -> Result<(), ApplyError> {
+        let query = Query::new(Sql::new("SELECT ").text(HELD)).bind(Param::Int(LEASE_KEY));
+        if tx.query(&query).await?.first().is_some_and(|record| record.is_true(0)) {
+            return Ok(());
+        }
+        Err(ApplyError::Refused {
+            step: "decide".to_owned(),
+            why:
+                "a statement of the plan, of a function or of a trigger gave back the lock that keeps other runs away \
+                  (pg_advisory_unlock or pg_advisory_unlock_all)"
+                    .to_owned(),
+        })
     }
 
     /// Fails unless this session holds it.

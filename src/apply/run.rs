@@ -15,7 +15,7 @@ use super::machine::{Effect, Outcome, RunState, fold, next};
 use super::stop::Stop;
 use super::unfinished::find_unfinished;
 use crate::embed::Makers;
-use crate::model::ApprovalRule;
+use crate::model::{ApprovalRule, EmbedderIdentity};
 use crate::plan::{LoadError, SavedPlan};
 use crate::store::{Fault, Relational, VectorStore};
 
@@ -151,6 +151,7 @@ impl<'a> Runner<'a> {
             None | Some(RunEnd::Undone { why: ApplyError::WentBack { .. }, .. }) => {}
             Some(end) => return Ok(end),
         }
+        self.same_embedders(plan)?;
         self.sweep_due().await?;
         if let Some(run) = journal::applied_run(self.store, &plan.digest.to_string()).await? {
             return Err(ApplyError::AppliedBefore { run });
@@ -159,6 +160,19 @@ impl<'a> Runner<'a> {
         approval::check(self.store, plan, rule).await?;
         let run = self.open(plan, false).await?;
         self.drive(plan, &run).await
+    }
+
+    /// Vectors are made by what was reviewed, or not at all.
+    fn same_embedders(&self, plan: &SavedPlan) -> Result<(), ApplyError> {
+        let differs = |(name, pinned): (&String, &EmbedderIdentity)| {
+            let now = self.makers.embedders.get(name).map(|embedder| embedder.identity());
+            (now != Some(pinned)).then(|| match now {
+                Some(now) => format!("the plan embeds with \"{name}\" as {pinned}, and enact.yaml says {now} now"),
+                None => format!("the plan embeds with \"{name}\" as {pinned}, which enact.yaml does not have now"),
+            })
+        };
+        let moved: Vec<String> = plan.pins.embedders.iter().filter_map(differs).collect();
+        if moved.is_empty() { Ok(()) } else { Err(ApplyError::Stale(moved)) }
     }
 
     /// What the plan was made under and what the environment asks for now: neither weakens the other.
@@ -253,7 +267,7 @@ impl<'a> Runner<'a> {
             if state.decided {
                 return Ok(RunEnd::NotSettled { run: run.to_owned(), why: error });
             }
-            if state.undoing || matches!(error, ApplyError::LeaseLost) {
+            if state.undoing {
                 return Err(unfinished(run, &error));
             }
             state = match self.look(run).await {
@@ -315,11 +329,12 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Reads where the run stands, on a new connection where the old one is gone.
+    /// Reads where the run stands, on a new connection where the old one is gone. A lease that is lost is taken again, which
+    /// nobody else may hold for it; what somebody did meanwhile stands in the journal.
     async fn look(&mut self, run: &str) -> Result<RunState, ApplyError> {
         match Lease::held(self.store).await {
             Ok(true) => {}
-            Ok(false) => return Err(ApplyError::LeaseLost),
+            Ok(false) => drop(Lease::take(self.store, Duration::ZERO).await?),
             Err(_) => self.reconnect().await?,
         }
         self.state(run).await

@@ -117,6 +117,7 @@ impl Reached {
                 qdrant,
                 makers: self.makers,
                 preflight: None,
+                only_plans: false,
                 partial: Partial::default(),
                 depth: Depth::default(),
                 replace: BTreeMap::new(),

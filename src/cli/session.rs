@@ -14,7 +14,7 @@ use crate::model::{Address, Binding, Desired, Diagnostics, Environment, Severity
 use crate::observe::{Depth, ObserveError};
 use crate::plan::{Built, Partial};
 use crate::planner::{Back, Planner, Purpose, Trial};
-use crate::preflight::{Needs, Places, Preflight, diagnostics};
+use crate::preflight::{Needs, Places, Preflight, diagnostics, diagnostics_of_reader};
 use crate::spec::{EnvFile, Sources, load_config, load_plans_in};
 use crate::store::postgres::Postgres;
 use crate::store::qdrant::Qdrant;
@@ -34,6 +34,8 @@ pub struct Session {
     pub makers: Makers,
     /// What was found by the last probing.
     pub preflight: Option<Preflight>,
+    /// Whether the command only makes plans: then a role that may not write them down may make them all the same.
+    pub only_plans: bool,
     /// What plans are narrowed to.
     pub partial: Partial,
     /// How thoroughly plans compare points.
@@ -193,7 +195,7 @@ impl Session {
             output.doing("Probing what the plan needs");
             let needs = Needs::of_plan(&built.plan, &Places::of(desired), &self.environment);
             let found = self.probe(&needs).await.map_err(|error| store_failed(output, &error))?;
-            let found = diagnostics(&found);
+            let found = if self.only_plans { diagnostics_of_reader(&found) } else { diagnostics(&found) };
             output.diagnostics(&found, &all);
             if found.has_errors() {
                 return Err(Outcome::InvalidInput);

@@ -121,8 +121,8 @@ pub const FOLLOWS: Code = Code { id: "W070", summary: "other rows follow a key t
 /// A text that looks like JSON is declared for a JSON column, where it becomes a JSON string. Write it as YAML, or as
 /// `!json '…'`.
 pub const JSON_TEXT: Code = Code { id: "W067", summary: "a text that looks like JSON" };
-/// Policies of row security hide rows from the role that plans. Plan with a role that sees all rows of the table.
-pub const ROW_SECURITY: Code = Code { id: "W068", summary: "row security may hide rows" };
+/// Policies of row-level security hide rows from the role that plans. Plan with a role that sees all rows of the table.
+pub const ROW_SECURITY: Code = Code { id: "W068", summary: "row-level security may hide rows" };
 /// Rows get chosen values in a column that a sequence numbers, and the role may not move the sequence: a later row that the
 /// database numbers may get the same value and be refused. Grant USAGE and UPDATE on the sequence.
 pub const SEQUENCE: Code = Code { id: "W069", summary: "a sequence stays behind chosen values" };

@@ -51,4 +51,5 @@ pub use risks::counted;
 pub use rollout::{IN_PLACE_PERCENT, IN_PLACE_POINTS};
 pub use scope::APPLY_TIME;
 pub use selections::{all_selections, check_names};
+pub use shape::{Shape, shape_differences};
 pub use vectors::{live_collection, units_needing_text};

@@ -5,7 +5,12 @@
 //!   letters and digits), folded, lowercased, stop words dropped, stemmed, in this order.
 //! - Defaults are the server's: `english`, `k` 1.2, `b` 0.75, `avg_len` 256. Other languages bring their stop words and, where
 //!   there is one, their Snowball stemmer. `none` (as on the server) has neither: the choice for Vietnamese and for mixed text.
+//! - Scripts that put no spaces between words (Han, kana, Thai, Lao, Burmese, Khmer) have no words that a run of letters
+//!   could be: there each two neighbouring letters are a word, as in Lucene's analyzer of such texts. Text without these
+//!   letters has the server's vectors.
 //! - Needs the cargo feature `embedded`, which brings the code; without it [`Bm25::new`] says so.
+
+mod bigrams;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +19,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 /// Names the formula and the token pipeline in digests. Changes only when the vectors of the same text change; a test holds them.
-const FORMULA: &str = "qdrant-bm25/1";
+const FORMULA: &str = "qdrant-bm25/2";
 /// The language, or stemmer, that is none.
 #[cfg(feature = "embedded")]
 const NONE: &str = "none";
@@ -92,12 +97,12 @@ impl Bm25 {
 
     /// The vector of a chunk.
     pub fn document(&self, text: &str) -> SparseVector {
-        engine::document(&self.model, text)
+        engine::document(&self.model, &bigrams::spaced(text))
     }
 
     /// The vector of a search.
     pub fn query(&self, text: &str) -> SparseVector {
-        engine::query(&self.model, text)
+        engine::query(&self.model, &bigrams::spaced(text))
     }
 
     /// Names everything that decides the vectors beside the text.

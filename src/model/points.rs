@@ -194,6 +194,14 @@ pub struct EmbedderIdentity {
     pub revision: Option<String>,
 }
 
+impl std::fmt::Display for EmbedderIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let EmbedderIdentity { kind, model, dimension, revision } = self;
+        write!(f, "{kind} {model}, {dimension} dimensions")?;
+        revision.as_ref().map_or(Ok(()), |revision| write!(f, ", revision {revision}"))
+    }
+}
+
 /// Identities of everything that makes points: they go into digests, so that a change of any of them means other points.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Identities {

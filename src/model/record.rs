@@ -1,11 +1,11 @@
 //! What is written down of a set and of the points that it owns.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::canonical::Digest;
-use super::points::PointId;
+use super::points::{PointId, VectorParams};
 use super::selection::Selection;
 
 /// What is remembered about an applied set.
@@ -27,6 +27,12 @@ pub struct SetRecord {
     /// Names of unit fields that go into its texts and payloads.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub fields: BTreeSet<String>,
+    /// The vectors of its collection; none where an older Enact wrote it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vectors: BTreeMap<String, VectorParams>,
+    /// The payload indexes of its collection.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub payload_indexes: BTreeMap<String, String>,
 }
 
 /// What is remembered about one unit of a set.

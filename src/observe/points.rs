@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! counts by bucket, live and written down ── the same ──▶ nothing differs
-//!                                         └─ differ ────▶ those buckets are read and compared
+//!                                         └─ differ ────▶ those buckets are read and compared; where points are missing or
+//!                                                         exchanged in up to 100,000, all of them are read whole
 //! no buckets (older, adopted), no counting, or asked for ─▶ both are read as streams by ascending id and merged
 //! ```
 //!
@@ -12,13 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::merge::{Recorded, Written};
 use super::vectors::PAGE;
-use crate::model::{CollectionFacts, Digest, LivePoints, PointId, PointsCompared, VectorParams};
+use crate::model::{CollectionFacts, Digest, LivePoints, PointId, PointsCompared};
 use crate::points::{
-    BUCKET_FIELDS, BUCKETS, PointFacts, bucket_text, buckets, buckets_said, has_buckets, point_facts, set_of, standing,
+    BUCKET_FIELDS, BUCKETS, PointFacts, bucket_text, buckets, buckets_said, has_buckets, has_shape, point_facts,
+    set_of, standing,
 };
-use crate::store::{
-    NamedVector, POINTS_PER_READ, Param, Point, Query, Record, Sql, StoreError, Tx, VectorStore, WithVectors,
-};
+use crate::store::{POINTS_PER_READ, Param, Point, Query, Record, Sql, StoreError, Tx, VectorStore, WithVectors};
 
 /// Points with their payloads in one page.
 const PAYLOADS: u32 = 1_000;
@@ -26,6 +26,9 @@ const PAYLOADS: u32 = 1_000;
 const MANY: usize = BUCKETS / 4;
 /// Of so many others it is asked whether they say that they are of the set.
 const ASKED: usize = 1_000;
+
+/// Up to so many points are read whole where somebody else changed some of them.
+const READ_WHOLE: u64 = 100_000;
 
 /// How thoroughly points are compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,7 +66,12 @@ impl ComparePoints<'_> {
             && has_buckets(&self.facts.payload_indexes)
             && let Some(live) = self.by_fingerprint(tx).await?
         {
-            return Ok(live);
+            let was_touched = !(live.missing.is_empty() && live.changed.is_empty());
+            if !(was_touched && live.total <= READ_WHOLE) {
+                return Ok(live);
+            }
+            // Whoever took points away or exchanged them may have written into others without moving them to another bucket.
+            return ComparePoints { depth: Depth::Deep, ..*self }.one_by_one(tx).await;
         }
         self.one_by_one(tx).await
     }
@@ -255,16 +263,7 @@ impl ComparePoints<'_> {
 
     /// Whether everything in a point is what is written down of it, and its vectors have the collection's shape.
     fn follows(&self, point: Point, written: &Written) -> bool {
-        let dense = self.facts.vectors.iter().filter(|(name, _)| !self.facts.multivectors.contains(*name));
-        let shaped = dense.into_iter().all(|(name, params)| match (params, point.vectors.get(name)) {
-            (VectorParams::Dense { dimension, .. }, Some(NamedVector::Dense(values))) => {
-                values.len() as u64 == *dimension && values.iter().all(|value| value.is_finite())
-            }
-            (VectorParams::Dense { .. }, Some(NamedVector::Sparse(_)) | None) => false,
-            // A text without a word has an empty one, which the server leaves out.
-            (VectorParams::Sparse { .. }, _) => true,
-        });
-        shaped
+        has_shape(&point.vectors, self.facts)
             && match point_facts(point.payload) {
                 PointFacts::Foreign(found) => written.digest == Some(found),
                 PointFacts::Unreadable => false,

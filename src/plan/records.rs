@@ -161,6 +161,8 @@ impl<'a> Builder<'a> {
                     forgotten: false,
                     selection,
                     fields: pin.fields.clone(),
+                    vectors: pin.vectors.clone(),
+                    payload_indexes: pin.payload_indexes.clone(),
                 };
                 write.push(ManagedWrite {
                     address: change.address.clone(),

@@ -18,6 +18,7 @@ mod key;
 mod parts;
 mod payload;
 mod recipe;
+mod shape;
 
 pub use collection::{GENERATION_KEY, SET_KEY, staged_collection, stamp};
 pub use fingerprint::{
@@ -31,3 +32,4 @@ pub use parts::{
 };
 pub use payload::{Asked, CHUNK_FIELDS, ChunkView, payload};
 pub use recipe::{Recipe, input_digest, input_digest_of, recipe, template_fields, with_state};
+pub use shape::has_shape;

@@ -160,6 +160,29 @@ pub fn diagnostics(found: &[Found]) -> Diagnostics {
     Diagnostics(found.iter().filter_map(Found::diagnostic).collect())
 }
 
+/// The same for a plan that the role may make and not apply: where it may not even write down a run, as the role of a pull
+/// request, the rights that it lacks are one warning.
+pub fn diagnostics_of_reader(found: &[Found]) -> Diagnostics {
+    const RIGHTS: [Code; 6] = [
+        codes::ENACT_SCHEMA,
+        codes::TABLE_PRIVILEGE,
+        codes::FUNCTION_PRIVILEGE,
+        codes::SCHEMA_USAGE,
+        codes::ROLE_SWITCH,
+        codes::READ_ONLY,
+    ];
+    let is_right = |found: &&Found| found.has_failed() && RIGHTS.contains(&found.code);
+    let run = |found: &&Found| found.probe.area == Area::Schema && found.probe.what == "table enact.run";
+    let Some(reader) = found.iter().filter(is_right).find(run) else { return diagnostics(found) };
+    let lacked = found.iter().filter(is_right).count();
+    let role = reader.probe.as_whom.as_deref().unwrap_or_default();
+    let detail =
+        format!("\"{role}\" may make this plan, and not apply it: it lacks {lacked} rights that an apply needs");
+    let warning = Diagnostic::warning(codes::LIMITED, detail).hint("enact preflight names them, with what to grant");
+    let rest = found.iter().filter(|found| !is_right(found)).filter_map(Found::diagnostic);
+    Diagnostics(std::iter::once(warning).chain(rest).collect())
+}
+
 impl Preflight {
     /// Puts probes in order. Within an area the order is that of probing, which does not depend on time.
     pub fn of(environment: &str, probed_at: Option<String>, found: &[Found]) -> Preflight {

@@ -103,9 +103,10 @@ fn own_need(table: &str) -> TableNeed {
         place: None,
     };
     match table {
-        "meta" => need(false, false, false),
+        // Whoever applies reads approvals, and locks them to look: that is told where a plan asks for approvals.
+        "meta" | "approval" => need(false, false, false),
         "run" => need(true, true, false),
-        "journal" | "plan_line" | "approval" => need(true, false, false),
+        "journal" | "plan_line" => need(true, false, false),
         "before_image" | "staged_point" => need(true, false, true),
         _ => need(true, true, true),
     }
@@ -158,7 +159,7 @@ pub(super) fn tables(needs: &Needs, facts: &SessionFacts, grants: &ByRole<TableG
         out.extend(judge_sequences(name, table, need, found));
         if found.row_security {
             let what = format!("table {table}");
-            let seen = "row security is on: rows that its policies hide are neither compared nor written";
+            let seen = "row-level security is on: rows that its policies hide are neither compared nor written";
             out.push(Found::warning(Area::Tables, what, seen).as_whom(name));
         }
     }

@@ -29,7 +29,7 @@ mod secrets;
 #[cfg(test)]
 mod tests;
 
-pub use found::{Area, Found, PREFLIGHT_VERSION, Preflight, Probe, Verdict, diagnostics};
+pub use found::{Area, Found, PREFLIGHT_VERSION, Preflight, Probe, Verdict, diagnostics, diagnostics_of_reader};
 pub use makers::probe_makers;
 pub use needs::{Columns, FunctionNeed, Needs, Places, RoleName, SetNeed, SetWay, TableNeed};
 pub use postgres::{PostgresScope, probe_postgres, unreachable_postgres};

@@ -166,6 +166,11 @@ impl Needs {
             needs.step(step, plan, place.as_ref());
         }
         needs.baseline(plan);
+        if !plan.environment.approvals.stricter(environment.approvals).is_none() {
+            // They are locked while they are counted.
+            let need = TableNeed { select: Columns::All, update: Columns::All, ..TableNeed::default() };
+            needs.tables.insert((None, TableName::new("enact", "approval")), need);
+        }
         needs
     }
 

@@ -9,11 +9,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::action::Action;
 use super::line::Line;
 use super::style::Role;
 use super::{body_guards, body_rows, body_vectors, words};
-use crate::diff::{Change, ChangeDetail, Reason};
+use crate::diff::{Change, ChangeDetail, PromotionText, Reason};
 use crate::plan::SavedPlan;
 
 /// This many identical changes or more are folded.
@@ -153,15 +155,32 @@ fn lifecycle(changes: &[Change], detail: Detail) -> Vec<Item> {
 }
 
 fn promotion(change: &Change) -> Option<Item> {
-    let ChangeDetail::Promotion { name, units, set_hash, record: _ } = &change.detail else { return None };
+    let ChangeDetail::Promotion { name, units, set_hash, record } = &change.detail else { return None };
     let line = Line::marked(0, Action::Create)
         .part(Role::Strong, format!("promotion.{name}"))
         .plain(format!(": {} recorded", words::count(*units, "unit")));
     let mut lines = vec![declared(line, change), why(&change.reasons, 1)];
+    lines.extend(record.text.iter().flat_map(review));
     if let Some(hash) = set_hash {
         lines.push(Line::new(1).part(Role::Faint, "set hash: ").plain(hash.as_str()));
     }
     Some(Item { action: Action::Create, things: 1, noun: "promotion", destructive: false, lines })
+}
+
+/// Who decided what, and why.
+fn review(text: &PromotionText) -> Vec<Line> {
+    let PromotionText { units: _, decision, reviewer, rationale, at, more } = text;
+    let field = |name: &str, text: &str| Line::new(1).part(Role::Faint, format!("{name}: ")).plain(text);
+    let when = at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+    let mut lines = vec![field("review", &format!("{decision} by {reviewer}{when}"))];
+    for (number, line) in rationale.lines().enumerate() {
+        lines.push(if number == 0 { field("rationale", line) } else { Line::new(2).plain(line) });
+    }
+    lines.extend(more.iter().map(|(name, value)| match value {
+        Value::String(text) => field(name, text),
+        other => field(name, &other.to_string()),
+    }));
+    lines
 }
 
 fn folded_moves(promotion: &str, from: &str, to: &str, changes: &[&Change]) -> Item {

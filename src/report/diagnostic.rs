@@ -59,11 +59,16 @@ fn render_one(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -
         None => title.elements(std::iter::empty::<Origin<'_>>()),
         Some(place) => match sources.text(&place.file) {
             None => title.element(origin(place)),
-            Some(source) => title.element(
-                Snippet::source(source)
-                    .path(place.file.as_ref())
-                    .annotation(AnnotationKind::Primary.span(first_line(source, place))),
-            ),
+            Some(source) => {
+                let (line, mark) = marked_line(source, place);
+                let number = usize::try_from(place.line).unwrap_or(usize::MAX);
+                title.element(
+                    Snippet::source(line)
+                        .line_start(number)
+                        .path(place.file.as_ref())
+                        .annotation(AnnotationKind::Primary.span(mark)),
+                )
+            }
         },
     };
     if let Some(hint) = hint {
@@ -78,8 +83,9 @@ fn origin(place: &Place) -> Origin<'static> {
     Origin::path(place.file.to_string()).line(line).char_column(column)
 }
 
-/// The part of a place that lies on its first line, cut to what the text has.
-fn first_line(source: &str, place: &Place) -> Range<usize> {
+/// The line of a place without its end, and what is marked in it. Only the line is given on: thousands of mistakes in one
+/// file would else be thousands of readings of all of it.
+fn marked_line<'s>(source: &'s str, place: &Place) -> (&'s str, Range<usize>) {
     let clamp = |offset: u32| {
         let mut at = usize::try_from(offset).unwrap_or(usize::MAX).min(source.len());
         while !source.is_char_boundary(at) {
@@ -88,9 +94,12 @@ fn first_line(source: &str, place: &Place) -> Range<usize> {
         at
     };
     let (start, end) = (clamp(place.start), clamp(place.end.max(place.start)));
-    let marked = source.get(start..end).unwrap_or_default();
-    let line = marked.lines().next().unwrap_or_default().trim_end();
-    start..start + line.len()
+    let (before, after) = source.split_at(start);
+    let from = before.rfind('\n').map_or(0, |at| at + 1);
+    let to = after.find('\n').map_or(source.len(), |at| start + at);
+    let line = source.get(from..to).unwrap_or_default().trim_end_matches('\r');
+    let marked = source.get(start..end.min(to)).unwrap_or_default().trim_end();
+    (line, start - from..start - from + marked.len())
 }
 
 /// Control characters of the input do not reach a terminal.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::read::SetFacts;
 use super::result::Check;
-use crate::model::{CollectionMetadata, Digest, OwnedChunk, Ownership, PointId};
+use crate::diff::shape_differences;
+use crate::model::{CollectionFacts, CollectionMetadata, Digest, OwnedChunk, Ownership, PointId};
 use crate::points::{GENERATION_KEY, PointFacts, PointIdentity};
 
 /// Compares one set.
@@ -35,12 +36,27 @@ pub(super) fn checks(name: &str, set: &SetFacts) -> Vec<Check> {
     ));
     checks.push(Check::of(title("ids and texts follow from payloads"), ours.len(), unlike(&ours)));
     checks.push(Check::of(title("no chunk of a unit is there twice"), ours.len(), twice(&ours)));
+    let unshaped = owners.iter().filter(|(id, _)| set.unshaped.contains(*id));
+    let unshaped = unshaped.map(|(id, (unit, at, _))| format!("{} lacks a vector", said(id, &unit.address, *at)));
+    checks.push(Check::of(title("every owned point has its vectors"), owners.len(), unshaped.collect()));
+    checks.extend(shape(
+        title("the collection has the vectors and payload indexes that were applied"),
+        set,
+        collection,
+    ));
     let foreign = set.points.len() - set.points.keys().filter(|id| owners.contains_key(*id)).count();
     let foreign = foreign.saturating_sub(ours.iter().filter(|one| !owners.contains_key(one.id)).count());
     if foreign > 0 {
         checks.push(Check::skipped(title("foreign points"), foreign, "they are not Enact's and are left alone"));
     }
     checks
+}
+
+/// Nothing where an older Enact wrote the set down, which did not keep its shape.
+fn shape(title: String, set: &SetFacts, collection: &CollectionFacts) -> Option<Check> {
+    let record = set.record.as_ref().filter(|record| !record.vectors.is_empty())?;
+    let differs = shape_differences(&record.vectors, &record.payload_indexes, collection);
+    Some(Check::of(title, record.vectors.len() + record.payload_indexes.len(), differs.all().collect()))
 }
 
 type Owners<'a> = BTreeMap<&'a PointId, (&'a Ownership, u32, (&'a str, &'a OwnedChunk))>;

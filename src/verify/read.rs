@@ -11,7 +11,7 @@ use crate::observe::{
     ObserveError, UnitFilter, binding_in_use, read_catalog, read_gates, read_ledger, read_managed, read_recorded,
     read_recorded_rows, read_units,
 };
-use crate::points::{PointFacts, ledger_key, point_facts};
+use crate::points::{PointFacts, has_shape, ledger_key, point_facts};
 use crate::store::{Query, Relational, Sql, StoreError, Tx, TxMode, VectorStore, WithVectors};
 
 /// Differences of one table's rows that are read; the rest is counted.
@@ -57,6 +57,8 @@ pub struct SetFacts {
     pub collection: Option<CollectionFacts>,
     /// Its points.
     pub points: BTreeMap<PointId, PointFacts>,
+    /// Points that lack a vector, or have one of another shape.
+    pub unshaped: BTreeSet<PointId>,
     /// The ledger's key of each owned chunk, where the set has a ledger.
     pub keys: BTreeMap<(String, u32), String>,
 }
@@ -106,9 +108,9 @@ pub async fn read(
     facts.guards = super::guards::read(tx.as_mut(), vectors, binding, &managed).await?;
     // The points are read while the snapshot is open, so that both stores are seen as near to one moment as they can be.
     for (name, set) in &mut facts.sets {
-        set.collection = vectors.collection(name).await?;
-        if let Some(collection) = &set.collection {
-            set.points = points(vectors, &collection.name).await?;
+        if let Some(collection) = vectors.collection(name).await? {
+            points(vectors, &collection, set).await?;
+            set.collection = Some(collection);
         }
     }
     tx.rollback().await?;
@@ -208,15 +210,19 @@ fn add_keys(binding: &Binding, facts: &mut Facts) {
     }
 }
 
-async fn points(vectors: &dyn VectorStore, collection: &str) -> Result<BTreeMap<PointId, PointFacts>, StoreError> {
-    let mut out = BTreeMap::new();
+async fn points(vectors: &dyn VectorStore, facts: &CollectionFacts, set: &mut SetFacts) -> Result<(), StoreError> {
     let mut from: Option<PointId> = None;
     loop {
-        let page = vectors.points(collection, from.as_ref(), PAGE, WithVectors::No).await?;
-        out.extend(page.points.into_iter().map(|point| (point.id, point_facts(point.payload))));
+        let page = vectors.points(&facts.name, from.as_ref(), PAGE, WithVectors::Yes).await?;
+        for point in page.points {
+            if !has_shape(&point.vectors, facts) {
+                set.unshaped.insert(point.id);
+            }
+            set.points.insert(point.id, point_facts(point.payload));
+        }
         match page.next {
             Some(next) => from = Some(next),
-            None => return Ok(out),
+            None => return Ok(()),
         }
     }
 }

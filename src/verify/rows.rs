@@ -86,7 +86,7 @@ fn unseen(recorded: &RecordedTable, read: &TableRead) -> Vec<Check> {
         out.push(Check::skipped(format!("rows of {table}: columns of other roles"), read.hidden_columns.len(), why));
     }
     if read.hides_rows {
-        let why = "row security may hide rows from this role, so that a missing one is no difference";
+        let why = "row-level security may hide rows from this role, so that a missing one is no difference";
         out.push(Check::skipped(format!("rows of {table}: none is gone"), 0, why));
     }
     out

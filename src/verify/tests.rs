@@ -73,12 +73,15 @@ fn facts(points: Vec<Point>) -> Facts {
         metadata: CollectionMetadata::Kept(BTreeMap::from([(GENERATION_KEY.to_owned(), "1".to_owned())])),
     };
     let set = SetFacts {
+        unshaped: Default::default(),
         inputs: BTreeMap::new(),
         recipe: None,
         record: Some(SetRecord {
             forgotten: false,
             selection: None,
             fields: Default::default(),
+            vectors: Default::default(),
+            payload_indexes: Default::default(),
             embedders: Digest::of_bytes(b"embedders"),
             generation: "1".to_owned(),
             adopted: false,

@@ -1,6 +1,6 @@
 //! The items carried forward.
 
-use crate::field_plans::world::{Backend, SET, World, text_of};
+use crate::field_plans::world::{Backend, SET, World, flat, has, text_of};
 
 crate::field_plans::on_both!(
     o1_the_onboarding_chunks_embeds_writes_and_records,
@@ -41,6 +41,13 @@ fn o2_a_secret_is_looked_for_and_never_shown(backend: Backend) {
     world.write("key.txt", &format!("{KEY}\n"));
     with_key("{ file: key.txt }");
     let (plan, said) = world.exits(&["plan", "--out", "plan.json", "--verbose"], 0);
+    // Vectors are made by the model that was reviewed, or not at all.
+    let config = std::fs::read_to_string(world.path().join("enact.yaml")).expect("enact.yaml");
+    world.write("enact.yaml", &config.replace("text-embedding-3-small", "another-model"));
+    let (_, refused) = world.exits(&["apply", "plan.json", "--auto-approve"], 4);
+    has(&flat(&refused), &["embeds with \"default\" as openai text-embedding-3-small", "says openai another-model"]);
+    assert_eq!(world.embeddings.texts(), 0);
+    world.write("enact.yaml", &config);
     let (applied, told) = world.exits(&["apply", "plan.json", "--auto-approve"], 0);
     let saved = std::fs::read_to_string(world.path().join("plan.json")).expect("the saved plan");
     let kept = world.value("SELECT string_agg(t::text, '') FROM enact.run t")

@@ -55,7 +55,7 @@ fn without_metadata_a_plan_comes_to_rest_and_verify_says_what_it_skips() {
     });
     project.exits(&["verify"], 9);
     let (plan, _) = project.exits(&["plan", "--detailed-exitcode"], 2);
-    assert!(plan.contains("Vectors: 1 to embed (~65 tokens), 0 to delete, 9 kept."), "{plan}");
+    assert!(plan.contains("Vectors: 1 to embed (~76 tokens), 0 to delete, 9 kept."), "{plan}");
     project.ok(&["apply", "--auto-approve"]);
     project.ok(&["plan", "--detailed-exitcode"]);
     drop(project);

@@ -49,6 +49,23 @@ fn a_role_that_may_not_lock_promotes_what_nobody_else_touches() {
 }
 
 #[test(postgres)]
+fn a_role_that_may_only_read_makes_a_plan_and_applies_none() {
+    let world = world("", &[PROMOTION, &set("", false)]);
+    world.sql(
+        "CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA public, enact TO reader; \
+         GRANT SELECT ON ALL TABLES IN SCHEMA public, enact TO reader",
+    );
+    let config = world.config.replace("binding: iu-core", "binding: ./binding.yaml");
+    let (before, _) = config.split_once("    roles:").expect("the roles of the environment");
+    world.write("enact.yaml", &before.replace("user=planner", "user=reader"));
+    let (text, said) = world.exits(&["plan", "--detailed-exitcode"], 2);
+    assert!(text.contains("1 to promote"), "{text}");
+    assert!(said.contains("\"reader\" may make this plan, and not apply it"), "{said}");
+    let (_, refused) = world.exits(&["apply", "--auto-approve"], 3);
+    assert!(refused.contains("error[E105]") && refused.contains("table enact.run: no INSERT"), "{refused}");
+}
+
+#[test(postgres)]
 fn a_planner_that_may_not_write_is_told_what_to_do() {
     let row = "rows:\n  public.documents:\n    - { key: { slug: forests }, values: { body: all about woods } }\n";
     let world = world("", &[row, &set("", false)]);

@@ -25,6 +25,7 @@ pub fn make(global: &GlobalArgs, partial: &PartialArgs, output: &Output) -> Resu
     let (desired, sources) = load_desired(global, output)?;
     in_session(configured, global, output, async |session: &mut Session| {
         session.take(partial);
+        session.only_plans = true;
         session.plan(&desired, &sources, output).await.map(|built| built.plan)
     })
 }

@@ -100,7 +100,7 @@ mod embedded {
     fn the_identity_holds_every_parameter() {
         assert_eq!(
             serde_json::to_string(&bm25(Bm25Params::default()).identity()).unwrap(),
-            r#"{"ascii_folding":false,"avg_len":256.0,"b":0.75,"formula":"qdrant-bm25/1","k":1.2,"language":"english","lowercase":true,"stemmer":null,"stopwords":null}"#
+            r#"{"ascii_folding":false,"avg_len":256.0,"b":0.75,"formula":"qdrant-bm25/2","k":1.2,"language":"english","lowercase":true,"stemmer":null,"stopwords":null}"#
         );
     }
 

@@ -1,5 +1,5 @@
 //! Facts of tables: columns with their types' own equality, unique indexes, foreign keys in both directions, triggers,
-//! row security.
+//! row-level security.
 
 use std::collections::{BTreeMap, BTreeSet};
 

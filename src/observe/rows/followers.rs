@@ -230,7 +230,7 @@ impl Following {
         }
         if self.tables[&key.from].row_security {
             let message = format!(
-                "row security may hide rows of {} from this role: those that refer to rows which go or change would go or change \
+                "row-level security may hide rows of {} from this role: those that refer to rows which go or change would go or change \
                  without being counted",
                 key.from
             );

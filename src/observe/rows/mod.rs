@@ -383,7 +383,7 @@ impl Comparing<'_> {
         let tables: BTreeSet<_> = self.batches.iter().map(|batch| &batch.table).collect();
         for table in tables.into_iter().filter(|table| self.tables[*table].row_security) {
             let message = format!(
-                "row security may hide rows of {table} from this role: a row that it does not see is planned as new, and \
+                "row-level security may hide rows of {table} from this role: a row that it does not see is planned as new, and \
                  one that it may not change is refused when applied"
             );
             self.facts.findings.push((codes::ROW_SECURITY, None, message));

@@ -69,17 +69,27 @@ const UNSUPPORTED: &[&str] = &[
     "sslsni",
 ];
 
-/// What is wrong with a connection string or with what it refers to. No variant holds a password.
+/// What mends most connection strings that a password has broken.
+const ENCODE: &str = "in a key=value string a value with spaces goes in single quotes, in a URL write %2F for /, %3F for ? \
+    and %40 for @ of a password";
+
+/// What is wrong with a connection string or with what it refers to.
+///
+/// A password that is not quoted or not percent-encoded ends up in other keys and values: none of these is printed, but for a
+/// key that is nearly a known one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ConninfoError {
-    /// No such key.
+    /// No such key, and one that is near.
     #[error("connection string: unknown key \"{key}\"")]
     UnknownKey {
         /// As written.
         key: String,
         /// The nearest known key.
-        nearest: Option<&'static str>,
+        nearest: &'static str,
     },
+    /// Nothing like a key.
+    #[error("connection string: there is something that is no key")]
+    NoKey,
     /// libpq has the key, Enact has not.
     #[error("connection string: Enact does not support the key \"{key}\"")]
     Unsupported {
@@ -87,24 +97,19 @@ pub(super) enum ConninfoError {
         key: String,
     },
     /// A word without a value.
-    #[error("connection string: \"=\" is missing after \"{key}\"")]
-    MissingEquals {
-        /// The word.
-        key: String,
-    },
+    #[error("connection string: \"=\" is missing after a word")]
+    MissingEquals,
     /// A quote that never closes.
     #[error("connection string: the quote of \"{key}\" is not closed")]
     OpenQuote {
         /// The key whose value it is.
-        key: String,
+        key: &'static str,
     },
     /// A value that its key does not take.
-    #[error("connection string: \"{key}\" cannot be \"{value}\"")]
+    #[error("connection string: the value of \"{key}\" is none that it takes")]
     BadValue {
         /// The key.
         key: &'static str,
-        /// The value.
-        value: String,
         /// What it can be.
         expected: &'static str,
     },
@@ -170,17 +175,16 @@ impl ConninfoError {
     /// What to type or change.
     pub(super) fn hint(&self) -> Option<String> {
         match self {
-            ConninfoError::UnknownKey { nearest, .. } => nearest.map(|key| format!("did you mean \"{key}\"?")),
+            ConninfoError::UnknownKey { nearest, .. } => Some(format!("did you mean \"{nearest}\"?")),
+            ConninfoError::NoKey => Some(ENCODE.to_owned()),
             ConninfoError::Unsupported { key } => Some(format!("remove \"{key}\"")),
-            ConninfoError::MissingEquals { .. } => {
-                Some("write key=value; a value with spaces goes in single quotes".to_owned())
-            }
+            ConninfoError::MissingEquals => Some(format!("write key=value; {ENCODE}")),
             ConninfoError::OpenQuote { .. } => {
                 Some("inside quotes, write \\' for a quote and \\\\ for a backslash".to_owned())
             }
-            ConninfoError::BadValue { expected, .. } => Some(format!("use {expected}")),
+            ConninfoError::BadValue { expected, .. } => Some(format!("use {expected}; {ENCODE}")),
             ConninfoError::BadUrl(_) => {
-                Some("write postgresql://user@host:5432/database?sslmode=verify-full".to_owned())
+                Some(format!("write postgresql://user@host:5432/database?sslmode=verify-full; {ENCODE}"))
             }
             ConninfoError::Pairing { .. } => Some("give one value for all hosts, or one for each".to_owned()),
             ConninfoError::NoService { .. } => Some("define it there, or set PGSERVICEFILE".to_owned()),
@@ -212,7 +216,10 @@ pub(super) fn known(key: &str) -> Result<&'static str, ConninfoError> {
     if UNSUPPORTED.contains(&key) {
         return Err(ConninfoError::Unsupported { key: key.to_owned() });
     }
-    Err(ConninfoError::UnknownKey { key: key.to_owned(), nearest: nearest(key) })
+    Err(match nearest(key) {
+        Some(nearest) => ConninfoError::UnknownKey { key: key.to_owned(), nearest },
+        None => ConninfoError::NoKey,
+    })
 }
 
 fn parse_words(text: &str) -> Result<Settings, ConninfoError> {
@@ -222,10 +229,10 @@ fn parse_words(text: &str) -> Result<Settings, ConninfoError> {
         let end = rest.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(rest.len());
         let (key, after) = rest.split_at(end);
         let Some(value) = after.trim_start().strip_prefix('=') else {
-            return Err(ConninfoError::MissingEquals { key: key.to_owned() });
+            return Err(ConninfoError::MissingEquals);
         };
         let name = known(key)?;
-        let (value, after) = word_value(key, value.trim_start())?;
+        let (value, after) = word_value(name, value.trim_start())?;
         settings.insert(name, value);
         rest = after.trim_start();
     }
@@ -233,7 +240,7 @@ fn parse_words(text: &str) -> Result<Settings, ConninfoError> {
 }
 
 /// Reads one value, quoted or not; in both, a backslash takes the next character as it is.
-fn word_value<'a>(key: &str, text: &'a str) -> Result<(String, &'a str), ConninfoError> {
+fn word_value<'a>(key: &'static str, text: &'a str) -> Result<(String, &'a str), ConninfoError> {
     let (quoted, body) = match text.strip_prefix('\'') {
         Some(body) => (true, body),
         None => (false, text),
@@ -249,7 +256,7 @@ fn word_value<'a>(key: &str, text: &'a str) -> Result<(String, &'a str), Conninf
         }
     }
     if quoted {
-        return Err(ConninfoError::OpenQuote { key: key.to_owned() });
+        return Err(ConninfoError::OpenQuote { key });
     }
     Ok((value, ""))
 }
@@ -292,7 +299,7 @@ mod tests {
 
     #[test]
     fn broken_words_are_errors() {
-        assert!(matches!(parse("host"), Err(ConninfoError::MissingEquals { .. })));
+        assert!(matches!(parse("host"), Err(ConninfoError::MissingEquals)));
         assert!(matches!(parse("host='x"), Err(ConninfoError::OpenQuote { .. })));
         let error = parse("password='s3cret").expect_err("open quote");
         assert!(!error.to_string().contains("s3cret"));

@@ -14,6 +14,10 @@ pub(super) fn parse(rest: &str) -> Result<Settings, ConninfoError> {
         Some((authority, database)) => (authority, Some(database)),
         None => (rest, None),
     };
+    // The password of a URL that was put together from a variable, most likely.
+    if [database, query].into_iter().flatten().any(|part| part.contains('@')) {
+        return Err(ConninfoError::BadUrl("an \"@\" stands after the first \"/\" or \"?\""));
+    }
     let hosts = match authority.rsplit_once('@') {
         Some((credentials, hosts)) => {
             take_credentials(credentials, &mut settings)?;
