@@ -74,8 +74,11 @@ pub struct RevertArgs {
   enact import --out plans/imported.yaml --namespace 3f1d8a52-7c44-5b0e-9d2a-61c0a7f5e9b1
   enact import row.public.dot_config[vector.collection] --out plans/settings.yaml")]
 pub struct ImportArgs {
-    /// A resource, such as vector_set.NAME, promotion.NAME or row.SCHEMA.TABLE[KEY] [default: all but rows]
-    #[arg(value_name = "ADDRESS")]
+    /// Addresses of resources.
+    #[arg(
+        value_name = "ADDRESS",
+        help = "A resource, such as vector_set.NAME, promotion.NAME or row.SCHEMA.TABLE[KEY] [default: all but rows]"
+    )]
     pub addresses: Vec<String>,
     /// Write what no plan file declares to this new plan file
     #[arg(long, value_name = "FILE")]
@@ -99,8 +102,11 @@ pub struct ImportArgs {
   enact export vector_set.iu_core_iu_chunks --out plans/chunks.yaml
   enact export row.public.dot_config --out plans/settings.yaml")]
 pub struct ExportArgs {
-    /// A resource, such as vector_set.NAME, promotion.NAME, gate.NAME or row.SCHEMA.TABLE[KEY] [default: all but rows]
-    #[arg(value_name = "ADDRESS")]
+    /// Addresses of resources.
+    #[arg(
+        value_name = "ADDRESS",
+        help = "A resource, such as vector_set.NAME, promotion.NAME, gate.NAME or row.SCHEMA.TABLE[KEY] [default: all but rows]"
+    )]
     pub addresses: Vec<String>,
     /// Write to this new file instead of stdout
     #[arg(long, value_name = "FILE")]

@@ -4,7 +4,7 @@
 //!   (`conninfo`, `url`, `layers`, `service`, `settings`, `target`, `passfile`, `tls`, `dial`). Each failure has its own words (`explain`).
 //! - The session is set up so that the same row gives the same text everywhere: UTC, ISO dates, exact floats, and
 //!   `search_path` `pg_catalog`, so that no name means something else for another role.
-//! - Parameters have the type that [`Param`](super::Param) says (`values`); statements are prepared once (`statements`).
+//! - Parameters have the type that [`Param`] says (`values`); statements are prepared once (`statements`).
 //! - A transaction that is dropped is rolled back, wherever its future was dropped (`session`).
 //! - What an error means for how to go on is decided in `fault`.
 //! - A lost connection is made again only when the caller asks: the advisory lock went with it, and only the caller knows
