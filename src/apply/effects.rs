@@ -21,7 +21,7 @@ use crate::diff::ChunkSource;
 use crate::model::{PointId, may_write};
 use crate::plan::{Phase, SavedPlan, Step, VectorWork, Work};
 use crate::points::{is_bucket_field, staged_collection, stamp};
-use crate::store::{Pace, Query, Sql, StoreError, Tx, TxMode, VectorStore};
+use crate::store::{Pace, StoreError, Tx, TxMode, VectorStore};
 
 impl Runner<'_> {
     pub(super) async fn effect(
@@ -280,20 +280,13 @@ impl RelationalPart<'_> {
         let Self { plan, run, vectors, events, stop, refuse_at } = *self;
         let rechecked = recheck(tx, plan).await?;
         guards::as_planned(tx, vectors, plan).await?;
-        let now = tx.query(&Query::new(Sql::new("SELECT now()::text"))).await?;
-        let now = now.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned();
         let tables = &rechecked.tables;
-        let mut steps =
-            Steps { plan, run, events, stop, tables, path: rows::SearchPath::default(), now, refuse_at, moved: 0 };
-        if plan.steps.iter().any(|step| matches!(step.work, Work::WriteRows(_))) {
-            tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL DEFERRED"))).await?;
-        }
+        let mut steps = Steps::begin(tx, (plan, run), (events, stop), tables, refuse_at).await?;
         for step in plan.steps.iter().filter(|step| is_relational(step)) {
             stop.check()?;
             steps.run_step(tx, step).await?;
         }
-        steps.path.set(tx, true).await?;
-        tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL IMMEDIATE"))).await?;
+        steps.settle_constraints(tx).await?;
         rows::verify(tx, plan, tables).await?;
         steps.path.set(tx, false).await?;
         recheck_after(tx, plan, &rechecked).await?;

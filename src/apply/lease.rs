@@ -44,8 +44,7 @@ impl Lease {
     /// # Errors
     /// Those of the store.
     pub async fn held(store: &mut dyn Relational) -> Result<bool, StoreError> {
-        let query = Query::new(Sql::new("SELECT ").text(HELD)).bind(Param::Int(LEASE_KEY));
-        Ok(store.query(&query).await?.first().is_some_and(|record| record.is_true(0)))
+        Ok(store.query(&held()).await?.first().is_some_and(|record| record.is_true(0)))
     }
 
     /// Fails where a statement of the open transaction gave it back: no rollback brings it again.
@@ -53,8 +52,7 @@ impl Lease {
     /// # Errors
     /// [`ApplyError::Refused`]; those of the store.
     pub async fn check_in(tx: &mut dyn Tx) -> Result<(), ApplyError> {
-        let query = Query::new(Sql::new("SELECT ").text(HELD)).bind(Param::Int(LEASE_KEY));
-        if tx.query(&query).await?.first().is_some_and(|record| record.is_true(0)) {
+        if tx.query(&held()).await?.first().is_some_and(|record| record.is_true(0)) {
             return Ok(());
         }
         Err(ApplyError::Refused {
@@ -81,6 +79,10 @@ impl Lease {
     pub async fn release(self, store: &mut dyn Relational) -> Result<(), StoreError> {
         store.unlock(LEASE_KEY).await
     }
+}
+
+fn held() -> Query {
+    Query::new(Sql::new("SELECT ").text(HELD)).bind(Param::Int(LEASE_KEY))
 }
 
 async fn holder(store: &mut dyn Relational) -> Result<String, StoreError> {

@@ -16,7 +16,7 @@ use crate::model::UnitFacts;
 use crate::observe::{UnitFilter, read_bodies, read_units};
 use crate::plan::{SavedPlan, Step, Work};
 use crate::planner::Trial;
-use crate::store::{Fault, Query, Relational, Sql, StoreError, Tx, TxMode};
+use crate::store::{Fault, Relational, StoreError, Tx, TxMode};
 
 /// Tries plans with the very steps of an apply.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,21 +61,13 @@ pub(super) async fn tried_texts(
 }
 
 async fn write(tx: &mut dyn Tx, plan: &SavedPlan) -> Result<(), ApplyError> {
-    let now = tx.query(&Query::new(Sql::new("SELECT now()::text"))).await?;
-    let now = now.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned();
     let tables = &rows::facts(tx, plan).await?;
-    let (events, stop) = (&|_| {}, &Stop::default());
-    let path = rows::SearchPath::default();
-    let mut steps = Steps { plan, run: "", events, stop, tables, path, now, refuse_at: None, moved: 0 };
-    if plan.steps.iter().any(|step| matches!(step.work, Work::WriteRows(_))) {
-        tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL DEFERRED"))).await?;
-    }
+    let stop = Stop::default();
+    let mut steps = Steps::begin(tx, (plan, ""), (&|_| {}, &stop), tables, None).await?;
     for step in plan.steps.iter().filter(|step| changes_units(step)) {
         steps.run_step(tx, step).await?;
     }
-    // Triggers that wait for the end of the transaction have their say.
-    steps.path.set(tx, true).await?;
-    tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL IMMEDIATE"))).await?;
+    steps.settle_constraints(tx).await?;
     Ok(steps.path.set(tx, false).await?)
 }
 

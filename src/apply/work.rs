@@ -42,6 +42,31 @@ pub(super) struct Steps<'a> {
     pub moved: u64,
 }
 
+impl<'a> Steps<'a> {
+    /// Gets a transaction ready for the steps of a plan. `refuse_at` is for a rehearsal.
+    pub async fn begin(
+        tx: &mut dyn Tx,
+        (plan, run): (&'a SavedPlan, &'a str),
+        (events, stop): (&'a Events<'a>, &'a Stop),
+        tables: &'a crate::observe::rows::Facts,
+        refuse_at: Option<u64>,
+    ) -> Result<Steps<'a>, StoreError> {
+        let now = tx.query(&Query::new(Sql::new("SELECT now()::text"))).await?;
+        let now = now.first().and_then(|record| record.text(0)).unwrap_or_default().to_owned();
+        if plan.steps.iter().any(|step| matches!(step.work, Work::WriteRows(_))) {
+            tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL DEFERRED"))).await?;
+        }
+        let path = rows::SearchPath::default();
+        Ok(Steps { plan, run, events, stop, tables, path, now, refuse_at, moved: 0 })
+    }
+
+    /// Lets constraints and triggers that wait for the end of the transaction have their say.
+    pub async fn settle_constraints(&mut self, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        self.path.set(tx, true).await?;
+        tx.query(&Query::new(Sql::new("SET CONSTRAINTS ALL IMMEDIATE"))).await.map(|_| ())
+    }
+}
+
 impl Steps<'_> {
     /// Does one step of the transaction.
     pub async fn run_step(&mut self, tx: &mut dyn Tx, step: &Step) -> Result<(), ApplyError> {

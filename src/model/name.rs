@@ -36,11 +36,6 @@ impl Address {
         Address(format!("vector_set.{name}"))
     }
 
-    /// Names the points of one unit within a vector set.
-    pub fn vector_unit(set: &str, unit_id: &str) -> Address {
-        Address(format!("vector_set.{set}[{}]", quoted(unit_id)))
-    }
-
     /// Names the cache refresh that follows lifecycle changes.
     pub fn refresh(name: &str) -> Address {
         Address(format!("refresh.{name}"))

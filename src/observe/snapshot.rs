@@ -201,8 +201,12 @@ async fn sets(
             observed.ledger.insert(set.clone(), read_ledger(tx, ledger).await?);
         }
     }
-    read_others(tx, vectors, request, resolved, recipes, observed).await?;
-    observe_texts(tx, request, resolved, recipes, observed).await
+    // Digests every unit: once, unless more was read.
+    let mut needing = units_needing_text(resolved, observed, recipes);
+    if read_others(tx, vectors, request, &needing, observed).await? {
+        needing = units_needing_text(resolved, observed, recipes);
+    }
+    observe_texts(tx, request, resolved, needing, observed).await
 }
 
 /// Units by id; a binding that gives one of them twice is refused.
@@ -238,43 +242,45 @@ async fn observe_points(
     Ok(())
 }
 
-/// Counting does not say which points are there besides: they are read where a chunk may want one of their ids.
+/// Counting does not say which points are there besides: they are read where a chunk may want one of their ids. Whether any
+/// were.
 async fn read_others(
     tx: &mut dyn Tx,
     vectors: &dyn VectorStore,
     request: &Request<'_>,
-    resolved: &Resolved,
-    recipes: &BTreeMap<String, Recipe>,
+    needing: &BTreeMap<String, Vec<String>>,
     observed: &mut Observed,
-) -> Result<(), StoreError> {
-    for (set, units) in units_needing_text(resolved, observed, recipes) {
-        let Some(live) = observed.points.get(&set) else { continue };
+) -> Result<bool, StoreError> {
+    let mut read = false;
+    for (set, units) in needing {
+        let Some(live) = observed.points.get(set) else { continue };
         let written: usize =
-            observed.recorded.get(&set).into_iter().flatten().map(|(_, unit)| unit.owned.chunks.len()).sum();
+            observed.recorded.get(set).into_iter().flatten().map(|(_, unit)| unit.owned.chunks.len()).sum();
         let known = written - live.missing.len() + live.others.len();
         if live.compared != PointsCompared::Fingerprint || units.is_empty() || live.total <= known as u64 {
             continue;
         }
-        let facts = live_collection(&set, observed).and_then(|(name, _)| observed.collections.get(&name)).cloned();
-        let declared = request.desired.vector_sets.get(&set);
+        let facts = live_collection(set, observed).and_then(|(name, _)| observed.collections.get(&name)).cloned();
+        let declared = request.desired.vector_sets.get(set);
         if let (Some(facts), Some(declared)) = (facts, declared) {
             let (keyed, depth) = (declared.ids.keyed(), Depth::Each);
-            let compare = ComparePoints { vectors, set: &set, facts: &facts, keyed, depth };
+            let compare = ComparePoints { vectors, set, facts: &facts, keyed, depth };
             let live = compare.read(tx).await?;
-            observed.points.insert(set, live);
+            observed.points.insert(set.clone(), live);
+            read = true;
         }
     }
-    Ok(())
+    Ok(read)
 }
 
 async fn observe_texts(
     tx: &mut dyn Tx,
     request: &Request<'_>,
     resolved: &Resolved,
-    recipes: &BTreeMap<String, Recipe>,
+    needing: BTreeMap<String, Vec<String>>,
     observed: &mut Observed,
 ) -> Result<(), ObserveError> {
-    for (set, ids) in units_needing_text(resolved, observed, recipes) {
+    for (set, ids) in needing {
         let policy = request
             .desired
             .vector_sets
