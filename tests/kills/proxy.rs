@@ -246,7 +246,10 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             let _no_delay = client.set_nodelay(true);
             let store: Boxed = match &shared.upstream {
                 Upstream::Tcp(address) => match TcpStream::connect(address).await {
-                    Ok(stream) => Box::new(stream),
+                    Ok(stream) => {
+                        let _no_delay = stream.set_nodelay(true);
+                        Box::new(stream)
+                    }
                     Err(_) => return,
                 },
                 Upstream::Unix(path) => match UnixStream::connect(path).await {

@@ -69,7 +69,7 @@ impl Other {
                 .add_service(Named::<'p'>(front.clone()))
                 .add_service(Named::<'c'>(front.clone()))
                 .add_service(Named::<'q'>(front));
-            router.serve_with_incoming(TcpIncoming::from(listener)).await.expect("served");
+            router.serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true))).await.expect("served");
         });
         Other { state, url, serving, server, _directory: directory }
     }

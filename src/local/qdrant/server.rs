@@ -166,6 +166,8 @@ async fn serve(
     stopped: oneshot::Receiver<()>,
 ) -> Result<(), tonic::transport::Error> {
     let gzip = CompressionEncoding::Gzip;
+    // An answer is sent in several small parts: each would wait 40 ms for the client's word that the one before has come.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     Server::builder()
         .add_service(qdrant_server::QdrantServer::from_arc(services.clone()))
         .add_service(
@@ -177,7 +179,7 @@ async fn serve(
             PointsServer::from_arc(services.clone()).accept_compressed(gzip).max_decoding_message_size(LARGEST_MESSAGE),
         )
         .add_service(SnapshotsServer::from_arc(services))
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener), async {
+        .serve_with_incoming_shutdown(incoming, async {
             // The sender is dropped, never used: that is the sign to stop.
             let _ = stopped.await;
         })
