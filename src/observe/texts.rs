@@ -1,6 +1,7 @@
 //! Bodies of units, read in batches and cut at once.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 
 use super::error::ObserveError;
 use super::unit_ids::IdType;
@@ -35,13 +36,43 @@ impl UnitTexts<'_> {
         for batch in units.chunks(BATCH) {
             let ids: Vec<String> = batch.iter().map(|unit| unit.id.clone()).collect();
             let bodies = read_bodies(tx, self.source, &ids).await?;
-            for unit in batch {
-                let body = bodies.get(&unit.id).map_or("", String::as_str);
-                let chunks = cut(self.policy, unit, body)?;
-                out.insert(unit.id.clone(), chunks.iter().map(|chunk| self.facts(chunk)).collect());
-            }
+            out.append(&mut self.on_all_cores(batch, &bodies)?);
         }
         Ok(out)
+    }
+
+    /// Cutting and counting take longer than reading.
+    fn on_all_cores(
+        &self,
+        batch: &[&UnitFacts],
+        bodies: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, Vec<ChunkFacts>>, ObserveError> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        std::thread::scope(|scope| {
+            let parts = batch.chunks(batch.len().div_ceil(cores).max(1));
+            let parts = parts.map(|part| scope.spawn(|| self.cut_all(part, bodies)));
+            let mut out = BTreeMap::new();
+            for part in parts.collect::<Vec<_>>() {
+                match part.join() {
+                    Ok(facts) => out.append(&mut facts?),
+                    Err(panicked) => std::panic::resume_unwind(panicked),
+                }
+            }
+            Ok(out)
+        })
+    }
+
+    fn cut_all(
+        &self,
+        units: &[&UnitFacts],
+        bodies: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, Vec<ChunkFacts>>, ObserveError> {
+        let one = |unit: &&UnitFacts| {
+            let body = bodies.get(&unit.id).map_or("", String::as_str);
+            let chunks = cut(self.policy, unit, body)?;
+            Ok((unit.id.clone(), chunks.iter().map(|chunk| self.facts(chunk)).collect()))
+        };
+        units.iter().map(one).collect()
     }
 
     fn facts(&self, chunk: &Chunk) -> ChunkFacts {

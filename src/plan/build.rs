@@ -14,7 +14,7 @@ use super::partial::Partial;
 use super::pinning::{pin, selections};
 use super::saved::{EnvironmentPin, FORMAT_VERSION, SavedPlan};
 use super::summary::Summary;
-use crate::diff::{Comparison, Resolved};
+use crate::diff::{Change, Comparison, Resolved};
 use crate::graph::Graph;
 use crate::model::{Address, Binding, Desired, Diagnostic, Diagnostics, Digest, Environment, Identities, Observed};
 use crate::points::Recipe;
@@ -50,11 +50,17 @@ pub struct Built {
     pub graph: Graph,
 }
 
+/// A plan without its changes: they are many, and moved into it last.
+pub struct Unsigned {
+    plan: SavedPlan,
+    graph: Graph,
+}
+
 /// Builds the plan.
 ///
 /// # Errors
 /// A circle of needs, a gate that is not there, a binding whose templates cannot be filled.
-pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
+pub fn build(input: &BuildInput<'_>) -> Result<Unsigned, Diagnostics> {
     let graph = graph_of(input);
     let selections = selections(input);
     addresses::check(input, &selections)?;
@@ -84,7 +90,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
         partial: Partial::default(),
         environment,
         files: input.desired.files.clone(),
-        changes: input.comparison.changes.clone(),
+        changes: Vec::new(),
         findings,
         drift: input.comparison.drift.clone(),
         steps,
@@ -94,8 +100,28 @@ pub fn build(input: &BuildInput<'_>) -> Result<Built, Diagnostics> {
         guards: guards(input),
     };
     plan.baseline.made = made(input, &fields_used(&plan));
-    plan.digest = plan.content_digest();
-    Ok(Built { plan, graph })
+    Ok(Unsigned { plan, graph })
+}
+
+impl Unsigned {
+    /// Takes in the changes that it was built from; says who made it and what it was narrowed to, and digests it.
+    #[must_use]
+    pub fn sign(self, changes: Vec<Change>, author: Option<String>, partial: Partial) -> Built {
+        let Unsigned { mut plan, graph } = self;
+        plan.changes = changes;
+        plan.author = author;
+        plan.findings.extend(partial.finding());
+        plan.findings.sort();
+        plan.partial = partial;
+        plan.digest = plan.content_digest();
+        Built { plan, graph }
+    }
+
+    /// The same for a plan that nobody sees.
+    #[must_use]
+    pub fn unseen(self, changes: Vec<Change>) -> SavedPlan {
+        SavedPlan { changes, ..self.plan }
+    }
 }
 
 fn environment_pin(input: &BuildInput<'_>) -> EnvironmentPin {

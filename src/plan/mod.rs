@@ -31,7 +31,7 @@ mod step;
 mod summary;
 
 pub use baseline::{SharedAddress, UnitsBaseline, managed_under, relevant_units, shared_addresses};
-pub use build::{BuildInput, Built, build};
+pub use build::{BuildInput, Built, Unsigned, build};
 pub use cost::{EmbeddingCost, EmbeddingTerms, embedding_costs};
 pub use derive::{Parts, derive};
 pub use fields::fields_used;

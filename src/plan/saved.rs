@@ -210,17 +210,6 @@ impl SavedPlan {
         digest
     }
 
-    /// Says who made it and what it was narrowed to, and digests it anew.
-    #[must_use]
-    pub fn made_by_role(mut self, author: Option<String>, partial: Partial) -> SavedPlan {
-        self.author = author;
-        self.findings.extend(partial.finding());
-        self.findings.sort();
-        self.partial = partial;
-        self.digest = self.content_digest();
-        self
-    }
-
     /// Writes its lines.
     ///
     /// # Errors

@@ -97,9 +97,9 @@ impl Planner<'_> {
             replace,
             count_tokens: &count_tokens,
         };
-        let built = if partial.is_whole() {
+        let (built, changes) = if partial.is_whole() {
             let seen = self.look(postgres, vectors, &request, purpose).await?;
-            build(&input(&request, &seen))?
+            (build(&input(&request, &seen))?, seen.1.changes)
         } else {
             let whole = look_live(postgres, vectors, &request, purpose).await?;
             let kept = narrow(&input(&request, &whole), partial)?;
@@ -107,9 +107,10 @@ impl Planner<'_> {
             let request = Request { desired: &part, selecting: &part, ..request };
             let (seen, mut comparison) = self.look(postgres, vectors, &request, Purpose::Apply).await?;
             kept.settle(&mut comparison);
-            build(&input(&request, &(seen, comparison)))?
+            let seen = (seen, comparison);
+            (build(&input(&request, &seen))?, seen.1.changes)
         };
-        Ok(Built { plan: built.plan.made_by_role(author, partial.clone()), graph: built.graph })
+        Ok(built.sign(changes, author, partial.clone()))
     }
 
     /// Observes and compares what a request is about. Where the plan's own writes change what it reads, they are tried.

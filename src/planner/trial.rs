@@ -126,7 +126,7 @@ impl Trying<'_> {
         written: &Compared,
     ) -> Result<Box<dyn Tx + 't>, ObserveError> {
         let request = Request { desired: part, ..*self.request };
-        let plan = build(&input(&request, written))?.plan;
+        let plan = build(&input(&request, written))?.unseen(written.1.changes.clone());
         let begun = postgres.begin(TxMode::ReadWrite).await;
         let mut tx = begun.map_err(|error| self.refused(&error, &written.1))?;
         let done = self.trial.write(tx.as_mut(), &plan).await;
