@@ -6,6 +6,7 @@
 use super::error::ApplyError;
 use crate::diff::{ChangeDetail, CollectionChange, UnitPoints, VectorChange};
 use crate::model::OwnedChunk;
+use crate::observe::seen;
 use crate::plan::SavedPlan;
 use crate::store::{Param, Query, Sql, StoreError, Tx};
 
@@ -32,6 +33,21 @@ pub(super) async fn record_points(tx: &mut dyn Tx, plan: &SavedPlan, run: &str) 
         if let ChangeDetail::VectorSet(set) = &change.detail {
             record_set(tx, set, run).await?;
         }
+    }
+    record_seen(tx, plan, run).await
+}
+
+/// Writes down what the units of the plan's sets are now, so that the next plan reads none that is as it was. A plan of a part says
+/// nothing of the units that it does not write.
+async fn record_seen(tx: &mut dyn Tx, plan: &SavedPlan, run: &str) -> Result<(), ApplyError> {
+    for set in plan.baseline.collections.keys() {
+        let sql = seen(Sql::new("UPDATE enact.managed_unit m SET seen = u.seen FROM ("), &plan.pins.binding.units);
+        let sql = sql.text(") u WHERE m.set_name = $1 AND m.unit = u.id AND m.seen IS DISTINCT FROM u.seen");
+        let query = match plan.partial.is_whole() {
+            true => Query::new(sql).bind(Param::Text(set.clone())),
+            false => Query::new(sql.text(" AND m.run_id = $2")).bind(Param::Text(set.clone())).bind(Param::Text(run.to_owned())),
+        };
+        tx.query(&query).await?;
     }
     Ok(())
 }

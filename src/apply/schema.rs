@@ -20,11 +20,12 @@
 //! Version 6 keeps what a plan counts beside it, so that a list of runs reads no plan.
 //! Version 7 keeps plans by lines; those of older runs stand whole in `run`. Version 8 writes down short values of rows and what is
 //! synced, and says of everything whose it is. Version 9 has tables for units and points, which were JSON before.
+//! Version 10 keeps a digest of each unit as it was read when it was indexed.
 
 use crate::store::{Param, Query, Relational, Sql, StoreError, Tx, TxMode};
 
 /// The version that this Enact writes.
-pub const SCHEMA_VERSION: i64 = 9;
+pub const SCHEMA_VERSION: i64 = 10;
 /// The version that keeps what a run's plan counted beside the plan.
 pub(super) const WITH_SUMMARY: i64 = 6;
 
@@ -48,7 +49,7 @@ const STATEMENTS: [&str; 9] = [
 ];
 
 /// What each version adds to the one before, in order. Every statement adds and can be run again.
-const UPGRADES: [(i64, &[&str]); 8] = [
+const UPGRADES: [(i64, &[&str]); 9] = [
     (2, &["ALTER TABLE enact.run ADD COLUMN IF NOT EXISTS preflight jsonb"]),
     (
         3,
@@ -92,6 +93,7 @@ const UPGRADES: [(i64, &[&str]); 8] = [
         ],
     ),
     (9, &super::schema_points::STATEMENTS),
+    (10, &["ALTER TABLE enact.managed_unit ADD COLUMN IF NOT EXISTS seen bytea"]),
 ];
 
 /// Whoever may write approvals writes their own only. A later statement of another role is refused, not corrected.

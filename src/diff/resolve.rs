@@ -96,6 +96,29 @@ pub fn resolve(
     errors.into_result(out).map(|(out, _)| out)
 }
 
+/// Resolves what is neither promotion nor vector set, where those are as the last apply left them.
+///
+/// # Errors
+/// Those of [`resolve`].
+pub fn resolve_settled(
+    desired: &Desired,
+    binding: &Binding,
+    managed: &BTreeMap<Address, Managed>,
+    actor: &str,
+) -> Result<Resolved, Diagnostics> {
+    let (units, out, errors) = (&BTreeMap::new(), Resolved::default(), Diagnostics::default());
+    let mut resolver = Resolver { desired, binding, units, after: units, managed, actor, out, errors };
+    resolver.rows();
+    let Resolver { mut out, errors, .. } = resolver;
+    out.findings.sort();
+    errors.into_result(out).map(|(out, _)| out)
+}
+
+/// Whether an applied promotion is declared as it was.
+pub fn is_as_declared(promotion: &Promotion, selection: &Selection, record: &PromotionRecord) -> bool {
+    edits(promotion, (selection, &promotion.place), record).is_empty()
+}
+
 pub(super) struct Resolver<'a> {
     pub(super) desired: &'a Desired,
     pub(super) binding: &'a Binding,

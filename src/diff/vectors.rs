@@ -21,7 +21,7 @@ use super::rollout::{Facts, choose};
 use super::shape::differences;
 use crate::model::{
     Address, Binding, ChunkFacts, ChunkPolicy, CollectionMetadata, Diagnostic, Digest, LivePoints, Observed,
-    OwnedChunk, Ownership, PointId, PointIds, RecordedUnit, SetRecord, UnitFacts, VectorSet, digest_of,
+    OwnedChunk, Ownership, PointId, PointIds, RecordedUnit, Selection, SetRecord, UnitFacts, VectorSet, digest_of,
 };
 use crate::points::{
     Asked, ChunkView, GENERATION_KEY, PointIdentity, Recipe, chunk_id, input_digest, ledger_key, payload,
@@ -56,6 +56,28 @@ pub fn units_needing_text(
         out.insert(set.clone(), needing);
     }
     out
+}
+
+/// A declared set, of which may be said that it is as it was applied.
+pub struct Settling<'a> {
+    /// The set.
+    pub set: &'a VectorSet,
+    /// How its points are made.
+    pub recipe: &'a Recipe,
+    /// What chooses its units.
+    pub selection: &'a Selection,
+}
+
+/// Whether a set is declared, and its collection shaped, as the last apply left it.
+pub fn is_as_applied(settling: &Settling<'_>, observed: &Observed) -> bool {
+    let Settling { set, recipe, selection } = *settling;
+    let nothing_moves = BTreeMap::new();
+    let view = SetView::new(&set.name, recipe, observed, &nothing_moves);
+    let same = |record: &SetRecord| !record.forgotten && record.selection.as_ref() == Some(selection);
+    view.trusted
+        && view.same_recipe()
+        && view.record.as_ref().is_some_and(same)
+        && differences(&set.name, recipe, observed).is_empty()
 }
 
 pub(super) struct SetView<'a> {

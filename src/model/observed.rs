@@ -51,6 +51,8 @@ pub struct Observed {
     pub aliases: BTreeMap<String, String>,
     /// Live points against those that are written down, by vector set that has a collection.
     pub points: BTreeMap<String, LivePoints>,
+    /// Where every promotion and vector set is as the last apply left it, and no unit was read: the points of each set.
+    pub settled: Option<BTreeMap<String, u64>>,
     /// Units whose points are made anew whatever the comparison says, by vector set; all of them where none is named.
     pub replace: BTreeMap<String, BTreeSet<String>>,
     /// Ledger rows by vector set and point key: status and digest.

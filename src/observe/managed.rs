@@ -54,7 +54,23 @@ pub async fn read_session_user(store: &mut dyn Relational) -> Result<String, Sto
 /// # Errors
 /// Those of the store.
 pub async fn read_managed(tx: &mut dyn Tx, project: &str) -> Result<BTreeMap<Address, Managed>, StoreError> {
-    let query = of_project(tx, Sql::new("SELECT address, digest, attributes FROM enact.managed"), project).await?;
+    managed_of(tx, Sql::new("SELECT address, digest, attributes FROM enact.managed"), project).await
+}
+
+/// The same without the units of promotions, which may be many.
+pub(super) async fn read_managed_without_units(
+    tx: &mut dyn Tx,
+    project: &str,
+) -> Result<BTreeMap<Address, Managed>, StoreError> {
+    let sql = Sql::new(
+        "SELECT address, digest, CASE WHEN pg_catalog.jsonb_exists(attributes, 'units') \
+         THEN attributes || '{\"units\": []}'::jsonb ELSE attributes END FROM enact.managed",
+    );
+    managed_of(tx, sql, project).await
+}
+
+async fn managed_of(tx: &mut dyn Tx, sql: Sql, project: &str) -> Result<BTreeMap<Address, Managed>, StoreError> {
+    let query = of_project(tx, sql, project).await?;
     let records = tx.query(&query).await?;
     Ok(records
         .into_iter()

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::ObserveError;
 use super::expressions::check_expressions;
 use super::guards::{guard_gates, guard_tables, observe_guards};
-use super::managed::{check_claims, read_epoch, read_gates, read_last_run, read_managed, read_session_role};
+use super::managed::{
+    check_claims, read_epoch, read_gates, read_last_run, read_managed, read_managed_without_units, read_session_role,
+};
 use super::rows::{RowsRequest, observe_rows};
+use super::settled::{keeps_seen, may_be_settled, settle};
 use super::units::{ReadUnits, read_all, said_twice};
 use super::writers::read_writers;
 use super::{
@@ -15,7 +18,7 @@ use super::{
 };
 use crate::diff::{
     self, PromotionRecord, Resolved, all_selections, check_functions, codes, live_collection, resolve,
-    units_needing_text,
+    resolve_settled, units_needing_text,
 };
 use crate::model::{
     Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, KnownNames, Observed,
@@ -78,6 +81,32 @@ pub async fn observe(
     Ok(Observation { observed, resolved, recipes })
 }
 
+/// Observes what is neither unit nor point, where promotions and vector sets are as the last apply left them. `None` where they are
+/// not, or that cannot be said without reading them.
+///
+/// # Errors
+/// Everything that a plan refers to and that is not there, and the stores' errors.
+pub async fn observe_settled(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+) -> Result<Option<Observation>, ObserveError> {
+    if !may_be_settled(request) || !keeps_seen(tx).await? {
+        return Ok(None);
+    }
+    let mut observed = catalog(tx, request).await?;
+    observed.managed = read_managed_without_units(tx, &request.environment.project).await?;
+    let recipes = recipes(request)?;
+    if !settle(tx, vectors, request, &recipes, &mut observed).await? {
+        return Ok(None);
+    }
+    let Request { desired, binding, environment, .. } = request;
+    let resolved = resolve_settled(desired, binding, &observed.managed, &environment.actor)?;
+    observed.rows = rows(tx, request, &resolved, &observed).await?;
+    observed.guards = observe_guards(tx, vectors, request, &observed).await?;
+    Ok(Some(Observation { observed, resolved, recipes }))
+}
+
 /// Observes all but vector sets, for the writes that will be tried. Promotions choose from `moving` where the plan's own rows
 /// were tried before, else from the units that live.
 ///
@@ -134,6 +163,15 @@ pub async fn observe_tried(
 
 /// What is there to be named, and what Enact wrote down.
 async fn catalog_and_records(tx: &mut dyn Tx, request: &Request<'_>) -> Result<Observed, ObserveError> {
+    let mut observed = catalog(tx, request).await?;
+    observed.managed = read_managed(tx, &request.environment.project).await?;
+    observed.recorded = read_recorded(tx, &request.selecting.vector_sets.keys().cloned().collect()).await?;
+    observed.record_sums = read_record_sums(tx).await?;
+    observed.replace = request.replace.clone();
+    Ok(observed)
+}
+
+async fn catalog(tx: &mut dyn Tx, request: &Request<'_>) -> Result<Observed, ObserveError> {
     let mut observed = Observed { epoch: Some(read_epoch(tx).await?), ..Observed::default() };
     observed.last_run = read_last_run(tx).await?;
     observed.session_role = read_session_role(tx).await?;
@@ -151,10 +189,6 @@ async fn catalog_and_records(tx: &mut dyn Tx, request: &Request<'_>) -> Result<O
     }
     let project = &request.environment.project;
     check_claims(tx, request.desired, project).await?;
-    observed.managed = read_managed(tx, project).await?;
-    observed.recorded = read_recorded(tx, &request.selecting.vector_sets.keys().cloned().collect()).await?;
-    observed.record_sums = read_record_sums(tx).await?;
-    observed.replace = request.replace.clone();
     check_expressions(tx, request.binding).await?;
     if !request.selecting.promotions.is_empty() || !request.selecting.vector_sets.is_empty() {
         observed.writers = read_writers(tx, request.binding, &tables).await?;

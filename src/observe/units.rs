@@ -129,7 +129,15 @@ fn among(sql: Sql, source: &UnitSource, id_type: IdType) -> Sql {
 }
 
 fn select(source: &UnitSource) -> Sql {
-    let mut sql = Sql::new("SELECT ");
+    let sql = unit_columns(Sql::new("SELECT "), source).text(" FROM ").trusted(&source.from).text(" WHERE (");
+    match &source.condition {
+        Some(condition) => sql.trusted(condition).text(")"),
+        None => sql.text("true)"),
+    }
+}
+
+/// Adds everything that is read of a unit.
+pub(super) fn unit_columns(mut sql: Sql, source: &UnitSource) -> Sql {
     for expression in [&source.id, &source.address] {
         sql = sql.text("(").trusted(expression).text(")::text, ");
     }
@@ -142,17 +150,12 @@ fn select(source: &UnitSource) -> Sql {
         None => sql.text("NULL::text, "),
     };
     sql = sql.text("coalesce(").trusted(&source.body).text(", '') !~ '[^[:space:]]', ");
-    sql = if source.fields.is_empty() {
+    if source.fields.is_empty() {
         sql.text("'[]'::jsonb")
     } else {
         sql.text("pg_catalog.to_jsonb(ARRAY[")
             .list(source.fields.values(), |sql, field| sql.text("(").trusted(field).text(")::text"))
             .text("])")
-    };
-    sql = sql.text(" FROM ").trusted(&source.from).text(" WHERE (");
-    match &source.condition {
-        Some(condition) => sql.trusted(condition).text(")"),
-        None => sql.text("true)"),
     }
 }
 
@@ -177,7 +180,7 @@ fn narrow(mut query: Query, source: &UnitSource, filter: &UnitFilter, id_type: I
     query.bind(Param::Texts(filter.ids.iter().cloned().collect()))
 }
 
-fn add_condition(mut query: Query, expression: &str, condition: &Condition) -> Query {
+pub(super) fn add_condition(mut query: Query, expression: &str, condition: &Condition) -> Query {
     let place = query.params.len() + 1;
     match condition {
         Condition::In(values) => {

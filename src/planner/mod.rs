@@ -26,7 +26,7 @@ use crate::diff::{AdoptInput, Comparison, adopt, compare, live_collection, own_w
 use crate::embed::Makers;
 use crate::model::{Address, Binding, Desired, Environment, Observed, PointId};
 use crate::observe::{
-    Depth, Observation, ObserveError, Request, binding_in_use, observe, read_said, read_session_user,
+    Depth, Observation, ObserveError, Request, binding_in_use, observe, observe_settled, read_said, read_session_user,
 };
 use crate::plan::{BuildInput, Built, Partial, build, narrow};
 use crate::points::PointSaid;
@@ -121,6 +121,9 @@ impl Planner<'_> {
         request: &Request<'_>,
         purpose: Purpose<'_>,
     ) -> Result<(Observation, Comparison), ObserveError> {
+        if let Some(seen) = look_settled(postgres, vectors, request, purpose).await? {
+            return Ok(seen);
+        }
         let live = look_live(postgres, vectors, request, purpose).await;
         let own = match &live {
             Ok((seen, comparison)) => {
@@ -139,6 +142,32 @@ impl Planner<'_> {
         let trying = Trying { trial, vectors, request, purpose };
         trying.see(postgres, own).await?.map_or(live, Ok)
     }
+}
+
+/// Observes and compares what a request is about, where there is nothing to do: then no unit and no point is read. `None` where
+/// there may be something.
+async fn look_settled(
+    postgres: &mut dyn Relational,
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+    purpose: Purpose<'_>,
+) -> Result<Option<(Observation, Comparison)>, ObserveError> {
+    if !matches!(purpose, Purpose::Apply) {
+        return Ok(None);
+    }
+    let mut tx = postgres.begin(TxMode::Snapshot).await?;
+    let seen = observe_settled(tx.as_mut(), vectors, request).await;
+    if !matches!(seen, Err(ObserveError::Store(_))) {
+        tx.rollback().await?;
+    }
+    let seen = match seen {
+        Ok(seen) => seen,
+        Err(ObserveError::Store(error)) => return Err(error.into()),
+        // Whoever reads everything finds it, too, and says all that is wrong.
+        Err(_) => None,
+    };
+    let compared = seen.and_then(|seen| compared(request, &seen).ok().map(|comparison| (seen, comparison)));
+    Ok(compared.filter(|(_, comparison)| comparison.changes.is_empty()))
 }
 
 /// Observes and compares what a request is about, as it is.

@@ -1,0 +1,163 @@
+//! Whether units, promotions and vector sets are as the last apply left them, by one query of each: where they are, nothing of
+//! them is read.
+//!
+//! ```text
+//! unit as it is read ──▶ SHA-256 in PostgreSQL ──┬── joined with what the last apply wrote down ──▶ how many differ
+//!                              managed_unit.seen ┘
+//! ```
+//!
+//! Only what is certain counts: everything else is read and compared unit by unit.
+
+use std::collections::BTreeMap;
+
+use super::error::ObserveError;
+use super::units::{add_condition, unit_columns};
+use super::{ComparePoints, Depth, ReadPoints, Request};
+use crate::diff::{PromotionRecord, Settling, is_as_applied, is_as_declared};
+use crate::model::{Address, Desired, Observed, PointsCompared, Promotion, Selection, UnitSource, VectorSet};
+use crate::points::Recipe;
+use crate::store::{Param, Query, Sql, StoreError, Tx, VectorStore};
+
+/// Whether these plan files can be settled at all: what has to be said of each unit cannot.
+pub(super) fn may_be_settled(request: &Request<'_>) -> bool {
+    let Request { desired, selecting, binding, depth, replace, addresses, .. } = request;
+    let expects = desired.units.values().any(|named| named.expect.is_some());
+    let adopts = desired.promotions.values().any(|promotion| promotion.adopt);
+    let ledger = binding.ledger.iter().flat_map(|ledger| &ledger.sets);
+    *depth == Depth::Fingerprint
+        && replace.is_empty()
+        && !addresses
+        && selecting.promotions.len() == desired.promotions.len()
+        && !(expects || adopts)
+        && !(desired.promotions.is_empty() && desired.vector_sets.is_empty())
+        && (desired.promotions.is_empty() || binding.promotion.rows.is_empty())
+        && ledger.into_iter().all(|set| !desired.vector_sets.contains_key(set))
+}
+
+/// Whether the schema writes down what units were when they were indexed.
+pub(super) async fn keeps_seen(tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = \
+               pg_catalog.to_regclass('enact.managed_unit') AND a.attname = 'seen' AND NOT a.attisdropped)";
+    Ok(tx.query(&Query::new(Sql::new(sql))).await?.first().is_some_and(|record| record.is_true(0)))
+}
+
+/// Counts the points of every set into `observed`, where all promotions and sets are settled. Whether they are.
+pub(super) async fn settle(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+    recipes: &BTreeMap<String, Recipe>,
+    observed: &mut Observed,
+) -> Result<bool, ObserveError> {
+    let Request { desired, binding, environment, .. } = *request;
+    let read = ReadPoints::collections(vectors, desired.vector_sets.keys().map(String::as_str)).await?;
+    (observed.collections, observed.aliases) = (read.collections.clone(), read.aliases.clone());
+    for promotion in desired.promotions.values() {
+        let managed = observed.managed.get(&Address::promotion(&promotion.name));
+        let managed = managed.filter(|managed| !managed.is_forgotten());
+        let record: Option<PromotionRecord> =
+            managed.and_then(|managed| serde_json::from_value(managed.attributes.clone()).ok());
+        let selection = desired.selection(&promotion.units);
+        let Some(record) = record.filter(|record| is_as_declared(promotion, selection, record)) else {
+            return Ok(false);
+        };
+        if !promotion_is_settled(tx, &binding.units, (promotion, selection), &record, &environment.project).await? {
+            return Ok(false);
+        }
+    }
+    let mut settled = BTreeMap::new();
+    for (name, set) in &desired.vector_sets {
+        let (Some(recipe), Some(facts)) = (recipes.get(name), read.collection(name)) else { return Ok(false) };
+        let settling = Settling { set, recipe, selection: desired.selection(&set.units) };
+        if !is_as_applied(&settling, observed) || !units_are_settled(tx, &binding.units, desired, set).await? {
+            return Ok(false);
+        }
+        let compare = ComparePoints { vectors, set: name, facts, keyed: set.ids.keyed(), depth: request.depth };
+        let live = compare.read(tx).await?;
+        let differs = !(live.missing.is_empty() && live.changed.is_empty() && live.strays.is_empty());
+        if differs || live.compared != PointsCompared::Fingerprint {
+            return Ok(false);
+        }
+        settled.insert(name.clone(), count_points(tx, name).await?);
+        observed.points.insert(name.clone(), live);
+    }
+    observed.settled = Some(settled);
+    Ok(true)
+}
+
+/// Whether no unit has to move, or would be chosen besides.
+async fn promotion_is_settled(
+    tx: &mut dyn Tx,
+    source: &UnitSource,
+    (promotion, selection): (&Promotion, &Selection),
+    record: &PromotionRecord,
+    project: &str,
+) -> Result<bool, StoreError> {
+    let sql = Sql::new("SELECT EXISTS (SELECT FROM ").trusted(&source.from).text(" WHERE (");
+    let sql = sql.trusted(source.condition.as_deref().unwrap_or("true")).text(") AND coalesce((");
+    let query = Query::new(sql.trusted(&source.lifecycle).text(")::text, '') <> $1"));
+    let mut query = choose(query.bind(Param::Text(record.to.clone())), source, selection);
+    query.sql = query.sql.text(")");
+    if is_true(tx, &query).await? {
+        return Ok(false);
+    }
+    let sql = Sql::new(
+        "SELECT EXISTS (SELECT FROM enact.managed m, pg_catalog.jsonb_array_elements(m.attributes -> 'units') r(unit) \
+         JOIN (SELECT (",
+    );
+    let sql = sql.trusted(&source.id).text(")::text AS id, coalesce((").trusted(&source.lifecycle);
+    let sql = sql.text(")::text, '') AS state FROM ").trusted(&source.from).text(" WHERE (");
+    let sql = sql.trusted(source.condition.as_deref().unwrap_or("true")).text(") AND coalesce((");
+    let sql = sql.trusted(&source.lifecycle).text(
+        ")::text, '') <> $1) u ON u.id = r.unit ->> 'id' AND u.state = r.unit ->> 'lifecycle' \
+         WHERE m.address = $2 AND m.project IN ('', $3))",
+    );
+    let query = Query::new(sql).bind(Param::Text(record.to.clone()));
+    let query = query.bind(Param::Text(Address::promotion(&promotion.name).to_string()));
+    Ok(!is_true(tx, &query.bind(Param::Text(project.to_owned()))).await?)
+}
+
+/// Whether a set's selection chooses the units that are written down of it, each as it was then.
+async fn units_are_settled(
+    tx: &mut dyn Tx,
+    source: &UnitSource,
+    desired: &Desired,
+    set: &VectorSet,
+) -> Result<bool, StoreError> {
+    let sql = Sql::new(
+        "SELECT pg_catalog.count(*) > 0 AND pg_catalog.count(*) FILTER (WHERE m.seen IS DISTINCT FROM u.seen OR m.seen IS NULL) = 0 \
+         AND pg_catalog.count(*) = (SELECT pg_catalog.count(*) FROM enact.managed_unit m WHERE m.set_name = $1) \
+         FROM (SELECT m.unit, m.seen FROM enact.managed_unit m WHERE m.set_name = $1) m FULL JOIN (",
+    );
+    let query = Query::new(seen(sql, source)).bind(Param::Text(set.name.clone()));
+    let mut query = choose(query, source, desired.selection(&set.units));
+    query.sql = query.sql.text(") u ON u.id = m.unit");
+    is_true(tx, &query).await
+}
+
+/// Adds a query of the id and the digest of each unit, up to its condition.
+pub fn seen(sql: Sql, source: &UnitSource) -> Sql {
+    let sql = sql.text("SELECT (").trusted(&source.id).text(")::text AS id, pg_catalog.sha256(pg_catalog.convert_to(ROW(");
+    let sql = unit_columns(sql, source).text(")::text, 'UTF8')) AS seen FROM ").trusted(&source.from);
+    sql.text(" WHERE (").trusted(source.condition.as_deref().unwrap_or("true")).text(")")
+}
+
+/// Adds the conditions of a selection.
+fn choose(mut query: Query, source: &UnitSource, selection: &Selection) -> Query {
+    for (name, condition) in &selection.conditions {
+        let Some(expression) = source.expression(name) else { continue };
+        query.sql = query.sql.text(" AND ");
+        query = add_condition(query, expression, condition);
+    }
+    query
+}
+
+async fn count_points(tx: &mut dyn Tx, set: &str) -> Result<u64, StoreError> {
+    let sql = "SELECT pg_catalog.count(*) FROM enact.managed_point m WHERE m.set_name = $1";
+    let records = tx.query(&Query::new(Sql::new(sql)).bind(Param::Text(set.to_owned()))).await?;
+    Ok(records.first().and_then(|record| record.int(0)).and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
+}
+
+async fn is_true(tx: &mut dyn Tx, query: &Query) -> Result<bool, StoreError> {
+    Ok(tx.query(query).await?.first().is_some_and(|record| record.is_true(0)))
+}
