@@ -21,13 +21,15 @@ pub(super) async fn write(tx: &mut dyn Tx, record: &RowsRecord, run: &str, table
         keep(tx, record, kept, run, tables).await?;
     }
     let table = |(table, digest): (&String, &Digest)| {
-        serde_json::json!([table, digest, record.synced.get(table).unwrap_or(&Value::Null)])
+        let synced = record.synced.get(table).unwrap_or(&Value::Null);
+        serde_json::json!([table, digest, synced, record.contents.get(table)])
     };
     let declared: Vec<Value> = record.declared.iter().map(table).collect();
-    let sql = "INSERT INTO enact.managed_table (project, relation, declared, synced) \
-               SELECT $1, e.v->>0, e.v->>1, CASE WHEN pg_catalog.jsonb_typeof(e.v->2) = 'array' THEN e.v->2 END \
+    let sql = "INSERT INTO enact.managed_table (project, relation, declared, synced, contents) \
+               SELECT $1, e.v->>0, e.v->>1, CASE WHEN pg_catalog.jsonb_typeof(e.v->2) = 'array' THEN e.v->2 END, e.v->>3 \
                FROM pg_catalog.jsonb_array_elements($2) AS e(v) \
-               ON CONFLICT (project, relation) DO UPDATE SET declared = excluded.declared, synced = excluded.synced";
+               ON CONFLICT (project, relation) DO UPDATE SET declared = excluded.declared, synced = excluded.synced, \
+               contents = excluded.contents";
     let query = Query::new(Sql::new(sql)).bind(Param::Text(record.project.clone()));
     tx.query(&query.bind(Param::Json(Value::Array(declared)))).await.map(|_| ())
 }

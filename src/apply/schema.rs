@@ -20,7 +20,8 @@
 //! Version 6 keeps what a plan counts beside it, so that a list of runs reads no plan.
 //! Version 7 keeps plans by lines; those of older runs stand whole in `run`. Version 8 writes down short values of rows and what is
 //! synced, and says of everything whose it is. Version 9 has tables for units and points, which were JSON before.
-//! Version 10 keeps a digest of each unit as it was read when it was indexed.
+//! Version 10 keeps a digest of each unit as it was read when it was indexed, and one of what the rows of
+//! a table are declared with; what is managed can be read without the units of promotions.
 
 use crate::store::{Param, Query, Relational, Sql, StoreError, Tx, TxMode};
 
@@ -93,7 +94,14 @@ const UPGRADES: [(i64, &[&str]); 9] = [
         ],
     ),
     (9, &super::schema_points::STATEMENTS),
-    (10, &["ALTER TABLE enact.managed_unit ADD COLUMN IF NOT EXISTS seen bytea"]),
+    (
+        10,
+        &[
+            "ALTER TABLE enact.managed_unit ADD COLUMN IF NOT EXISTS seen bytea",
+            "ALTER TABLE enact.managed_table ADD COLUMN IF NOT EXISTS contents text",
+            "ALTER TABLE enact.managed ADD COLUMN IF NOT EXISTS brief jsonb GENERATED ALWAYS AS (attributes - 'units') STORED",
+        ],
+    ),
 ];
 
 /// Whoever may write approvals writes their own only. A later statement of another role is refused, not corrected.

@@ -73,6 +73,33 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// Digests many texts one after another, each told from the next, without holding them.
+#[derive(Default)]
+pub struct Digester(blake3::Hasher);
+
+impl Digester {
+    /// Adds a text, or that there is none.
+    pub fn add(&mut self, text: Option<&str>) {
+        match text {
+            None => self.add_number(0),
+            Some(text) => {
+                self.add_number(text.len() as u64 + 1);
+                self.0.update(text.as_bytes());
+            }
+        }
+    }
+
+    /// Adds a number.
+    pub fn add_number(&mut self, number: u64) {
+        self.0.update(&number.to_le_bytes());
+    }
+
+    /// The digest of everything that was added.
+    pub fn digest(&self) -> Digest {
+        Digest(*self.0.finalize().as_bytes())
+    }
+}
+
 /// Digests anything serialisable through its canonical JSON.
 pub fn digest_of<T: Serialize>(value: &T) -> Digest {
     digest_without(value, &[])

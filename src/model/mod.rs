@@ -33,7 +33,7 @@ pub use binding::{
     RetentionPolicy, RowTemplate, SetHash, SoftReference, StatusCheck, TableUpdate, TemplateScope, Transition,
     TransitionWork, UnitSource,
 };
-pub use canonical::{Digest, canonical_json, digest_of, digest_without};
+pub use canonical::{Digest, Digester, canonical_json, digest_of, digest_without};
 pub use chunk_policy::{ChunkPolicy, ChunkTemplate, EmptyBody, Splitter, TemplateError};
 pub use closest::{closest, name_hint, near_hint};
 pub use desired::{

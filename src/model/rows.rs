@@ -179,6 +179,8 @@ pub struct RowFacts {
     pub superseded: Vec<(RowRef, TableName, RowKey)>,
     /// Digests of the keys that each table's rows are declared by, where they can be written down.
     pub declared: BTreeMap<TableName, Digest>,
+    /// Digests of all keys and values that they are declared with, where the database compares every one with the live row.
+    pub contents: BTreeMap<TableName, Digest>,
     /// The parts of each table that are synced, by column: one of these values.
     pub synced: BTreeMap<TableName, Vec<SyncedPart>>,
     /// Columns of rows that are declared as the time of the apply.

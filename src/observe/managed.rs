@@ -63,8 +63,8 @@ pub(super) async fn read_managed_without_units(
     project: &str,
 ) -> Result<BTreeMap<Address, Managed>, StoreError> {
     let sql = Sql::new(
-        "SELECT address, digest, CASE WHEN pg_catalog.jsonb_exists(attributes, 'units') \
-         THEN attributes || '{\"units\": []}'::jsonb ELSE attributes END FROM enact.managed",
+        "SELECT address, digest, CASE WHEN pg_catalog.starts_with(address, 'promotion.') \
+         THEN brief || '{\"units\": []}'::jsonb ELSE brief END FROM enact.managed",
     );
     managed_of(tx, sql, project).await
 }

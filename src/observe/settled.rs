@@ -93,24 +93,23 @@ async fn promotion_is_settled(
     record: &PromotionRecord,
     project: &str,
 ) -> Result<bool, StoreError> {
-    let sql = Sql::new("SELECT EXISTS (SELECT FROM ").trusted(&source.from).text(" WHERE (");
+    let sql = Sql::new("SELECT pg_catalog.count(*) > 0 FROM ").trusted(&source.from).text(" WHERE (");
     let sql = sql.trusted(source.condition.as_deref().unwrap_or("true")).text(") AND coalesce((");
     let query = Query::new(sql.trusted(&source.lifecycle).text(")::text, '') <> $1"));
-    let mut query = choose(query.bind(Param::Text(record.to.clone())), source, selection);
-    query.sql = query.sql.text(")");
+    let query = choose(query.bind(Param::Text(record.to.clone())), source, selection);
     if is_true(tx, &query).await? {
         return Ok(false);
     }
     let sql = Sql::new(
-        "SELECT EXISTS (SELECT FROM enact.managed m, pg_catalog.jsonb_array_elements(m.attributes -> 'units') r(unit) \
+        "SELECT pg_catalog.count(*) > 0 FROM (SELECT r.unit FROM enact.managed m, \
+         pg_catalog.jsonb_array_elements(m.attributes -> 'units') r(unit) WHERE m.address = $2 AND m.project IN ('', $3) OFFSET 0) r \
          JOIN (SELECT (",
     );
     let sql = sql.trusted(&source.id).text(")::text AS id, coalesce((").trusted(&source.lifecycle);
     let sql = sql.text(")::text, '') AS state FROM ").trusted(&source.from).text(" WHERE (");
     let sql = sql.trusted(source.condition.as_deref().unwrap_or("true")).text(") AND coalesce((");
     let sql = sql.trusted(&source.lifecycle).text(
-        ")::text, '') <> $1) u ON u.id = r.unit ->> 'id' AND u.state = r.unit ->> 'lifecycle' \
-         WHERE m.address = $2 AND m.project IN ('', $3))",
+        ")::text, '') <> $1) u ON u.id = r.unit ->> 'id' AND u.state = r.unit ->> 'lifecycle'",
     );
     let query = Query::new(sql).bind(Param::Text(record.to.clone()));
     let query = query.bind(Param::Text(Address::promotion(&promotion.name).to_string()));
@@ -124,14 +123,15 @@ async fn units_are_settled(
     desired: &Desired,
     set: &VectorSet,
 ) -> Result<bool, StoreError> {
+    // No full join, which PostgreSQL does on one core: each unit is one that is written down, and together they are all of those.
     let sql = Sql::new(
         "SELECT pg_catalog.count(*) > 0 AND pg_catalog.count(*) FILTER (WHERE m.seen IS DISTINCT FROM u.seen OR m.seen IS NULL) = 0 \
-         AND pg_catalog.count(*) = (SELECT pg_catalog.count(*) FROM enact.managed_unit m WHERE m.set_name = $1) \
-         FROM (SELECT m.unit, m.seen FROM enact.managed_unit m WHERE m.set_name = $1) m FULL JOIN (",
+         AND (pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(u.id, 0)::numeric)) = (SELECT pg_catalog.count(*), \
+         pg_catalog.sum(pg_catalog.hashtextextended(m.unit, 0)::numeric) FROM enact.managed_unit m WHERE m.set_name = $1) FROM (",
     );
     let query = Query::new(seen(sql, source)).bind(Param::Text(set.name.clone()));
     let mut query = choose(query, source, desired.selection(&set.units));
-    query.sql = query.sql.text(") u ON u.id = m.unit");
+    query.sql = query.sql.text(") u LEFT JOIN enact.managed_unit m ON m.set_name = $1 AND m.unit = u.id");
     is_true(tx, &query).await
 }
 

@@ -149,7 +149,7 @@ pub(super) fn unit_columns(mut sql: Sql, source: &UnitSource) -> Sql {
         Some(anchor) => sql.text("(").trusted(anchor).text(")::text, "),
         None => sql.text("NULL::text, "),
     };
-    sql = sql.text("coalesce(").trusted(&source.body).text(", '') !~ '[^[:space:]]', ");
+    sql = empty_body(sql, &source.body).text(", ");
     if source.fields.is_empty() {
         sql.text("'[]'::jsonb")
     } else {
@@ -157,6 +157,12 @@ pub(super) fn unit_columns(mut sql: Sql, source: &UnitSource) -> Sql {
             .list(source.fields.values(), |sql, field| sql.text("(").trusted(field).text(")::text"))
             .text("])")
     }
+}
+
+/// Whether a body is white space alone. The beginning of a long text says that it is not: a pattern looks at all of it.
+fn empty_body(sql: Sql, body: &str) -> Sql {
+    let sql = sql.text("CASE WHEN pg_catalog.left((").trusted(body).text(")::text, 64) ~ '[^[:space:]]' THEN false ELSE coalesce(");
+    sql.trusted(body).text(", '') !~ '[^[:space:]]' END")
 }
 
 /// `WHERE` without the lifecycle: the plan may change that, and selections see the state after it.

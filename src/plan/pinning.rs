@@ -303,6 +303,10 @@ fn rows(input: &BuildInput<'_>) -> RowsPin {
     let comes = |row: &RowRef| coming.get(row).is_some_and(|key| at.contains_key(&address(*row, key)));
     let superseded = facts.superseded.iter().filter(|(row, ..)| comes(row)).map(|(_, table, key)| (table, key));
     let left = left.map(|(table, key)| (table, key)).chain(superseded);
+    let digests = |of: &BTreeMap<TableName, Digest>| match input.desired.partial {
+        true => BTreeMap::new(),
+        false => of.iter().map(|(table, digest)| (table.to_string(), *digest)).collect(),
+    };
     RowsPin {
         recorded: recorded
             .into_iter()
@@ -314,10 +318,8 @@ fn rows(input: &BuildInput<'_>) -> RowsPin {
             .collect(),
         left: left.map(|(table, key)| LeftRow { table: table.clone(), key: key.clone() }).collect(),
         keys: gone.collect::<BTreeSet<_>>().into_iter().map(key).collect(),
-        declared: match input.desired.partial {
-            true => BTreeMap::new(),
-            false => facts.declared.iter().map(|(table, digest)| (table.to_string(), *digest)).collect(),
-        },
+        declared: digests(&facts.declared),
+        contents: digests(&facts.contents),
         synced: match input.desired.partial {
             true => BTreeMap::new(),
             false => {

@@ -160,6 +160,9 @@ pub struct RowsPin {
     /// Digests of the keys that each table's rows are declared by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub declared: BTreeMap<String, Digest>,
+    /// Digests of all keys and values that they are declared with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contents: BTreeMap<String, Digest>,
     /// The parts of tables that are synced, by column: one of these values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub synced: BTreeMap<String, Value>,

@@ -24,6 +24,7 @@ impl<'a> Builder<'a> {
             keep,
             forget: forgotten.into_iter().map(|(table, rows)| RowsForgotten { table: table.clone(), rows }).collect(),
             declared: self.parts.pins.rows.declared.clone(),
+            contents: self.parts.pins.rows.contents.clone(),
             synced: self.parts.pins.rows.synced.clone(),
         };
         let title = format!("write down {} as declared", counted(count as u64, "row"));

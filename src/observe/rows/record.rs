@@ -14,8 +14,8 @@ use crate::diff::rows::identity::matching;
 use crate::diff::rows::is_recorded;
 use crate::diff::rows::shape::Form;
 use crate::model::{
-    Cell, Digest, ExtraRow, KeyPart, LiveRow, RecordedTable, RecordedValue, RowDifference, RowDiffers, RowFacts,
-    RowKey, RowOrigin, RowRecord, RowSeen, Spot, SyncedPart, TableFacts, TableName, TableNow, Written,
+    Cell, Digest, Digester, ExtraRow, KeyPart, LiveRow, RecordedTable, RecordedValue, RowDifference, RowDiffers, RowFacts,
+    RowKey, RowOrigin, RowRecord, RowSeen, RowState, Spot, SyncedPart, TableFacts, TableName, TableNow, Written,
 };
 use crate::observe::error::ObserveError;
 use crate::observe::read_catalog;
@@ -62,6 +62,73 @@ pub(crate) fn declared_digests(batches: &[Batch<RowRef>], request: &RowsRequest<
         .collect()
 }
 
+/// Digests of all that the rows of each table are declared with, in their order. None of a table where the database does not
+/// compare every value with the live row.
+fn contents(batches: &[Batch<RowRef>], request: &RowsRequest<'_>) -> BTreeMap<TableName, Digest> {
+    let compared = |batch: &Batch<RowRef>| {
+        let set = batch.rows.first().map(|row| &request.resolved.rows[row.set]);
+        set.is_some_and(|set| set.origin == RowOrigin::Files && set.state == RowState::Present)
+            && batch.key_forms().chain(batch.value_forms()).all(|(_, form)| match form {
+                Form::Null | Form::Text(_) | Form::Tree(_) => true,
+                Form::ApplyTime | Form::Reference(_) => false,
+            })
+    };
+    let mut tables: BTreeMap<&TableName, Option<Digester>> = BTreeMap::new();
+    for batch in batches {
+        let of_table = tables.entry(&batch.table).or_insert_with(|| Some(Digester::default()));
+        if !compared(batch) {
+            *of_table = None;
+        }
+        let Some(digester) = of_table else { continue };
+        for (name, form) in batch.key_forms().chain(batch.value_forms()) {
+            let (kind, place) = match form {
+                Form::Text(place) => (1, Some(*place)),
+                Form::Tree(place) => (2, Some(*place)),
+                Form::Null | Form::ApplyTime | Form::Reference(_) => (0, None),
+            };
+            digester.add(Some(name));
+            digester.add_number(kind);
+            digester.add_number(batch.rows.len() as u64);
+            for text in place.into_iter().flat_map(|place| &batch.texts[place]) {
+                digester.add(text.as_deref());
+            }
+        }
+    }
+    let digests = tables.into_iter().filter_map(|(table, digester)| Some((table.clone(), digester?.digest())));
+    digests.collect()
+}
+
+/// Whether every row that is written down is declared with what it was declared with then, and was found to be so: what is
+/// written down need not be compared. It has to be there still.
+async fn is_as_written(
+    tx: &mut dyn Tx,
+    request: &RowsRequest<'_>,
+    batches: &[Batch<RowRef>],
+    facts: &RowFacts,
+) -> Result<bool, StoreError> {
+    if !(facts.seen.is_empty() && facts.extra.is_empty()) || request.partial {
+        return Ok(false);
+    }
+    let sql = "SELECT t.relation, pg_catalog.to_jsonb(t)->>'contents', pg_catalog.to_jsonb(t)->'synced', \
+               (SELECT pg_catalog.count(*) FROM enact.managed_row m WHERE m.project = t.project AND m.relation = t.relation) \
+               FROM enact.managed_table t WHERE t.project = $1";
+    let records = tx.query(&Query::new(Sql::new(sql)).bind(Param::Text(request.project.to_owned()))).await?;
+    let mut rows: BTreeMap<&TableName, usize> = BTreeMap::new();
+    for batch in batches {
+        *rows.entry(&batch.table).or_default() += batch.rows.len();
+    }
+    let same = |record: &Record| {
+        let Some(table) = record.text(0).and_then(|text| TableName::parse(text).ok()) else { return false };
+        let declared = facts.contents.get(&table).map(Digest::to_string);
+        let synced = record.json(2).filter(|synced| synced.is_array());
+        declared.is_some()
+            && declared.as_deref() == record.text(1)
+            && synced.cloned() == facts.synced.get(&table).map(|parts| serde_json::json!(parts))
+            && record.int(3).and_then(|count| usize::try_from(count).ok()) == rows.get(&table).copied()
+    };
+    Ok(records.len() == rows.len() && records.iter().all(same))
+}
+
 /// The parts of tables that are synced.
 fn synced_parts(request: &RowsRequest<'_>) -> BTreeMap<TableName, Vec<SyncedPart>> {
     let mut out: BTreeMap<TableName, Vec<_>> = BTreeMap::new();
@@ -97,6 +164,10 @@ pub(super) async fn compare(
     facts.declared = declared_digests(batches, request);
     facts.synced = synced_parts(request);
     facts.times = times(batches);
+    facts.contents = contents(batches, request);
+    if is_as_written(tx, request, batches, facts).await? {
+        return Ok(());
+    }
     let recorded = read_recorded_rows(tx, request.project, None).await?;
     let spelled = spelled(&recorded);
     let mut moved = moved(recorded);
