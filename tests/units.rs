@@ -2,6 +2,7 @@
 //! stores.
 
 mod roles;
+mod settled;
 
 use crate::support::project::Project;
 

@@ -45,7 +45,9 @@ async fn record_seen(tx: &mut dyn Tx, plan: &SavedPlan, run: &str) -> Result<(),
         let sql = sql.text(") u WHERE m.set_name = $1 AND m.unit = u.id AND m.seen IS DISTINCT FROM u.seen");
         let query = match plan.partial.is_whole() {
             true => Query::new(sql).bind(Param::Text(set.clone())),
-            false => Query::new(sql.text(" AND m.run_id = $2")).bind(Param::Text(set.clone())).bind(Param::Text(run.to_owned())),
+            false => Query::new(sql.text(" AND m.run_id = $2"))
+                .bind(Param::Text(set.clone()))
+                .bind(Param::Text(run.to_owned())),
         };
         tx.query(&query).await?;
     }

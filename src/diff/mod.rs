@@ -46,7 +46,9 @@ pub use guards::old_rows;
 pub use ids::{derive_id, set_hash};
 pub use own_writes::{OwnWrites, own_writes, used_fields};
 pub(crate) use resolve::selected;
-pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, check_target, is_as_declared, resolve, resolve_settled};
+pub use resolve::{
+    PromotionRecord, Resolved, ResolvedPromotion, check_target, is_as_declared, resolve, resolve_settled,
+};
 pub use risks::counted;
 pub use rollout::{IN_PLACE_PERCENT, IN_PLACE_POINTS};
 pub use scope::APPLY_TIME;

@@ -11,15 +11,44 @@
 use std::collections::BTreeMap;
 
 use super::error::ObserveError;
+use super::guards::observe_guards;
+use super::managed::read_managed_without_units;
+use super::snapshot::{catalog, recipes, rows};
 use super::units::{add_condition, unit_columns};
-use super::{ComparePoints, Depth, ReadPoints, Request};
-use crate::diff::{PromotionRecord, Settling, is_as_applied, is_as_declared};
+use super::{ComparePoints, Depth, Observation, ReadPoints, Request};
+use crate::diff::{PromotionRecord, Settling, is_as_applied, is_as_declared, resolve_settled};
 use crate::model::{Address, Desired, Observed, PointsCompared, Promotion, Selection, UnitSource, VectorSet};
 use crate::points::Recipe;
 use crate::store::{Param, Query, Sql, StoreError, Tx, VectorStore};
 
+/// Observes what is neither unit nor point, where promotions and vector sets are as the last apply left them. `None` where they are
+/// not, or that cannot be said without reading them.
+///
+/// # Errors
+/// Everything that a plan refers to and that is not there, and the stores' errors.
+pub async fn observe_settled(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+) -> Result<Option<Observation>, ObserveError> {
+    if !may_be_settled(request) || !keeps_seen(tx).await? {
+        return Ok(None);
+    }
+    let mut observed = catalog(tx, request).await?;
+    observed.managed = read_managed_without_units(tx, &request.environment.project).await?;
+    let recipes = recipes(request)?;
+    if !settle(tx, vectors, request, &recipes, &mut observed).await? {
+        return Ok(None);
+    }
+    let Request { desired, binding, environment, .. } = request;
+    let resolved = resolve_settled(desired, binding, &observed.managed, &environment.actor)?;
+    observed.rows = rows(tx, request, &resolved, &observed).await?;
+    observed.guards = observe_guards(tx, vectors, request, &observed).await?;
+    Ok(Some(Observation { observed, resolved, recipes }))
+}
+
 /// Whether these plan files can be settled at all: what has to be said of each unit cannot.
-pub(super) fn may_be_settled(request: &Request<'_>) -> bool {
+fn may_be_settled(request: &Request<'_>) -> bool {
     let Request { desired, selecting, binding, depth, replace, addresses, .. } = request;
     let expects = desired.units.values().any(|named| named.expect.is_some());
     let adopts = desired.promotions.values().any(|promotion| promotion.adopt);
@@ -35,14 +64,14 @@ pub(super) fn may_be_settled(request: &Request<'_>) -> bool {
 }
 
 /// Whether the schema writes down what units were when they were indexed.
-pub(super) async fn keeps_seen(tx: &mut dyn Tx) -> Result<bool, StoreError> {
+async fn keeps_seen(tx: &mut dyn Tx) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = \
                pg_catalog.to_regclass('enact.managed_unit') AND a.attname = 'seen' AND NOT a.attisdropped)";
     Ok(tx.query(&Query::new(Sql::new(sql))).await?.first().is_some_and(|record| record.is_true(0)))
 }
 
 /// Counts the points of every set into `observed`, where all promotions and sets are settled. Whether they are.
-pub(super) async fn settle(
+async fn settle(
     tx: &mut dyn Tx,
     vectors: &dyn VectorStore,
     request: &Request<'_>,
@@ -108,9 +137,9 @@ async fn promotion_is_settled(
     let sql = sql.trusted(&source.id).text(")::text AS id, coalesce((").trusted(&source.lifecycle);
     let sql = sql.text(")::text, '') AS state FROM ").trusted(&source.from).text(" WHERE (");
     let sql = sql.trusted(source.condition.as_deref().unwrap_or("true")).text(") AND coalesce((");
-    let sql = sql.trusted(&source.lifecycle).text(
-        ")::text, '') <> $1) u ON u.id = r.unit ->> 'id' AND u.state = r.unit ->> 'lifecycle'",
-    );
+    let sql = sql
+        .trusted(&source.lifecycle)
+        .text(")::text, '') <> $1) u ON u.id = r.unit ->> 'id' AND u.state = r.unit ->> 'lifecycle'");
     let query = Query::new(sql).bind(Param::Text(record.to.clone()));
     let query = query.bind(Param::Text(Address::promotion(&promotion.name).to_string()));
     Ok(!is_true(tx, &query.bind(Param::Text(project.to_owned()))).await?)
@@ -137,7 +166,8 @@ async fn units_are_settled(
 
 /// Adds a query of the id and the digest of each unit, up to its condition.
 pub fn seen(sql: Sql, source: &UnitSource) -> Sql {
-    let sql = sql.text("SELECT (").trusted(&source.id).text(")::text AS id, pg_catalog.sha256(pg_catalog.convert_to(ROW(");
+    let sql =
+        sql.text("SELECT (").trusted(&source.id).text(")::text AS id, pg_catalog.sha256(pg_catalog.convert_to(ROW(");
     let sql = unit_columns(sql, source).text(")::text, 'UTF8')) AS seen FROM ").trusted(&source.from);
     sql.text(" WHERE (").trusted(source.condition.as_deref().unwrap_or("true")).text(")")
 }

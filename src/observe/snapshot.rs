@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::ObserveError;
 use super::expressions::check_expressions;
 use super::guards::{guard_gates, guard_tables, observe_guards};
-use super::managed::{
-    check_claims, read_epoch, read_gates, read_last_run, read_managed, read_managed_without_units, read_session_role,
-};
+use super::managed::{check_claims, read_epoch, read_gates, read_last_run, read_managed, read_session_role};
 use super::rows::{RowsRequest, observe_rows};
-use super::settled::{keeps_seen, may_be_settled, settle};
 use super::units::{ReadUnits, read_all, said_twice};
 use super::writers::read_writers;
 use super::{
@@ -18,7 +15,7 @@ use super::{
 };
 use crate::diff::{
     self, PromotionRecord, Resolved, all_selections, check_functions, codes, live_collection, resolve,
-    resolve_settled, units_needing_text,
+    units_needing_text,
 };
 use crate::model::{
     Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, KnownNames, Observed,
@@ -79,32 +76,6 @@ pub async fn observe(
     sets(tx, vectors, request, &resolved, &recipes, &mut observed).await?;
     observed.guards = observe_guards(tx, vectors, request, &observed).await?;
     Ok(Observation { observed, resolved, recipes })
-}
-
-/// Observes what is neither unit nor point, where promotions and vector sets are as the last apply left them. `None` where they are
-/// not, or that cannot be said without reading them.
-///
-/// # Errors
-/// Everything that a plan refers to and that is not there, and the stores' errors.
-pub async fn observe_settled(
-    tx: &mut dyn Tx,
-    vectors: &dyn VectorStore,
-    request: &Request<'_>,
-) -> Result<Option<Observation>, ObserveError> {
-    if !may_be_settled(request) || !keeps_seen(tx).await? {
-        return Ok(None);
-    }
-    let mut observed = catalog(tx, request).await?;
-    observed.managed = read_managed_without_units(tx, &request.environment.project).await?;
-    let recipes = recipes(request)?;
-    if !settle(tx, vectors, request, &recipes, &mut observed).await? {
-        return Ok(None);
-    }
-    let Request { desired, binding, environment, .. } = request;
-    let resolved = resolve_settled(desired, binding, &observed.managed, &environment.actor)?;
-    observed.rows = rows(tx, request, &resolved, &observed).await?;
-    observed.guards = observe_guards(tx, vectors, request, &observed).await?;
-    Ok(Some(Observation { observed, resolved, recipes }))
 }
 
 /// Observes all but vector sets, for the writes that will be tried. Promotions choose from `moving` where the plan's own rows
@@ -171,7 +142,8 @@ async fn catalog_and_records(tx: &mut dyn Tx, request: &Request<'_>) -> Result<O
     Ok(observed)
 }
 
-async fn catalog(tx: &mut dyn Tx, request: &Request<'_>) -> Result<Observed, ObserveError> {
+/// What is there to be named.
+pub(super) async fn catalog(tx: &mut dyn Tx, request: &Request<'_>) -> Result<Observed, ObserveError> {
     let mut observed = Observed { epoch: Some(read_epoch(tx).await?), ..Observed::default() };
     observed.last_run = read_last_run(tx).await?;
     observed.session_role = read_session_role(tx).await?;
@@ -201,7 +173,7 @@ fn resolved(request: &Request<'_>, observed: &Observed) -> Result<Resolved, Diag
     resolve(desired, binding, &observed.units, observed.units_after(), &observed.managed, &environment.actor)
 }
 
-async fn rows(
+pub(super) async fn rows(
     tx: &mut dyn Tx,
     request: &Request<'_>,
     resolved: &Resolved,
@@ -476,7 +448,7 @@ fn unit_filter(desired: &Desired, observed: &Observed) -> UnitFilter {
     UnitFilter { selections, ids, lock: false }
 }
 
-fn recipes(request: &Request<'_>) -> Result<BTreeMap<String, Recipe>, Diagnostics> {
+pub(super) fn recipes(request: &Request<'_>) -> Result<BTreeMap<String, Recipe>, Diagnostics> {
     let mut errors = Diagnostics::default();
     let mut out = BTreeMap::new();
     for set in request.desired.vector_sets.values() {

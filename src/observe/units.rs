@@ -161,7 +161,10 @@ pub(super) fn unit_columns(mut sql: Sql, source: &UnitSource) -> Sql {
 
 /// Whether a body is white space alone. The beginning of a long text says that it is not: a pattern looks at all of it.
 fn empty_body(sql: Sql, body: &str) -> Sql {
-    let sql = sql.text("CASE WHEN pg_catalog.left((").trusted(body).text(")::text, 64) ~ '[^[:space:]]' THEN false ELSE coalesce(");
+    let sql = sql
+        .text("CASE WHEN pg_catalog.left((")
+        .trusted(body)
+        .text(")::text, 64) ~ '[^[:space:]]' THEN false ELSE coalesce(");
     sql.trusted(body).text(", '') !~ '[^[:space:]]' END")
 }
 

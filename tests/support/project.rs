@@ -143,13 +143,14 @@ impl Project {
 
     /// Runs the binary in the project.
     pub fn enact(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_enact"))
-            .args(arguments)
-            .args(["--no-input", "--no-color"])
-            .current_dir(self.path())
-            .env_remove("ENACT_ENV")
-            .output()
-            .expect("the binary runs")
+        self.command(arguments).output().expect("the binary runs")
+    }
+
+    /// The same, to be started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_enact"));
+        command.args(arguments).args(["--no-input", "--no-color"]).current_dir(self.path()).env_remove("ENACT_ENV");
+        command
     }
 
     /// Runs the binary, which must succeed, and gives what it wrote to stdout.

@@ -14,8 +14,9 @@ use crate::diff::rows::identity::matching;
 use crate::diff::rows::is_recorded;
 use crate::diff::rows::shape::Form;
 use crate::model::{
-    Cell, Digest, Digester, ExtraRow, KeyPart, LiveRow, RecordedTable, RecordedValue, RowDifference, RowDiffers, RowFacts,
-    RowKey, RowOrigin, RowRecord, RowSeen, RowState, Spot, SyncedPart, TableFacts, TableName, TableNow, Written,
+    Cell, Digest, Digester, ExtraRow, KeyPart, LiveRow, RecordedTable, RecordedValue, RowDifference, RowDiffers,
+    RowFacts, RowKey, RowOrigin, RowRecord, RowSeen, RowState, Spot, SyncedPart, TableFacts, TableName, TableNow,
+    Written,
 };
 use crate::observe::error::ObserveError;
 use crate::observe::read_catalog;

@@ -1,0 +1,133 @@
+//! Units that are as they were applied are not read, and every way to be otherwise is found.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use super::{CONFIG, PROMOTION, TABLE, TWO, applied, plan, project, row, set};
+use crate::support::project::Project;
+
+/// What somebody does, how that is taken back, and what a plan says of it.
+const CHANGES: [(&str, &str, &str); 8] = [
+    (
+        "UPDATE public.documents SET body = 'other' WHERE slug = 'forests'",
+        "UPDATE public.documents SET body = 'text about forests' WHERE slug = 'forests'",
+        "1 to embed",
+    ),
+    (
+        "UPDATE public.documents SET title = 'Woods' WHERE slug = 'forests'",
+        "UPDATE public.documents SET title = 'Forests' WHERE slug = 'forests'",
+        "No changes",
+    ),
+    (
+        "UPDATE public.documents SET slug = 'woods' WHERE slug = 'forests'",
+        "UPDATE public.documents SET slug = 'forests' WHERE slug = 'woods'",
+        "woods",
+    ),
+    (
+        "UPDATE public.documents SET status = 'archived' WHERE slug = 'forests'",
+        "UPDATE public.documents SET status = 'published' WHERE slug = 'forests'",
+        "leaves the selection",
+    ),
+    (
+        "UPDATE public.documents SET status = 'draft' WHERE slug = 'rivers'",
+        "UPDATE public.documents SET status = 'published' WHERE slug = 'rivers'",
+        "rivers",
+    ),
+    (
+        "INSERT INTO public.documents (slug, title, status) VALUES ('lakes', 'Lakes', 'published')",
+        "DELETE FROM public.documents WHERE slug = 'lakes'",
+        "lakes",
+    ),
+    (
+        "CREATE TABLE public.gone AS SELECT * FROM public.documents WHERE slug = 'forests'; DELETE FROM public.documents WHERE slug = 'forests'",
+        "INSERT INTO public.documents SELECT * FROM public.gone; DROP TABLE public.gone",
+        "forests",
+    ),
+    // As many units as before, and another one.
+    (
+        "UPDATE public.documents SET id = '00000000-0000-4000-8000-000000000009' WHERE slug = 'forests'",
+        "UPDATE public.documents SET id = '00000000-0000-4000-8000-000000000002' WHERE slug = 'forests'",
+        "forests",
+    ),
+];
+
+fn planned(project: &Project) -> String {
+    let output = project.enact(&["plan", "--detailed-exitcode", "--verbose"]);
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn every_way_to_be_otherwise_than_applied_is_found() {
+    let draft = "UPDATE public.documents SET status = 'draft' WHERE slug = 'rivers';";
+    let project = project(CONFIG, &format!("{TABLE}{TWO}{draft}"));
+    plan(&project, &[PROMOTION, &set("", false)]);
+    applied(&project);
+    for (change, back, said) in CHANGES {
+        project.sql(change);
+        let told = planned(&project);
+        assert!(told.contains(said), "{change}\n{told}");
+        project.sql(back);
+        let told = planned(&project);
+        assert!(told.starts_with("No changes"), "{back}\n{told}");
+    }
+}
+
+#[test]
+fn a_unit_that_comes_twice_for_one_that_is_gone_is_refused() {
+    let project = project(CONFIG, &format!("{TABLE}{TWO}"));
+    plan(&project, &[&set("", false)]);
+    applied(&project);
+    // The table becomes a view that gives one row twice and the other not at all.
+    project.sql(
+        "ALTER TABLE public.documents RENAME TO kept; CREATE VIEW public.documents AS SELECT k.* FROM public.kept k, \
+                 pg_catalog.generate_series(1, 2) WHERE k.slug = 'rivers'",
+    );
+    let told = planned(&project);
+    assert!(told.contains("is read more than once"), "{told}");
+}
+
+#[test]
+fn what_a_part_leaves_out_is_found_by_the_next_plan() {
+    let project = project(CONFIG, &format!("{TABLE}{TWO}"));
+    let hills = |body: &str| row(&format!("values: {{ slug: hills, title: Hills, body: {body}, status: published }}"));
+    plan(&project, &[&hills("old"), &set("", false)]);
+    applied(&project);
+    plan(&project, &[&hills("new"), &set("", false)]);
+    project.ok(&["apply", "--exclude", "vector_set.texts", "--auto-approve"]);
+    let told = planned(&project);
+    assert!(told.contains("1 to embed"), "{told}");
+    applied(&project);
+}
+
+/// Kilobytes that the process of a command held at most.
+fn peak(project: &Project, arguments: &[&str]) -> u64 {
+    let mut child =
+        project.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    while child.try_wait().expect("the process is asked").is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let held = line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|number| number.trim().parse().ok());
+        most = most.max(held.unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    most
+}
+
+#[cfg(target_os = "linux")]
+#[test(alone)]
+fn a_plan_that_finds_nothing_holds_no_unit() {
+    let peaks = [500, 5_000].map(|units| {
+        let documents = format!(
+            "INSERT INTO public.documents (slug, title, body, status) SELECT 'd' || n, 'Text ' || n, 'about ' || n, 'published' \
+             FROM pg_catalog.generate_series(1, {units}) n;"
+        );
+        let project = project(CONFIG, &format!("{TABLE}{documents}"));
+        plan(&project, &[&set("", false)]);
+        applied(&project);
+        peak(&project, &["plan", "--quiet"])
+    });
+    let [few, many] = peaks;
+    assert!(few > 0 && many * 10 <= few * 12, "{few} kB for 500 units, {many} kB for 5,000");
+}
