@@ -196,12 +196,12 @@ fn the_embedded_stores_pass_and_an_older_schema_upgrades_itself() {
     }
     project.sql("ALTER TABLE enact.run DROP COLUMN preflight; UPDATE enact.meta SET version = 1");
     let old = project.ok(&["status"]);
-    assert!(old.contains("version 1; this Enact writes version 9"), "{old}");
+    assert!(old.contains("version 1; this Enact writes version 10"), "{old}");
     project.ok(&["history"]);
     // Whoever plans brings it up to this version, where the role may.
     let probed = project.ok(&["preflight"]);
-    assert!(probed.contains("as postgres   version 9"), "{probed}");
-    assert_eq!(project.value("SELECT version FROM enact.meta"), "9");
+    assert!(probed.contains("as postgres   version 10"), "{probed}");
+    assert_eq!(project.value("SELECT version FROM enact.meta"), "10");
     project.ok(&["apply", "--auto-approve"]);
     assert_eq!(project.value("SELECT preflight->>'environment' FROM enact.run"), "local");
 }

@@ -1,6 +1,7 @@
 //! What an applied run left behind, so that it can be reverted. Reads only.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::model::{Address, Digest, Managed, PointId};
 use crate::observe::{RecordedSets, read_recorded_before};
@@ -31,7 +32,7 @@ pub async fn read_left_behind(tx: &mut dyn Tx, run: &str, project: &str) -> Resu
         let digest = record.text(1).and_then(Digest::from_text);
         let (Some(address), Some(digest)) = (record.text(0), digest) else { continue };
         let attributes = record.json(2).cloned().unwrap_or_default();
-        let managed = Managed { digest, attributes };
+        let managed = Managed { digest, attributes, units: Arc::default() };
         out.managed_before.insert(Address::from_text(address), managed);
     }
     let sql = Sql::new("SELECT address, run_id FROM enact.managed WHERE project IN ('', $1)");

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::ApplyError;
 use super::rows;
 use super::types;
-use crate::diff::{ChangeDetail, PromotionRecord};
+use crate::diff::ChangeDetail;
 use crate::model::{Address, Digest, Managed, PointsCompared, Selection, UnitFacts, digest_of};
 use crate::observe::{
     ComparePoints, Depth, UnitFilter, may_lock_units, read_epoch, read_gates, read_ledger, read_managed,
@@ -66,9 +66,7 @@ async fn read_baseline_units(
     let selections: Vec<Selection> = plan.pins.selections.iter().map(|pin| pin.selection.clone()).collect();
     let mut ids: BTreeSet<String> = plan.pins.overlay.keys().cloned().collect();
     for entry in managed.values() {
-        if let Ok(record) = serde_json::from_value::<PromotionRecord>(entry.attributes.clone()) {
-            ids.extend(record.units.into_iter().map(|unit| unit.id));
-        }
+        ids.extend(entry.units.iter().map(|unit| unit.id.clone()));
     }
     read_units(tx, &plan.pins.binding.units, &UnitFilter { selections, ids, lock }).await
 }

@@ -42,13 +42,10 @@ pub(super) async fn record_points(tx: &mut dyn Tx, plan: &SavedPlan, run: &str) 
 async fn record_seen(tx: &mut dyn Tx, plan: &SavedPlan, run: &str) -> Result<(), ApplyError> {
     for set in plan.baseline.collections.keys() {
         let sql = seen(Sql::new("UPDATE enact.managed_unit m SET seen = u.seen FROM ("), &plan.pins.binding.units);
-        let sql = sql.text(") u WHERE m.set_name = $1 AND m.unit = u.id AND m.seen IS DISTINCT FROM u.seen");
-        let query = match plan.partial.is_whole() {
-            true => Query::new(sql).bind(Param::Text(set.clone())),
-            false => Query::new(sql.text(" AND m.run_id = $2"))
-                .bind(Param::Text(set.clone()))
-                .bind(Param::Text(run.to_owned())),
-        };
+        // Units that this run wrote down, and those that an older Enact did: the digest is made of no other.
+        let sql = sql.text(") u WHERE m.set_name = $1 AND m.unit = u.id AND (m.run_id = $2");
+        let sql = if plan.partial.is_whole() { sql.text(" OR m.seen IS NULL)") } else { sql.text(")") };
+        let query = Query::new(sql).bind(Param::Text(set.clone())).bind(Param::Text(run.to_owned()));
         tx.query(&query).await?;
     }
     Ok(())

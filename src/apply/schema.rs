@@ -99,7 +99,8 @@ const UPGRADES: [(i64, &[&str]); 9] = [
         &[
             "ALTER TABLE enact.managed_unit ADD COLUMN IF NOT EXISTS seen bytea",
             "ALTER TABLE enact.managed_table ADD COLUMN IF NOT EXISTS contents text",
-            "ALTER TABLE enact.managed ADD COLUMN IF NOT EXISTS brief jsonb GENERATED ALWAYS AS (attributes - 'units') STORED",
+            "ALTER TABLE enact.managed ADD COLUMN IF NOT EXISTS brief jsonb \
+             GENERATED ALWAYS AS (CASE WHEN pg_catalog.jsonb_typeof(attributes) = 'object' THEN attributes - 'units' END) STORED",
         ],
     ),
 ];

@@ -66,7 +66,19 @@ pub struct PromotionRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<PromotionText>,
     /// Its units as they were reviewed, by address.
+    #[serde(default)]
     pub units: Vec<UnitFacts>,
+}
+
+impl PromotionRecord {
+    /// The record of a promotion; none where it cannot be read.
+    pub fn of(managed: &Managed) -> Option<PromotionRecord> {
+        let mut record: PromotionRecord = serde_json::from_value(managed.attributes.clone()).ok()?;
+        if record.units.is_empty() {
+            record.units.clone_from(&managed.units);
+        }
+        Some(record)
+    }
 }
 
 /// Resolves: promotions choose from `units`, vector sets from those that the plan leaves `after` it, whose states may still be
@@ -147,10 +159,7 @@ impl<'a> Resolver<'a> {
     fn promotion(&mut self, promotion: &'a Promotion) {
         let (selection, named, place) = self.selection(&promotion.units);
         let matched = self.select(selection);
-        let recorded: Option<PromotionRecord> = self
-            .managed
-            .get(&Address::promotion(&promotion.name))
-            .and_then(|managed| serde_json::from_value(managed.attributes.clone()).ok());
+        let recorded = self.managed.get(&Address::promotion(&promotion.name)).and_then(PromotionRecord::of);
         let resolved = match recorded {
             Some(record) => {
                 self.errors.0.extend(edits(promotion, (selection, place), &record));
@@ -375,7 +384,7 @@ impl<'a> Resolver<'a> {
         let names = using.map(|promotion| promotion.name.clone()).chain([name.to_owned()]);
         names.into_iter().find_map(|name| {
             let managed = self.managed.get(&Address::promotion(&name))?;
-            Some((name, serde_json::from_value(managed.attributes.clone()).ok()?))
+            Some((name, PromotionRecord::of(managed)?))
         })
     }
 

@@ -1,6 +1,7 @@
 //! Observed state: what both stores said when they were read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -233,6 +234,9 @@ pub struct Managed {
     pub digest: Digest,
     /// What later plans need of it.
     pub attributes: serde_json::Value,
+    /// The units of a promotion, where they were read apart: as JSON they take four times as much.
+    #[serde(skip)]
+    pub units: Arc<Vec<UnitFacts>>,
 }
 
 impl Managed {

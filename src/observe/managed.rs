@@ -1,11 +1,14 @@
 //! What Enact itself wrote down: the epoch, what it manages; and gates.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::error::ObserveError;
 use crate::diff::codes;
-use crate::model::{Address, Desired, Diagnostic, Diagnostics, Digest, Gate, Managed};
-use crate::store::{Fault, Param, Query, Relational, Sql, StoreError, Tx};
+use crate::model::{Address, Desired, Diagnostic, Diagnostics, Digest, Gate, Managed, UnitFacts};
+use crate::store::{Fault, Param, Query, Record, Relational, Sql, StoreError, Tx};
 
 /// The epoch that `init` stamped.
 ///
@@ -54,7 +57,49 @@ pub async fn read_session_user(store: &mut dyn Relational) -> Result<String, Sto
 /// # Errors
 /// Those of the store.
 pub async fn read_managed(tx: &mut dyn Tx, project: &str) -> Result<BTreeMap<Address, Managed>, StoreError> {
-    managed_of(tx, Sql::new("SELECT address, digest, attributes FROM enact.managed"), project).await
+    let sql = Sql::new(
+        "SELECT address, digest, CASE WHEN pg_catalog.jsonb_typeof(attributes) = 'object' THEN attributes - 'units' \
+         ELSE attributes END FROM enact.managed",
+    );
+    let mut managed = managed_of(tx, sql, project).await?;
+    let sql = "SELECT address, CASE WHEN pg_catalog.starts_with(address, 'promotion.') AND \
+               pg_catalog.jsonb_typeof(attributes -> 'units') = 'array' THEN attributes -> 'units' END AS units FROM enact.managed";
+    let Query { sql, params } = of_project(tx, Sql::new(sql), project).await?;
+    let outer = Sql::new(
+        "SELECT m.address, u.v ->> 'id', u.v ->> 'address', u.v ->> 'title', u.v ->> 'lifecycle', u.v ->> 'content_hash', \
+         u.v ->> 'anchor', (u.v ->> 'empty_body')::boolean, u.v -> 'fields' FROM (",
+    );
+    let sql = outer
+        .sql(&sql)
+        .text(") m, pg_catalog.jsonb_array_elements(m.units) WITH ORDINALITY u(v, place) ORDER BY m.address, u.place");
+    let query = Query { sql, params };
+    let mut units: BTreeMap<Address, Vec<UnitFacts>> = BTreeMap::new();
+    for record in tx.query(&query).await? {
+        if let Some(address) = record.text(0) {
+            units.entry(Address::from_text(address)).or_default().push(recorded_unit(&record));
+        }
+    }
+    for (address, units) in units {
+        if let Some(promotion) = managed.get_mut(&address) {
+            promotion.units = Arc::new(units);
+        }
+    }
+    Ok(managed)
+}
+
+fn recorded_unit(record: &Record) -> UnitFacts {
+    let text = |index: usize| record.text(index).unwrap_or_default().to_owned();
+    let fields = record.json(8).and_then(Value::as_object).into_iter().flatten();
+    UnitFacts {
+        id: text(1),
+        address: text(2),
+        title: text(3),
+        lifecycle: text(4),
+        content_hash: text(5),
+        anchor: record.text(6).map(str::to_owned),
+        empty_body: record.is_true(7),
+        fields: fields.map(|(name, value)| (name.clone(), value.as_str().map(str::to_owned))).collect(),
+    }
 }
 
 /// The same without the units of promotions, which may be many.
@@ -62,10 +107,7 @@ pub(super) async fn read_managed_without_units(
     tx: &mut dyn Tx,
     project: &str,
 ) -> Result<BTreeMap<Address, Managed>, StoreError> {
-    let sql = Sql::new(
-        "SELECT address, digest, CASE WHEN pg_catalog.starts_with(address, 'promotion.') \
-         THEN brief || '{\"units\": []}'::jsonb ELSE brief END FROM enact.managed",
-    );
+    let sql = Sql::new("SELECT address, digest, brief FROM enact.managed");
     managed_of(tx, sql, project).await
 }
 
@@ -78,6 +120,7 @@ async fn managed_of(tx: &mut dyn Tx, sql: Sql, project: &str) -> Result<BTreeMap
             let managed = Managed {
                 digest: Digest::from_text(record.text(1)?)?,
                 attributes: record.json(2).cloned().unwrap_or_default(),
+                units: Arc::default(),
             };
             Some((Address::from_text(record.text(0)?), managed))
         })

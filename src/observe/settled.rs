@@ -84,8 +84,7 @@ async fn settle(
     for promotion in desired.promotions.values() {
         let managed = observed.managed.get(&Address::promotion(&promotion.name));
         let managed = managed.filter(|managed| !managed.is_forgotten());
-        let record: Option<PromotionRecord> =
-            managed.and_then(|managed| serde_json::from_value(managed.attributes.clone()).ok());
+        let record = managed.and_then(PromotionRecord::of);
         let selection = desired.selection(&promotion.units);
         let Some(record) = record.filter(|record| is_as_declared(promotion, selection, record)) else {
             return Ok(false);

@@ -14,8 +14,7 @@ use super::{
     read_recorded,
 };
 use crate::diff::{
-    self, PromotionRecord, Resolved, all_selections, check_functions, codes, live_collection, resolve,
-    units_needing_text,
+    self, Resolved, all_selections, check_functions, codes, live_collection, resolve, units_needing_text,
 };
 use crate::model::{
     Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, KnownNames, Observed,
@@ -441,9 +440,7 @@ fn unit_filter(desired: &Desired, observed: &Observed) -> UnitFilter {
     let selections = all_selections(desired).into_iter().map(|(selection, _)| selection.clone()).collect();
     let mut ids: BTreeSet<String> = observed.recorded.values().flat_map(|units| units.keys().cloned()).collect();
     for entry in observed.managed.values() {
-        if let Ok(record) = serde_json::from_value::<PromotionRecord>(entry.attributes.clone()) {
-            ids.extend(record.units.into_iter().map(|unit| unit.id));
-        }
+        ids.extend(entry.units.iter().map(|unit| unit.id.clone()));
     }
     UnitFilter { selections, ids, lock: false }
 }

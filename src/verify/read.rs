@@ -129,7 +129,7 @@ fn sort_managed(managed: &BTreeMap<Address, Managed>) -> Facts {
     let (sets, promotions) = (Address::vector_set(""), Address::promotion(""));
     for (address, entry) in managed {
         if let Some(name) = address.as_str().strip_prefix(promotions.as_str()) {
-            facts.promotions.insert(name.to_owned(), serde_json::from_value(entry.attributes.clone()).ok());
+            facts.promotions.insert(name.to_owned(), PromotionRecord::of(entry));
         }
         let name = address.as_str().strip_prefix(sets.as_str()).filter(|_| !entry.is_forgotten());
         if let Some(name) = name {

@@ -14,7 +14,8 @@ use tokio_postgres::{Client, Statement};
 use crate::faults::injector::RUN;
 
 /// Columns that a clock or a sequence fills. A rollback does not give a sequence's numbers back.
-pub const UNREPEATABLE: [(&str, &str); 16] = [
+pub const UNREPEATABLE: [(&str, &str); 17] = [
+    ("enact.managed_unit", "seen"),
     ("public.information_unit", "updated_at"),
     ("public.unit_version", "enacted_at"),
     ("public.iu_lifecycle_log", "log_id"),

@@ -25,9 +25,10 @@ pub struct State(BTreeMap<String, Rows>);
 /// Texts, and how often each is there.
 type Rows = BTreeMap<String, usize>;
 
-/// Tables, and the columns whose values a sequence gave.
+/// Tables, and the columns whose values a sequence gave, or the time of an apply.
 const TABLES: &str = "SELECT concat_ws('|', quote_ident(n.nspname) || '.' || quote_ident(c.relname), \
-    (SELECT string_agg(attname, '|') FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attidentity <> '')) \
+    (SELECT string_agg(attname, '|') FROM pg_attribute a WHERE a.attrelid = c.oid AND (a.attidentity <> '' \
+    OR (n.nspname, c.relname, a.attname) = ('enact', 'managed_unit', 'seen')))) \
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'gate') \
     AND (n.nspname, c.relname) NOT IN (('enact', 'run'), ('enact', 'journal'), ('enact', 'plan_line'), ('enact', 'before_image')) ORDER BY 1";

@@ -16,7 +16,7 @@ const CHANGES: [(&str, &str, &str); 8] = [
     (
         "UPDATE public.documents SET title = 'Woods' WHERE slug = 'forests'",
         "UPDATE public.documents SET title = 'Forests' WHERE slug = 'forests'",
-        "No changes",
+        "1 to embed",
     ),
     (
         "UPDATE public.documents SET slug = 'woods' WHERE slug = 'forests'",
