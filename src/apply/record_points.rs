@@ -40,7 +40,15 @@ pub(super) async fn record_points(tx: &mut dyn Tx, plan: &SavedPlan, run: &str) 
 /// Writes down what the units of the plan's sets are now, so that the next plan reads none that is as it was. A plan of a part says
 /// nothing of the units that it does not write.
 async fn record_seen(tx: &mut dyn Tx, plan: &SavedPlan, run: &str) -> Result<(), ApplyError> {
-    for set in plan.baseline.collections.keys() {
+    // Points that go back are those of older units.
+    let goes_back = |name: &String| {
+        let sets = plan.changes.iter().filter_map(|change| match &change.detail {
+            ChangeDetail::VectorSet(set) => Some(set),
+            _ => None,
+        });
+        sets.into_iter().any(|set| set.set == *name && set.back.is_some())
+    };
+    for set in plan.baseline.collections.keys().filter(|set| !goes_back(set)) {
         let sql = seen(Sql::new("UPDATE enact.managed_unit m SET seen = u.seen FROM ("), &plan.pins.binding.units);
         // Units that this run wrote down, and those that an older Enact did: the digest is made of no other.
         let sql = sql.text(") u WHERE m.set_name = $1 AND m.unit = u.id AND (m.run_id = $2");
