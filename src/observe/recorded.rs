@@ -26,7 +26,7 @@ pub async fn read_recorded(tx: &mut dyn Tx, sets: &BTreeSet<String>) -> Result<R
     let units = tx.query(&Query::new(Sql::new(sql)).bind(names.clone())).await?;
     let sql = Sql::new(POINT).text("enact.managed_point m WHERE m.set_name = ANY ($1)").text(BY_PLACE);
     let points = tx.query(&Query::new(sql).bind(names)).await?;
-    Ok(put_together(&units, &points))
+    Ok(put_together(units, points))
 }
 
 /// Reads what a run found written down of the units that it changed.
@@ -40,7 +40,7 @@ pub async fn read_recorded_before(tx: &mut dyn Tx, run: &str) -> Result<Recorded
     let units = tx.query(&Query::new(Sql::new(sql)).bind(run.clone())).await?;
     let sql = Sql::new(POINT).text("enact.point_before m WHERE m.run_id = $1").text(BY_PLACE);
     let points = tx.query(&Query::new(sql).bind(run)).await?;
-    Ok(put_together(&units, &points))
+    Ok(put_together(units, points))
 }
 
 /// What tells one record of a set's units from another one, by set.
@@ -56,7 +56,7 @@ pub async fn read_record_sums(tx: &mut dyn Tx) -> Result<BTreeMap<String, String
     Ok(records.iter().filter_map(pair).collect())
 }
 
-fn put_together(units: &[Record], points: &[Record]) -> RecordedSets {
+fn put_together(units: Vec<Record>, points: Vec<Record>) -> RecordedSets {
     let mut out = RecordedSets::new();
     for record in units {
         let (Some(set), Some(unit), Some(address)) = (record.text(0), record.text(1), record.text(2)) else { continue };
@@ -68,7 +68,7 @@ fn put_together(units: &[Record], points: &[Record]) -> RecordedSets {
     for record in points {
         let (Some(set), Some(unit)) = (record.text(0), record.text(1)) else { continue };
         if let Some(owned) = out.get_mut(set).and_then(|units| units.get_mut(unit))
-            && let Some(chunk) = chunk(record)
+            && let Some(chunk) = chunk(&record)
         {
             owned.owned.chunks.push(chunk);
         }

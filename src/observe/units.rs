@@ -77,7 +77,8 @@ pub(super) async fn read_all(
     let names: Vec<&String> = source.fields.keys().collect();
     let records = tx.query(&query).await?;
     let mut read = ReadUnits { units: BTreeMap::new(), twice: Vec::new() };
-    for unit in records.iter().map(|record| facts(record, &names)) {
+    // Each record goes as its unit comes: not all are held twice.
+    for unit in records.into_iter().map(|record| facts(&record, &names)) {
         match read.units.entry(unit.id.clone()) {
             Entry::Vacant(free) => drop(free.insert(unit)),
             Entry::Occupied(first) => read.twice.push((first.get().clone(), unit)),
