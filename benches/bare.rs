@@ -18,24 +18,8 @@
 //! | points | reads each text once, embeds with the same model, BM25, and writes with as many requests under way |
 //! | move | one `UPDATE` of all units |
 
-#[path = "../tests/support/postgres.rs"]
-#[allow(dead_code, reason = "tests stop and kill it too")]
-mod postgres;
-#[path = "../tests/support/project.rs"]
-mod project;
+mod stores;
 mod texts;
-
-/// What the private PostgreSQL asks of the harness of the suite.
-mod harness {
-    pub enum Mark {
-        Postgres,
-        Releases,
-    }
-
-    pub fn declares(_mark: Mark) -> bool {
-        true
-    }
-}
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -45,12 +29,13 @@ use enact::local::schema;
 use enact::model::{PointId, VectorParams};
 use enact::store::qdrant::{Qdrant, QdrantOptions};
 use enact::store::{CollectionSpec, NamedVector, Point, SparseVector, VectorStore};
-use futures::{StreamExt, TryStreamExt};
-use postgres::PrivateCluster;
-use project::Project;
+use futures::StreamExt;
 use secrecy::SecretString;
+use stores::postgres::PrivateCluster;
+use stores::project::Project;
+use stores::{LOCAL, bare_read, environment, harness, session};
 use texts::{PART, PLAN, ROWS};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
 
@@ -59,8 +44,6 @@ const BATCH: usize = 256;
 const AT_ONCE: usize = 4;
 
 const EDIT: &str = "UPDATE documents SET body = body || ' And one sentence more.' WHERE slug = 'text/000042'";
-
-const LOCAL: &str = "enact: v1\ndefault: local\nenvironments:\n  local: { local: { directory: .enact } }\n";
 
 /// One line of the table.
 struct Row {
@@ -102,16 +85,12 @@ async fn measure(cluster: &PrivateCluster, project: &Project, units: u32) -> Row
     let database = format!("bare_{units}");
     cluster.create_database(&database).expect("a database");
     let conninfo = cluster.conninfo(&database);
-    let (client, connection) = tokio_postgres::connect(&conninfo, NoTls).await.expect("a connection");
-    tokio::spawn(connection);
+    let client = session(&conninfo).await;
     for sql in [schema::documents_sql().1, PART, &ROWS.replace("{units}", &units.to_string()), "ANALYZE"] {
         client.batch_execute(sql).await.expect("the documents");
     }
     let (_, vectors) = project.endpoints();
-    project.write("enact.yaml", &format!(
-        "enact: v1\ndefault: bench\nenvironments:\n  bench:\n    postgres: {{ conninfo: \"{conninfo}\" }}\n    qdrant: {{ url: \"{vectors}\" }}\n    \
-         binding: documents\n    embedders: {{ default: {{ kind: static }} }}\n    actor: bench\n    sweep_grace: 0s\n"
-    ));
+    project.write("enact.yaml", &environment(&conninfo, &vectors));
     let set = format!("texts_{units}");
     project.write("plans/scale.yaml", &PLAN.replace("  texts:", &format!("  {set}:")));
     let qdrant = connect(&vectors).await;
@@ -159,22 +138,6 @@ async fn connect(url: &str) -> Qdrant {
     let url = SecretString::from(url.to_owned());
     let options = QdrantOptions { url, api_key: None, timeout_ms: 60_000, retry_ms: 0, ca: None };
     Qdrant::connect(&options).await.expect("the vector server")
-}
-
-async fn bare_read(client: &Client, qdrant: &Qdrant, set: &str) -> Duration {
-    let start = Instant::now();
-    let copy =
-        "COPY (SELECT id, slug, encode(sha256(convert_to(body, 'UTF8')), 'hex'), status FROM documents) TO STDOUT";
-    let rows = client.copy_out(copy).await.expect("COPY TO");
-    rows.try_for_each(async |_| Ok(())).await.expect("the rows");
-    let mut from = None;
-    loop {
-        let (_, next) = qdrant.point_ids(set, from.as_ref(), 10_000).await.expect("ids");
-        match next {
-            Some(next) => from = Some(next),
-            None => return start.elapsed(),
-        }
-    }
 }
 
 async fn bare_move(client: &Client) -> Duration {

@@ -12,36 +12,18 @@
 //! before each. A figure is one run of the binary, its start and its connections included; memory is the most that its
 //! process held, as Linux counts it.
 
-#[path = "../tests/support/postgres.rs"]
-#[allow(dead_code, reason = "tests stop and kill it too")]
-mod postgres;
-#[path = "../tests/support/project.rs"]
-mod project;
-
-/// What the private PostgreSQL asks of the harness of the suite.
-mod harness {
-    pub enum Mark {
-        Postgres,
-        Releases,
-    }
-
-    pub fn declares(_mark: Mark) -> bool {
-        true
-    }
-}
+mod stores;
 
 use std::io::Cursor;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use enact::local::schema;
-use enact::store::VectorStore;
-use futures::{SinkExt, TryStreamExt};
-use postgres::PrivateCluster;
-use project::Project;
-use tokio_postgres::{Client, NoTls};
+use futures::SinkExt;
+use stores::postgres::PrivateCluster;
+use stores::project::Project;
+use stores::{LOCAL, bare_read, environment, harness, session};
+use tokio_postgres::Client;
 
-const LOCAL: &str = "enact: v1\ndefault: local\nenvironments:\n  local: { local: { directory: .enact } }\n";
 const SET: &str = "chunk_policies:\n  sections: { splitter: markdown, max_chars: 1200, text: \"{title}\\n\\n{chunk}\", empty_body: skip }\n\
     vector_sets:\n  corpus:\n    units: { lifecycle: published }\n    chunk_policy: sections\n    vectors:\n      \
     dense: { embedder: default, distance: cosine }\n      text: { sparse: bm25 }\n    payload: [slug, title, text]\n    \
@@ -57,18 +39,16 @@ fn main() {
     let project = Project::start(LOCAL);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let conninfo = cluster.conninfo("corpus");
-    let client = runtime.block_on(connect(&conninfo));
+    let client = runtime.block_on(session(&conninfo));
     runtime.block_on(load(&client, &std::fs::read(corpus).expect("the corpus")));
     let (_, vectors) = project.endpoints();
-    project.write("enact.yaml", &format!(
-        "enact: v1\ndefault: bench\nenvironments:\n  bench:\n    postgres: {{ conninfo: \"{conninfo}\" }}\n    qdrant: {{ url: \"{vectors}\" }}\n    \
-         binding: documents\n    embedders: {{ default: {{ kind: static }} }}\n    actor: bench\n    sweep_grace: 0s\n"
-    ));
+    project.write("enact.yaml", &environment(&conninfo, &vectors));
     project.write("plans/corpus.yaml", &plan(&["first"]));
     project.ok(&["init"]);
     println!("| | time | memory |\n| --- | ---: | ---: |");
     edition(&project, "first edition");
-    line("bare read of both stores", runtime.block_on(bare_read(&client, &project)), 0);
+    let bare = project.with_qdrant(async |qdrant| bare_read(&client, qdrant, "corpus").await);
+    line("bare read of both stores", bare, 0);
     for command in ["verify", "drift", "status"] {
         measured(&project, command, &[command]);
     }
@@ -101,19 +81,7 @@ fn edition(project: &Project, name: &str) {
 /// Runs a command and prints how long it took and what it held.
 fn measured(project: &Project, name: &str, arguments: &[&str]) {
     let start = Instant::now();
-    let mut child =
-        project.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
-    let status = format!("/proc/{}/status", child.id());
-    let mut most = 0;
-    let ended = loop {
-        if let Some(ended) = child.try_wait().expect("the process is asked") {
-            break ended;
-        }
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let held = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
-        most = most.max(held.unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(2));
-    };
+    let (ended, most) = project.held(arguments);
     assert!(ended.success(), "enact {arguments:?} ended with {ended}");
     line(name, start.elapsed(), most);
 }
@@ -121,12 +89,6 @@ fn measured(project: &Project, name: &str, arguments: &[&str]) {
 fn line(name: &str, time: Duration, kilobytes: u64) {
     let memory = if kilobytes == 0 { String::new() } else { format!("{} MB", kilobytes / 1024) };
     println!("| {name} | {:.2} s | {memory} |", time.as_secs_f64());
-}
-
-async fn connect(conninfo: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(conninfo, NoTls).await.expect("a connection");
-    tokio::spawn(connection);
-    client
 }
 
 async fn load(client: &Client, texts: &[u8]) {
@@ -167,27 +129,4 @@ async fn amend(client: &Client, delta: &str) {
         .execute("DELETE FROM public.documents WHERE id::text = ANY ($1)", &[&gone])
         .await
         .expect("texts that are gone");
-}
-
-async fn bare_read(client: &Client, project: &Project) -> Duration {
-    let start = Instant::now();
-    let copy =
-        "COPY (SELECT id, slug, encode(sha256(convert_to(body, 'UTF8')), 'hex'), status FROM documents) TO STDOUT";
-    let rows = client.copy_out(copy).await.expect("COPY TO");
-    rows.try_for_each(async |_| Ok(())).await.expect("the rows");
-    let postgres = start.elapsed();
-    let scroll = tokio::task::block_in_place(|| {
-        project.with_qdrant(async |qdrant| {
-            let start = Instant::now();
-            let mut from = None;
-            loop {
-                let (_, next) = qdrant.point_ids("corpus", from.as_ref(), 10_000).await.expect("ids");
-                match next {
-                    Some(next) => from = Some(next),
-                    None => return start.elapsed(),
-                }
-            }
-        })
-    });
-    postgres + scroll
 }

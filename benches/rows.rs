@@ -13,17 +13,16 @@
 //! | plan of nothing to do | reading the file, and `COPY (SELECT …) TO STDOUT` of the table |
 //! | apply of all rows | `COPY` from the file into a temporary table, and one `INSERT … SELECT` |
 
-#[path = "../tests/support/project.rs"]
-mod project;
+mod stores;
 
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use project::Project;
-use tokio_postgres::{Client, NoTls};
+use stores::project::Project;
+use stores::{LOCAL, environment, harness, session};
+use tokio_postgres::Client;
 
 const SIZE: u32 = 100_000;
-const LOCAL: &str = "enact: v1\ndefault: local\nenvironments:\n  local: { local: { directory: .enact } }\n";
 const TABLE: &str = "CREATE TABLE public.documents (id uuid PRIMARY KEY, slug text NOT NULL UNIQUE, title text NOT NULL, \
     body text NOT NULL, status text NOT NULL, updated_at timestamptz NOT NULL);
     CREATE TABLE public.item (code text PRIMARY KEY, amount int NOT NULL, price numeric(10,2) NOT NULL, label text NOT NULL, \
@@ -38,9 +37,7 @@ fn main() {
     };
     let project = Project::start(LOCAL);
     let (_, vectors) = project.endpoints();
-    project.write("enact.yaml", &format!(
-        "enact: v1\ndefault: bench\nenvironments:\n  bench:\n    postgres: {{ conninfo: \"{url}\" }}\n    qdrant: {{ url: \"{vectors}\" }}\n    binding: documents\n    embedders: {{ default: {{ kind: static }} }}\n    actor: bench\n"
-    ));
+    project.write("enact.yaml", &environment(&url, &vectors));
     project.write("plans/items.yaml", PLAN);
     std::fs::create_dir(project.path().join("data")).expect("data/");
     project.write("data/items.csv", &lines(size));
@@ -51,7 +48,7 @@ fn main() {
     std::fs::set_permissions(readable.path(), everybody).expect("permissions");
     let file = readable.path().to_owned();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let client = runtime.block_on(connect(&url));
+    let client = runtime.block_on(session(&url));
     runtime.block_on(client.batch_execute(TABLE)).expect("the tables");
     project.ok(&["init"]);
     let (first, _) = timed(&project, &["plan", "--out", "items.json", "--quiet"]);
@@ -89,12 +86,6 @@ fn timed(project: &Project, arguments: &[&str]) -> (Duration, String) {
     let start = Instant::now();
     let text = project.ok(arguments);
     (start.elapsed(), text)
-}
-
-async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
-    tokio::spawn(connection);
-    client
 }
 
 async fn bare_read(client: &Client, file: &std::path::Path) -> Duration {

@@ -4,7 +4,7 @@
 //! that one unit gives up and another one takes has one owner before and after.
 
 use super::error::ApplyError;
-use crate::diff::{ChangeDetail, CollectionChange, UnitPoints, VectorChange};
+use crate::diff::{Change, ChangeDetail, CollectionChange, UnitPoints, VectorChange};
 use crate::model::OwnedChunk;
 use crate::observe::seen;
 use crate::plan::SavedPlan;
@@ -42,11 +42,8 @@ pub(super) async fn record_points(tx: &mut dyn Tx, plan: &SavedPlan, run: &str) 
 async fn record_seen(tx: &mut dyn Tx, plan: &SavedPlan, run: &str) -> Result<(), ApplyError> {
     // Points that go back are those of older units.
     let goes_back = |name: &String| {
-        let sets = plan.changes.iter().filter_map(|change| match &change.detail {
-            ChangeDetail::VectorSet(set) => Some(set),
-            _ => None,
-        });
-        sets.into_iter().any(|set| set.set == *name && set.back.is_some())
+        let is_back = |change: &Change| matches!(&change.detail, ChangeDetail::VectorSet(set) if set.set == *name && set.back.is_some());
+        plan.changes.iter().any(is_back)
     };
     for set in plan.baseline.collections.keys().filter(|set| !goes_back(set)) {
         let sql = seen(Sql::new("UPDATE enact.managed_unit m SET seen = u.seen FROM ("), &plan.pins.binding.units);

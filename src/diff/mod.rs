@@ -54,4 +54,4 @@ pub use rollout::{IN_PLACE_PERCENT, IN_PLACE_POINTS};
 pub use scope::APPLY_TIME;
 pub use selections::{all_selections, check_names};
 pub use shape::{Shape, shape_differences};
-pub use vectors::{Settling, is_as_applied, live_collection, units_needing_text};
+pub use vectors::{is_as_applied, live_collection, units_needing_text};

@@ -103,9 +103,7 @@ pub fn resolve(
     resolver.rows();
     resolver.sets();
     resolver.unused_expectations();
-    let Resolver { mut out, errors, .. } = resolver;
-    out.findings.sort();
-    errors.into_result(out).map(|(out, _)| out)
+    resolver.end()
 }
 
 /// Resolves what is neither promotion nor vector set, where those are as the last apply left them.
@@ -121,9 +119,7 @@ pub fn resolve_settled(
     let (units, out, errors) = (&BTreeMap::new(), Resolved::default(), Diagnostics::default());
     let mut resolver = Resolver { desired, binding, units, after: units, managed, actor, out, errors };
     resolver.rows();
-    let Resolver { mut out, errors, .. } = resolver;
-    out.findings.sort();
-    errors.into_result(out).map(|(out, _)| out)
+    resolver.end()
 }
 
 /// Whether an applied promotion is declared as it was.
@@ -143,6 +139,12 @@ pub(super) struct Resolver<'a> {
 }
 
 impl<'a> Resolver<'a> {
+    fn end(self) -> Result<Resolved, Diagnostics> {
+        let Resolver { mut out, errors, .. } = self;
+        out.findings.sort();
+        errors.into_result(out).map(|(out, _)| out)
+    }
+
     fn selection(&self, units: &'a UnitsRef) -> (&'a Selection, Option<&'a str>, &'a Place) {
         let (named, place) = match units {
             UnitsRef::Inline(spot) => (None, &spot.place),

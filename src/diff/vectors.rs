@@ -58,19 +58,8 @@ pub fn units_needing_text(
     out
 }
 
-/// A declared set, of which may be said that it is as it was applied.
-pub struct Settling<'a> {
-    /// The set.
-    pub set: &'a VectorSet,
-    /// How its points are made.
-    pub recipe: &'a Recipe,
-    /// What chooses its units.
-    pub selection: &'a Selection,
-}
-
 /// Whether a set is declared, and its collection shaped, as the last apply left it.
-pub fn is_as_applied(settling: &Settling<'_>, observed: &Observed) -> bool {
-    let Settling { set, recipe, selection } = *settling;
+pub fn is_as_applied(set: &VectorSet, recipe: &Recipe, selection: &Selection, observed: &Observed) -> bool {
     let nothing_moves = BTreeMap::new();
     let view = SetView::new(&set.name, recipe, observed, &nothing_moves);
     let same = |record: &SetRecord| !record.forgotten && record.selection.as_ref() == Some(selection);

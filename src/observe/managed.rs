@@ -57,14 +57,15 @@ pub async fn read_session_user(store: &mut dyn Relational) -> Result<String, Sto
 /// # Errors
 /// Those of the store.
 pub async fn read_managed(tx: &mut dyn Tx, project: &str) -> Result<BTreeMap<Address, Managed>, StoreError> {
+    let has_projects = has_projects(tx).await?;
     let sql = Sql::new(
         "SELECT address, digest, CASE WHEN pg_catalog.jsonb_typeof(attributes) = 'object' THEN attributes - 'units' \
          ELSE attributes END FROM enact.managed",
     );
-    let mut managed = managed_of(tx, sql, project).await?;
+    let mut managed = managed_of(tx, &of_project(has_projects, sql, project)).await?;
     let sql = "SELECT address, CASE WHEN pg_catalog.starts_with(address, 'promotion.') AND \
                pg_catalog.jsonb_typeof(attributes -> 'units') = 'array' THEN attributes -> 'units' END AS units FROM enact.managed";
-    let Query { sql, params } = of_project(tx, Sql::new(sql), project).await?;
+    let Query { sql, params } = of_project(has_projects, Sql::new(sql), project);
     let outer = Sql::new(
         "SELECT m.address, u.v ->> 'id', u.v ->> 'address', u.v ->> 'title', u.v ->> 'lifecycle', u.v ->> 'content_hash', \
          u.v ->> 'anchor', (u.v ->> 'empty_body')::boolean, u.v -> 'fields' FROM (",
@@ -102,18 +103,17 @@ fn recorded_unit(record: &Record) -> UnitFacts {
     }
 }
 
-/// The same without the units of promotions, which may be many.
+/// The same without the units of promotions, which may be many; of a schema that keeps it so, which says whose everything is.
 pub(super) async fn read_managed_without_units(
     tx: &mut dyn Tx,
     project: &str,
 ) -> Result<BTreeMap<Address, Managed>, StoreError> {
     let sql = Sql::new("SELECT address, digest, brief FROM enact.managed");
-    managed_of(tx, sql, project).await
+    managed_of(tx, &of_project(true, sql, project)).await
 }
 
-async fn managed_of(tx: &mut dyn Tx, sql: Sql, project: &str) -> Result<BTreeMap<Address, Managed>, StoreError> {
-    let query = of_project(tx, sql, project).await?;
-    let records = tx.query(&query).await?;
+async fn managed_of(tx: &mut dyn Tx, query: &Query) -> Result<BTreeMap<Address, Managed>, StoreError> {
+    let records = tx.query(query).await?;
     Ok(records
         .into_iter()
         .filter_map(|record| {
@@ -132,23 +132,29 @@ async fn managed_of(tx: &mut dyn Tx, sql: Sql, project: &str) -> Result<BTreeMap
 /// # Errors
 /// [`StoreError`] when the record cannot be read.
 pub async fn manages_anything(tx: &mut dyn Tx, project: &str) -> Result<bool, StoreError> {
-    let query = of_project(tx, Sql::new("SELECT count(*) > 0 FROM enact.managed"), project).await?;
+    let query = of_project(has_projects(tx).await?, Sql::new("SELECT count(*) > 0 FROM enact.managed"), project);
     Ok(tx.query(&query).await?.first().is_some_and(|record| record.is_true(0)))
 }
 
 /// `sql`, limited to what `project` manages.
-async fn of_project(tx: &mut dyn Tx, sql: Sql, project: &str) -> Result<Query, StoreError> {
-    Ok(match has_projects(tx).await? {
+fn of_project(has_projects: bool, sql: Sql, project: &str) -> Query {
+    match has_projects {
         true => Query::new(sql.text(" WHERE project IN ('', $1)")).bind(Param::Text(project.to_owned())),
         false => Query::new(sql),
-    })
+    }
 }
 
 /// Whether the schema says whose everything is: an older one does not.
 async fn has_projects(tx: &mut dyn Tx) -> Result<bool, StoreError> {
-    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = pg_catalog.to_regclass('enact.managed') \
-               AND a.attname = 'project' AND NOT a.attisdropped)";
-    Ok(tx.query(&Query::new(Sql::new(sql))).await?.first().is_some_and(|record| record.is_true(0)))
+    has_column(tx, "enact.managed", "project").await
+}
+
+/// Whether a table of the schema has a column: that of an older version may not.
+pub(super) async fn has_column(tx: &mut dyn Tx, table: &str, column: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = pg_catalog.to_regclass($1) \
+               AND a.attname = $2 AND NOT a.attisdropped)";
+    let query = Query::new(Sql::new(sql)).bind(Param::Text(table.to_owned())).bind(Param::Text(column.to_owned()));
+    Ok(tx.query(&query).await?.first().is_some_and(|record| record.is_true(0)))
 }
 
 /// Refuses vector sets that another project manages: both would write one collection, each by its own files.

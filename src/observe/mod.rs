@@ -45,7 +45,7 @@ pub use retention::has_come;
 pub use rows::read_recorded_rows;
 pub(crate) use rows::read_references;
 pub use seal::{Sealing, seal_collection};
-pub use settled::{observe_settled, seen};
+pub use settled::{may_be_settled, observe_settled, seen};
 pub use snapshot::{Observation, Request, observe, observe_tried, observe_writes, read_tried_units};
 pub use texts::{UnitTexts, cut as cut_unit, read_bodies};
 pub use touched::{read_sequences, seal_tables, touched_tables};

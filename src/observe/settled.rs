@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 
 use super::error::ObserveError;
 use super::guards::observe_guards;
-use super::managed::read_managed_without_units;
+use super::managed::{has_column, read_managed_without_units};
 use super::snapshot::{catalog, recipes, rows};
-use super::units::{add_condition, unit_columns};
+use super::units::{choose, from, unit_columns};
 use super::{ComparePoints, Depth, Observation, ReadPoints, Request};
-use crate::diff::{PromotionRecord, Settling, is_as_applied, is_as_declared, resolve_settled};
-use crate::model::{Address, Desired, Observed, PointsCompared, Promotion, Selection, UnitSource, VectorSet};
+use crate::diff::{PromotionRecord, is_as_applied, is_as_declared, resolve_settled};
+use crate::model::{Address, Observed, PointsCompared, Promotion, Selection, UnitSource};
 use crate::points::Recipe;
 use crate::store::{Param, Query, Sql, StoreError, Tx, VectorStore};
 
@@ -31,7 +31,7 @@ pub async fn observe_settled(
     vectors: &dyn VectorStore,
     request: &Request<'_>,
 ) -> Result<Option<Observation>, ObserveError> {
-    if !may_be_settled(request) || !keeps_seen(tx).await? {
+    if !has_column(tx, "enact.managed_unit", "seen").await? {
         return Ok(None);
     }
     let mut observed = catalog(tx, request).await?;
@@ -48,7 +48,7 @@ pub async fn observe_settled(
 }
 
 /// Whether these plan files can be settled at all: what has to be said of each unit cannot.
-fn may_be_settled(request: &Request<'_>) -> bool {
+pub fn may_be_settled(request: &Request<'_>) -> bool {
     let Request { desired, selecting, binding, depth, replace, addresses, .. } = request;
     let expects = desired.units.values().any(|named| named.expect.is_some());
     let adopts = desired.promotions.values().any(|promotion| promotion.adopt);
@@ -61,13 +61,6 @@ fn may_be_settled(request: &Request<'_>) -> bool {
         && !(desired.promotions.is_empty() && desired.vector_sets.is_empty())
         && (desired.promotions.is_empty() || binding.promotion.rows.is_empty())
         && ledger.into_iter().all(|set| !desired.vector_sets.contains_key(set))
-}
-
-/// Whether the schema writes down what units were when they were indexed.
-async fn keeps_seen(tx: &mut dyn Tx) -> Result<bool, StoreError> {
-    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = \
-               pg_catalog.to_regclass('enact.managed_unit') AND a.attname = 'seen' AND NOT a.attisdropped)";
-    Ok(tx.query(&Query::new(Sql::new(sql))).await?.first().is_some_and(|record| record.is_true(0)))
 }
 
 /// Counts the points of every set into `observed`, where all promotions and sets are settled. Whether they are.
@@ -96,8 +89,10 @@ async fn settle(
     let mut settled = BTreeMap::new();
     for (name, set) in &desired.vector_sets {
         let (Some(recipe), Some(facts)) = (recipes.get(name), read.collection(name)) else { return Ok(false) };
-        let settling = Settling { set, recipe, selection: desired.selection(&set.units) };
-        if !is_as_applied(&settling, observed) || !units_are_settled(tx, &binding.units, desired, set).await? {
+        let selection = desired.selection(&set.units);
+        if !is_as_applied(set, recipe, selection, observed)
+            || !units_are_settled(tx, &binding.units, name, selection).await?
+        {
             return Ok(false);
         }
         let compare = ComparePoints { vectors, set: name, facts, keyed: set.ids.keyed(), depth: request.depth };
@@ -121,10 +116,10 @@ async fn promotion_is_settled(
     record: &PromotionRecord,
     project: &str,
 ) -> Result<bool, StoreError> {
-    let sql = Sql::new("SELECT pg_catalog.count(*) > 0 FROM ").trusted(&source.from).text(" WHERE (");
-    let sql = sql.trusted(source.condition.as_deref().unwrap_or("true")).text(") AND coalesce((");
-    let query = Query::new(sql.trusted(&source.lifecycle).text(")::text, '') <> $1"));
-    let query = choose(query.bind(Param::Text(record.to.clone())), source, selection);
+    let elsewhere =
+        |sql: Sql| from(sql, source).text(" AND coalesce((").trusted(&source.lifecycle).text(")::text, '') <> $1");
+    let query = Query::new(elsewhere(Sql::new("SELECT pg_catalog.count(*) > 0"))).bind(Param::Text(record.to.clone()));
+    let query = choose(query, source, &selection.conditions);
     if is_true(tx, &query).await? {
         return Ok(false);
     }
@@ -133,12 +128,12 @@ async fn promotion_is_settled(
          pg_catalog.jsonb_array_elements(m.attributes -> 'units') r(unit) WHERE m.address = $2 AND m.project IN ('', $3) OFFSET 0) r \
          JOIN (SELECT (",
     );
-    let sql = sql.trusted(&source.id).text(")::text AS id, coalesce((").trusted(&source.lifecycle);
-    let sql = sql.text(")::text, '') AS state FROM ").trusted(&source.from).text(" WHERE (");
-    let sql = sql.trusted(source.condition.as_deref().unwrap_or("true")).text(") AND coalesce((");
     let sql = sql
+        .trusted(&source.id)
+        .text(")::text AS id, coalesce((")
         .trusted(&source.lifecycle)
-        .text(")::text, '') <> $1) u ON u.id = r.unit ->> 'id' AND u.state = r.unit ->> 'lifecycle'");
+        .text(")::text, '') AS state");
+    let sql = elsewhere(sql).text(") u ON u.id = r.unit ->> 'id' AND u.state = r.unit ->> 'lifecycle'");
     let query = Query::new(sql).bind(Param::Text(record.to.clone()));
     let query = query.bind(Param::Text(Address::promotion(&promotion.name).to_string()));
     Ok(!is_true(tx, &query.bind(Param::Text(project.to_owned()))).await?)
@@ -148,8 +143,8 @@ async fn promotion_is_settled(
 async fn units_are_settled(
     tx: &mut dyn Tx,
     source: &UnitSource,
-    desired: &Desired,
-    set: &VectorSet,
+    set: &str,
+    selection: &Selection,
 ) -> Result<bool, StoreError> {
     // No full join, which PostgreSQL does on one core: each unit is one that is written down, and together they are all of those.
     let sql = Sql::new(
@@ -157,8 +152,8 @@ async fn units_are_settled(
          AND (pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(u.id, 0)::numeric)) = (SELECT pg_catalog.count(*), \
          pg_catalog.sum(pg_catalog.hashtextextended(m.unit, 0)::numeric) FROM enact.managed_unit m WHERE m.set_name = $1) FROM (",
     );
-    let query = Query::new(seen(sql, source)).bind(Param::Text(set.name.clone()));
-    let mut query = choose(query, source, desired.selection(&set.units));
+    let query = Query::new(seen(sql, source)).bind(Param::Text(set.to_owned()));
+    let mut query = choose(query, source, &selection.conditions);
     query.sql = query.sql.text(") u LEFT JOIN enact.managed_unit m ON m.set_name = $1 AND m.unit = u.id");
     is_true(tx, &query).await
 }
@@ -167,18 +162,8 @@ async fn units_are_settled(
 pub fn seen(sql: Sql, source: &UnitSource) -> Sql {
     let sql =
         sql.text("SELECT (").trusted(&source.id).text(")::text AS id, pg_catalog.sha256(pg_catalog.convert_to(ROW(");
-    let sql = unit_columns(sql, source).text(")::text, 'UTF8')) AS seen FROM ").trusted(&source.from);
-    sql.text(" WHERE (").trusted(source.condition.as_deref().unwrap_or("true")).text(")")
-}
-
-/// Adds the conditions of a selection.
-fn choose(mut query: Query, source: &UnitSource, selection: &Selection) -> Query {
-    for (name, condition) in &selection.conditions {
-        let Some(expression) = source.expression(name) else { continue };
-        query.sql = query.sql.text(" AND ");
-        query = add_condition(query, expression, condition);
-    }
-    query
+    let sql = unit_columns(sql, source).text(")::text, 'UTF8')) AS seen");
+    from(sql, source)
 }
 
 async fn count_points(tx: &mut dyn Tx, set: &str) -> Result<u64, StoreError> {

@@ -5,6 +5,7 @@ use std::num::NonZero;
 
 use super::error::ObserveError;
 use super::unit_ids::IdType;
+use super::units::among;
 use crate::chunk::{Chunk, ChunkInput, split};
 use crate::model::{ChunkFacts, ChunkPolicy, Digest, UnitFacts, UnitSource};
 use crate::store::{Param, Query, Sql, StoreError, Tx};
@@ -48,9 +49,15 @@ impl UnitTexts<'_> {
         bodies: &BTreeMap<String, String>,
     ) -> Result<BTreeMap<String, Vec<ChunkFacts>>, ObserveError> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let one = |unit: &&UnitFacts| {
+            let body = bodies.get(&unit.id).map_or("", String::as_str);
+            let chunks = cut(self.policy, unit, body)?;
+            Ok((unit.id.clone(), chunks.iter().map(|chunk| self.facts(chunk)).collect()))
+        };
         std::thread::scope(|scope| {
             let parts = batch.chunks(batch.len().div_ceil(cores).max(1));
-            let parts = parts.map(|part| scope.spawn(|| self.cut_all(part, bodies)));
+            let all = |part: &[&UnitFacts]| part.iter().map(one).collect::<Result<BTreeMap<_, _>, ObserveError>>();
+            let parts = parts.map(|part| scope.spawn(move || all(part)));
             let mut out = BTreeMap::new();
             for part in parts.collect::<Vec<_>>() {
                 match part.join() {
@@ -60,19 +67,6 @@ impl UnitTexts<'_> {
             }
             Ok(out)
         })
-    }
-
-    fn cut_all(
-        &self,
-        units: &[&UnitFacts],
-        bodies: &BTreeMap<String, String>,
-    ) -> Result<BTreeMap<String, Vec<ChunkFacts>>, ObserveError> {
-        let one = |unit: &&UnitFacts| {
-            let body = bodies.get(&unit.id).map_or("", String::as_str);
-            let chunks = cut(self.policy, unit, body)?;
-            Ok((unit.id.clone(), chunks.iter().map(|chunk| self.facts(chunk)).collect()))
-        };
-        units.iter().map(one).collect()
     }
 
     fn facts(&self, chunk: &Chunk) -> ChunkFacts {
@@ -108,17 +102,9 @@ pub async fn read_bodies(
     ids: &[String],
 ) -> Result<BTreeMap<String, String>, StoreError> {
     let id_type = IdType::read(tx, source).await?;
-    let sql = Sql::new("SELECT (")
-        .trusted(&source.id)
-        .text(")::text, coalesce((")
-        .trusted(&source.body)
-        .text(")::text, '') FROM ")
-        .trusted(&source.from)
-        .text(" WHERE (")
-        .trusted(source.condition.as_deref().unwrap_or("true"))
-        .text(") AND ");
-    let sql = id_type.is_any(sql, source, 1);
-    let records = tx.query(&Query::new(sql).bind(Param::Texts(ids.to_vec()))).await?;
+    let sql =
+        Sql::new("SELECT (").trusted(&source.id).text(")::text, coalesce((").trusted(&source.body).text(")::text, '')");
+    let records = tx.query(&Query::new(among(sql, source, id_type)).bind(Param::Texts(ids.to_vec()))).await?;
     Ok(records
         .into_iter()
         .filter_map(|record| Some((record.text(0)?.to_owned(), record.text(1)?.to_owned())))

@@ -106,7 +106,7 @@ pub async fn find_in_other_state(
         .trusted(&source.lifecycle)
         .text(")::text, '')]) FILTER (WHERE (")
         .trusted(&source.lifecycle)
-        .text(")::text IS DISTINCT FROM $2)) FROM ");
+        .text(")::text IS DISTINCT FROM $2))");
     let query = Query::new(among(sql, source, id_type)).bind(Param::Texts(ids.to_vec()));
     let records = tx.query(&query.bind(Param::Text(state.to_owned()))).await?;
     let Some(record) = records.first() else { return Ok(None) };
@@ -116,7 +116,7 @@ pub async fn find_in_other_state(
     if record.int(0).and_then(|count| usize::try_from(count).ok()) == Some(ids.len()) {
         return Ok(None);
     }
-    let sql = Sql::new("SELECT (").trusted(&source.id).text(")::text FROM ");
+    let sql = Sql::new("SELECT (").trusted(&source.id).text(")::text");
     let query = Query::new(among(sql, source, id_type)).bind(Param::Texts(ids.to_vec()));
     let records = tx.query(&query).await?;
     let there: BTreeSet<&str> = records.iter().filter_map(|record| record.text(0)).collect();
@@ -124,17 +124,18 @@ pub async fn find_in_other_state(
 }
 
 /// Adds the source of units and the condition that they are among the ids at the first place.
-fn among(sql: Sql, source: &UnitSource, id_type: IdType) -> Sql {
-    let sql = sql.trusted(&source.from).text(" WHERE (").trusted(source.condition.as_deref().unwrap_or("true"));
-    id_type.is_any(sql.text(") AND "), source, 1)
+pub(super) fn among(sql: Sql, source: &UnitSource, id_type: IdType) -> Sql {
+    id_type.is_any(from(sql, source).text(" AND "), source, 1)
 }
 
 fn select(source: &UnitSource) -> Sql {
-    let sql = unit_columns(Sql::new("SELECT "), source).text(" FROM ").trusted(&source.from).text(" WHERE (");
-    match &source.condition {
-        Some(condition) => sql.trusted(condition).text(")"),
-        None => sql.text("true)"),
-    }
+    from(unit_columns(Sql::new("SELECT "), source), source)
+}
+
+/// Adds where units are read from, and the condition that each of them meets.
+pub(super) fn from(sql: Sql, source: &UnitSource) -> Sql {
+    let sql = sql.text(" FROM ").trusted(&source.from).text(" WHERE (");
+    sql.trusted(source.condition.as_deref().unwrap_or("true")).text(")")
 }
 
 /// Adds everything that is read of a unit.
@@ -178,11 +179,8 @@ fn narrow(mut query: Query, source: &UnitSource, filter: &UnitFilter, id_type: I
     query.sql = query.sql.text(" AND (");
     for selection in &filter.selections {
         query.sql = query.sql.text("(true");
-        for (name, condition) in selection.conditions.iter().filter(|(name, _)| *name != "lifecycle") {
-            let Some(expression) = source.expression(name) else { continue };
-            query.sql = query.sql.text(" AND ");
-            query = add_condition(query, expression, condition);
-        }
+        let conditions = selection.conditions.iter().filter(|(name, _)| *name != "lifecycle");
+        query = choose(query, source, conditions);
         query.sql = query.sql.text(") OR ");
     }
     let place = query.params.len() + 1;
@@ -190,7 +188,21 @@ fn narrow(mut query: Query, source: &UnitSource, filter: &UnitFilter, id_type: I
     query.bind(Param::Texts(filter.ids.iter().cloned().collect()))
 }
 
-pub(super) fn add_condition(mut query: Query, expression: &str, condition: &Condition) -> Query {
+/// Adds conditions of a selection.
+pub(super) fn choose<'c>(
+    mut query: Query,
+    source: &UnitSource,
+    conditions: impl IntoIterator<Item = (&'c String, &'c Condition)>,
+) -> Query {
+    for (name, condition) in conditions {
+        let Some(expression) = source.expression(name) else { continue };
+        query.sql = query.sql.text(" AND ");
+        query = add_condition(query, expression, condition);
+    }
+    query
+}
+
+fn add_condition(mut query: Query, expression: &str, condition: &Condition) -> Query {
     let place = query.params.len() + 1;
     match condition {
         Condition::In(values) => {

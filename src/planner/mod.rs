@@ -26,11 +26,12 @@ use crate::diff::{AdoptInput, Comparison, adopt, compare, live_collection, own_w
 use crate::embed::Makers;
 use crate::model::{Address, Binding, Desired, Environment, Observed, PointId};
 use crate::observe::{
-    Depth, Observation, ObserveError, Request, binding_in_use, observe, observe_settled, read_said, read_session_user,
+    Depth, Observation, ObserveError, Request, binding_in_use, may_be_settled, observe, observe_settled, read_said,
+    read_session_user,
 };
 use crate::plan::{BuildInput, Built, Partial, build, narrow};
 use crate::points::PointSaid;
-use crate::store::{Relational, TxMode, VectorStore};
+use crate::store::{Relational, StoreError, Tx, TxMode, VectorStore};
 
 /// What a plan is made with, beside the stores and the plan files.
 #[derive(Clone, Copy)]
@@ -152,14 +153,12 @@ async fn look_settled(
     request: &Request<'_>,
     purpose: Purpose<'_>,
 ) -> Result<Option<(Observation, Comparison)>, ObserveError> {
-    if !matches!(purpose, Purpose::Apply) {
+    if !(matches!(purpose, Purpose::Apply) && may_be_settled(request)) {
         return Ok(None);
     }
     let mut tx = postgres.begin(TxMode::Snapshot).await?;
     let seen = observe_settled(tx.as_mut(), vectors, request).await;
-    if !matches!(seen, Err(ObserveError::Store(_))) {
-        tx.rollback().await?;
-    }
+    end(tx, &seen).await?;
     let seen = match seen {
         Ok(seen) => seen,
         Err(ObserveError::Store(error)) => return Err(error.into()),
@@ -179,13 +178,18 @@ async fn look_live(
 ) -> Result<(Observation, Comparison), ObserveError> {
     let mut tx = postgres.begin(TxMode::Snapshot).await?;
     let seen = observe(tx.as_mut(), vectors, request).await;
-    // What was refused has left the transaction as it was: the session is needed again.
-    if !matches!(seen, Err(ObserveError::Store(_))) {
-        tx.rollback().await?;
-    }
+    end(tx, &seen).await?;
     let mut seen = seen?;
     let comparison = compare_for(vectors, request, &mut seen, purpose).await?;
     Ok((seen, comparison))
+}
+
+/// Ends the transaction in which something was seen. What was refused has left it as it was: the session is needed again.
+async fn end<T>(tx: Box<dyn Tx + '_>, seen: &Result<T, ObserveError>) -> Result<(), StoreError> {
+    match seen {
+        Err(ObserveError::Store(_)) => Ok(()),
+        Ok(_) | Err(_) => tx.rollback().await,
+    }
 }
 
 async fn compare_for(

@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "not every test that includes this module uses all of it")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
 
 use enact::local::{LocalServers, schema};
 use enact::store::qdrant::{Qdrant, QdrantOptions};
@@ -146,8 +147,25 @@ impl Project {
         self.command(arguments).output().expect("the binary runs")
     }
 
-    /// The same, to be started.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    /// The same without what it prints; and the most kilobytes that its process held, as Linux counts them.
+    pub fn held(&self, arguments: &[&str]) -> (ExitStatus, u64) {
+        let mut child =
+            self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
+        let status = format!("/proc/{}/status", child.id());
+        let mut most = 0;
+        loop {
+            if let Some(ended) = child.try_wait().expect("the process is asked") {
+                return (ended, most);
+            }
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            let held =
+                text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+            most = most.max(held.unwrap_or(0));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_enact"));
         command.args(arguments).args(["--no-input", "--no-color"]).current_dir(self.path()).env_remove("ENACT_ENV");
         command

@@ -1,8 +1,5 @@
 //! Units that are as they were applied are not read, and every way to be otherwise is found.
 
-use std::process::Stdio;
-use std::time::Duration;
-
 use super::{CONFIG, PROMOTION, TABLE, TWO, applied, plan, project, row, set};
 use crate::support::project::Project;
 
@@ -99,22 +96,6 @@ fn what_a_part_leaves_out_is_found_by_the_next_plan() {
     applied(&project);
 }
 
-/// Kilobytes that the process of a command held at most.
-fn peak(project: &Project, arguments: &[&str]) -> u64 {
-    let mut child =
-        project.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
-    let status = format!("/proc/{}/status", child.id());
-    let mut most = 0;
-    while child.try_wait().expect("the process is asked").is_none() {
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let held = line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|number| number.trim().parse().ok());
-        most = most.max(held.unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    most
-}
-
 #[cfg(target_os = "linux")]
 #[test(alone)]
 fn a_plan_that_finds_nothing_holds_no_unit() {
@@ -126,7 +107,9 @@ fn a_plan_that_finds_nothing_holds_no_unit() {
         let project = project(CONFIG, &format!("{TABLE}{documents}"));
         plan(&project, &[&set("", false)]);
         applied(&project);
-        peak(&project, &["plan", "--quiet"])
+        let (ended, most) = project.held(&["plan", "--quiet"]);
+        assert!(ended.success(), "{ended}");
+        most
     });
     let [few, many] = peaks;
     assert!(few > 0 && many * 10 <= few * 12, "{few} kB for 500 units, {many} kB for 5,000");
