@@ -118,10 +118,17 @@ retention:
     ],
 };
 
+/// Whoever writes a row here has documents refused, at the end of the transaction that moves them.
+const VETO: &str = "CREATE TABLE public.veto (why text NOT NULL); \
+    CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+      IF EXISTS (SELECT FROM public.veto) THEN RAISE EXCEPTION 'refused at the end'; END IF; RETURN NULL; END $$; \
+    CREATE CONSTRAINT TRIGGER veto AFTER UPDATE ON public.documents DEFERRABLE INITIALLY DEFERRED \
+      FOR EACH ROW EXECUTE FUNCTION public.refuse();";
+
 /// A plain table whose rows are moved by updates.
 pub const PLAIN: Case = Case {
     binding: "documents",
-    schema: || schema::documents_sql().1.to_owned(),
+    schema: || format!("{}{VETO}", schema::documents_sql().1),
     seed: "INSERT INTO public.documents (slug, title, body, status) VALUES ('a', 'A', 'The body of a', 'published'), \
            ('b', 'B', 'The body of b', 'draft'), ('c', 'C', 'The body of c', 'published');",
     first: r#"enact: v1

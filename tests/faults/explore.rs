@@ -6,18 +6,18 @@
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::faults::checks::{Check, Problem};
 use crate::faults::schedule::{Call, Kind, Op, Schedule};
 use crate::faults::world::{End, Ended, Verdict, World};
 
-/// How far to go.
+/// How many schedules with two faults.
 #[derive(Debug, Clone, Copy)]
 pub enum Reach {
-    /// Everything.
     All,
-    /// Two faults only for this long, in an order that this seed makes.
-    For(Duration, u64),
+    /// This many, chosen by this seed.
+    Some(usize, u64),
 }
 
 /// What was found.
@@ -26,47 +26,42 @@ pub struct Counts {
     pub calls: usize,
     pub single: usize,
     pub double: usize,
-    pub doubles_there_are: usize,
-    pub doubles_before_merging: usize,
+    pub pairs: Pairs,
     pub before: usize,
     pub after: usize,
     pub stories: Vec<String>,
     pub broken: usize,
+    /// Schedules that ended before their last fault: they show nothing, and count nowhere else.
+    pub void: usize,
     pub took: Duration,
 }
 
 impl Counts {
     /// Adds what another world found over the same calls.
     pub fn add_all(&mut self, other: Counts) {
-        let Counts {
-            calls,
-            single,
-            double,
-            doubles_there_are,
-            doubles_before_merging,
-            before,
-            after,
-            stories,
-            broken,
-            took,
-        } = other;
-        assert_eq!(self.calls, calls, "every world makes the same calls");
+        let Counts { calls, single, double, pairs: _, before, after, stories, broken, void, took } = other;
+        assert!(self.calls == calls || calls == 0 || self.calls == 0, "every world makes the same calls");
+        self.calls = self.calls.max(calls);
         self.single += single;
         self.double += double;
-        self.doubles_there_are += doubles_there_are;
-        self.doubles_before_merging += doubles_before_merging;
         self.before += before;
         self.after += after;
         self.stories.extend(stories);
         self.broken += broken;
+        self.void += void;
         self.took = self.took.max(took);
     }
 
-    fn add(&mut self, ended: &Ended) {
+    pub fn add(&mut self, ended: &Ended) {
+        match (ended.landed, ended.schedule.0.len()) {
+            (false, _) => self.void += 1,
+            (true, 2) => self.double += 1,
+            (true, _) => self.single += 1,
+        }
         match ended.verdict {
-            Verdict::Before => self.before += 1,
-            Verdict::After => self.after += 1,
-            Verdict::Mixture => {}
+            Verdict::Before if ended.landed => self.before += 1,
+            Verdict::After if ended.landed => self.after += 1,
+            Verdict::Before | Verdict::After | Verdict::Mixture => {}
         }
         if !ended.problems.is_empty() {
             self.broken += 1;
@@ -77,12 +72,14 @@ impl Counts {
 
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Counts { calls, single, double, doubles_there_are, doubles_before_merging, before, after, .. } = self;
+        let Counts { calls, single, double, pairs, before, after, .. } = self;
+        let Pairs { merged, all } = pairs;
         write!(
             f,
-            "{calls} calls; {single} schedules with one fault; {double} of {doubles_there_are} with two \
-             ({doubles_before_merging} before equal ones are merged); {before} ended before, {after} after, {} broken; {:.1} s",
+            "{calls} calls; {single} schedules with one fault; {double} of {merged} with two ({all} before equal \
+             ones are merged); {before} ended before, {after} after, {} broken, {} void; {:.1} s",
             self.broken,
+            self.void,
             self.took.as_secs_f64()
         )
     }
@@ -92,24 +89,29 @@ impl std::fmt::Display for Counts {
 pub async fn singles(world: &mut World, kinds: impl Fn(&Call) -> Vec<Kind>, counts: &mut Counts) -> Vec<Ended> {
     let base = world.learn_after().await;
     let again = world.run(&Schedule::default()).await;
-    assert!(again.problems.is_empty() && again.verdict == Verdict::After, "{}", again.story());
+    assert!(again.problems.is_empty(), "{}", again.story());
     let calls: Vec<&Call> = base.trace.iter().filter(|call| call.process == 1).collect();
     counts.calls = calls.len();
     let mut out = Vec::new();
-    let mut before: Option<&Call> = None;
     for call in calls {
-        let behind_embedding = before.replace(call).is_some_and(|before| before.op == Op::Embed);
         for kind in kinds(call) {
-            let mut ended = world.run(&Schedule::default().and(call.number, kind)).await;
-            if ended.embedded > base.embedded && !behind_embedding && !may_embed_again(call, kind) {
-                ended.problems.push(format!("{} texts were embedded, {} at most", ended.embedded, base.embedded));
-            }
-            counts.single += 1;
+            let ended = single(world, &base, call, kind).await;
             counts.add(&ended);
             out.push(ended);
         }
     }
     out
+}
+
+/// Runs the schedule with this fault alone.
+pub async fn single(world: &mut World, base: &Ended, call: &Call, kind: Kind) -> Ended {
+    let mut ended = world.run(&Schedule::default().and(call.number, kind)).await;
+    let behind_embedding = call.number > 1 && base.trace[call.number - 2].op == Op::Embed;
+    if ended.embedded > base.embedded && !behind_embedding && !may_embed_again(call, kind) {
+        let what = format!("{} texts were embedded, {} at most", ended.embedded, base.embedded);
+        ended.problems.push(Problem::new(Check::Embedding, what));
+    }
+    ended
 }
 
 /// A text is embedded a second time only where its vector was lost before it was written: in the embedder's own call, in the
@@ -130,8 +132,7 @@ pub async fn rehearsals(world: &mut World, counts: &mut Counts) {
     for call in base.trace.iter().filter(|call| call.process == 1) {
         counts.calls += 1;
         for kind in call.kinds() {
-            let ended = world.run(&Schedule::default().and(call.number, *kind)).await;
-            counts.single += 1;
+            let ended = world.run(&Schedule::default().and(call.number, kind)).await;
             counts.add(&ended);
         }
     }
@@ -148,59 +149,55 @@ pub async fn cuts(world: &mut World, counts: &mut Counts) {
         let schedule = Schedule::default().and(call.number, Kind::DeathBefore);
         for entries in 1.. {
             let Some(ended) = world.run_and_cut(&schedule, entries).await else { break };
-            counts.single += 1;
             counts.add(&ended);
         }
     }
     counts.calls = base.trace.iter().filter(|call| call.process == 1).count();
 }
 
-/// Runs schedules with two faults, after what single ones did.
-pub async fn doubles(
-    world: &mut World,
-    firsts: &[Ended],
-    kinds: impl Fn(&Call) -> Vec<Kind>,
-    reach: Reach,
-    counts: &mut Counts,
-) {
+/// How many schedules with two faults there are.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pairs {
+    pub merged: usize,
+    pub all: usize,
+}
+
+/// The schedules with two faults that follow from what those with one did.
+pub fn pairs(firsts: &[Ended], kinds: impl Fn(&Call) -> Vec<Kind>, reach: Reach) -> (Pairs, Vec<Schedule>) {
     let mut seen = BTreeSet::new();
-    let mut schedules = Vec::new();
+    let (mut all, mut schedules) = (0, Vec::new());
     for first in firsts {
-        for (index, call) in first.trace.iter().enumerate().filter(|(_, call)| call.number > first.schedule.last()) {
+        let rests = rests(&first.trace);
+        for (call, rest) in first.trace.iter().zip(rests).filter(|(call, _)| call.number > first.schedule.last()) {
             for kind in kinds(call) {
-                counts.doubles_before_merging += 1;
-                if seen.insert((rest(&first.trace[index..]), kind)) {
+                all += 1;
+                if seen.insert((rest, kind)) {
                     schedules.push(first.schedule.and(call.number, kind));
                 }
             }
         }
     }
-    counts.doubles_there_are = schedules.len();
-    let began = Instant::now();
-    if let Reach::For(_, seed) = reach {
+    let merged = schedules.len();
+    if let Reach::Some(wanted, seed) = reach {
         shuffle(&mut schedules, seed);
+        schedules.truncate(wanted);
     }
-    for schedule in schedules {
-        if let Reach::For(limit, _) = reach
-            && began.elapsed() > limit
-        {
-            break;
-        }
-        let ended = world.run(&schedule).await;
-        counts.double += 1;
-        counts.add(&ended);
-    }
+    (Pairs { merged, all }, schedules)
 }
 
-/// Digest of everything that decides how calls go on.
-fn rest(calls: &[Call]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    let first = calls.first().map_or(0, |call| call.process);
-    for Call { number: _, process, op, label, state, is_cut } in calls {
+/// For each call, a digest of everything that decides how calls go on from it.
+fn rests(calls: &[Call]) -> Vec<u64> {
+    let mut out = vec![0; calls.len()];
+    let (mut rest, mut next) = (0_u64, None);
+    for (place, call) in calls.iter().enumerate().rev() {
+        let Call { number: _, process, op, label, state, is_cut } = call;
+        let mut hasher = DefaultHasher::new();
         // Later states follow from the first and from the calls; they cost nothing to compare all the same.
-        (process - first, op, label, state, is_cut).hash(&mut hasher);
+        (next.map(|next: usize| next - process), op, label, state, is_cut, rest).hash(&mut hasher);
+        (rest, next) = (hasher.finish(), Some(*process));
+        out[place] = rest;
     }
-    hasher.finish()
+    out
 }
 
 /// Fisher-Yates with splitmix64.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use enact::store::{Fault, StoreError};
 use tokio::sync::Notify;
 
+use crate::faults::bugs::{Bug, Planted};
 use crate::faults::memory::Memory;
 use crate::faults::schedule::{Call, Kind, Op, Schedule};
 
@@ -17,8 +18,13 @@ pub const RUN: &str = "<run>";
 /// The request deadline in the journals of these tests.
 pub const DEADLINE_MS: u64 = 20;
 
-/// A request that is on its way, and since when.
-type Late = (Instant, Pin<Box<dyn Future<Output = ()> + Send>>);
+/// A request that is not done yet.
+struct Late {
+    since: Instant,
+    /// The collection whose server has it already; on its way where there is none.
+    queue: Option<String>,
+    request: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
 
 /// Shared by the wrapped stores of one schedule.
 pub struct Injector {
@@ -27,6 +33,8 @@ pub struct Injector {
     late: Mutex<Vec<Late>>,
     /// Where the vectors are, if in memory: its content is part of the durable state.
     memory: Option<Arc<Memory>>,
+    /// What is wrong with the runner on purpose.
+    pub planted: Planted,
 }
 
 #[derive(Default)]
@@ -52,7 +60,7 @@ struct State {
 impl Injector {
     pub fn new(memory: Option<Arc<Memory>>) -> Arc<Injector> {
         let state = Mutex::new(State::default());
-        Arc::new(Injector { state, died: Notify::new(), late: Mutex::default(), memory })
+        Arc::new(Injector { state, died: Notify::new(), late: Mutex::default(), memory, planted: Planted::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -66,6 +74,7 @@ impl Injector {
 
     /// Begins a process on a connection of its own.
     pub fn begin_process(&self) -> usize {
+        self.planted.begin_process();
         let mut state = self.state();
         state.process += 1;
         (state.is_cut, state.holds_lease) = (false, false);
@@ -73,9 +82,14 @@ impl Injector {
     }
 
     /// Sends a request on its way. It arrives as late as it can: when the runner waits for the deadline, or when that is
-    /// over, or at the end.
-    pub fn send(&self, request: impl Future<Output = ()> + Send + 'static) {
-        lock(&self.late).push((Instant::now(), Box::pin(request)));
+    /// over, or at the end. One that is in the queue of a collection waits for the next write there, or for the end.
+    pub fn send(&self, queue: Option<String>, request: impl Future<Output = ()> + Send + 'static) {
+        lock(&self.late).push(Late { since: Instant::now(), queue, request: Box::pin(request) });
+    }
+
+    /// What the server has in the queue of this collection is applied.
+    pub async fn apply_queued(&self, collection: &str) {
+        self.arrive_if(|late| late.queue.as_deref() == Some(collection)).await;
     }
 
     /// A commit is on its way.
@@ -97,20 +111,25 @@ impl Injector {
         self.state().has_waited = true;
     }
 
-    /// Everything that is still on its way arrives.
+    /// Everything that is not done yet is done.
     pub async fn arrive(&self) {
-        let late = std::mem::take(&mut *lock(&self.late));
-        for (_, request) in late {
-            request.await;
+        self.arrive_if(|_| true).await;
+    }
+
+    async fn arrive_if(&self, is_due: impl Fn(&Late) -> bool) {
+        let due: Vec<Late> = lock(&self.late).extract_if(.., |late| is_due(late)).collect();
+        for late in due {
+            late.request.await;
         }
     }
 
     async fn arrive_if_due(&self) {
         let deadline = Duration::from_millis(DEADLINE_MS);
-        let is_over = lock(&self.late).iter().any(|(since, _)| since.elapsed() >= deadline);
-        if std::mem::take(&mut self.state().has_waited) || is_over {
-            self.arrive().await;
-        }
+        // What overtakes a runner that does not wait has to overtake it on a slow machine too.
+        let has_time = !self.planted.is(Bug::DeadlineNotWaitedFor);
+        let has_waited = std::mem::take(&mut self.state().has_waited);
+        let is_due = |late: &Late| has_waited || (has_time && late.since.elapsed() >= deadline);
+        self.arrive_if(|late| late.queue.is_none() && is_due(late)).await;
     }
 
     /// Every call so far.
@@ -135,6 +154,11 @@ impl Injector {
 
     pub fn note_embedded(&self, texts: usize) {
         self.state().embedded += texts;
+    }
+
+    /// The id of the run, or what stands for it.
+    pub fn run_or_mark(&self) -> String {
+        self.run().unwrap_or_else(|| RUN.to_owned())
     }
 
     /// The id of the run, once it has one.

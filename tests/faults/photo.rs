@@ -3,12 +3,16 @@
 //! A photo holds a digest of every governed table, over whole rows without the columns that a clock or a sequence fills
 //! ([`UNREPEATABLE`]): no two runs can have those alike. Of the vector store it holds everything:
 //! collections with shape and metadata, aliases, points with payload and vectors.
+//!
+//! Most tables do not change in a schedule, and to digest their rows would take longer than the apply. So it is read first
+//! which versions of rows each table has, by the place and the transaction of each: what has the same is the same.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use enact::model::{CollectionFacts, CollectionMetadata, canonical_json};
 use enact::store::{CollectionSpec, NamedVector, Point, StoreError, VectorStore, WithVectors};
+use futures::future::try_join_all;
 use tokio_postgres::{Client, Statement};
 
 use crate::faults::injector::RUN;
@@ -37,6 +41,9 @@ pub const UNREPEATABLE: [(&str, &str); 17] = [
 /// What Enact itself writes down of runs: no part of before and after.
 const OWN_BOOKS: [&str; 5] =
     ["enact.run", "enact.plan_line", "enact.journal", "enact.before_image", "enact.staged_point"];
+
+/// Which versions of rows each table has.
+pub type Versions = BTreeMap<String, String>;
 
 /// The state of both stores.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,8 +140,7 @@ impl VectorPhoto {
     }
 
     /// Makes the store what it was.
-    pub async fn put_back(&self, store: &dyn VectorStore) -> Result<(), StoreError> {
-        let now = VectorPhoto::take(store).await?;
+    pub async fn put_back(&self, store: &dyn VectorStore, now: &VectorPhoto) -> Result<(), StoreError> {
         for name in now.collections.keys() {
             if self.collections.get(name) != now.collections.get(name) {
                 store.ensure_collection_absent(name).await?;
@@ -176,10 +182,13 @@ pub struct Tables {
     names: Vec<String>,
     /// The columns of each that can be written.
     columns: BTreeMap<String, String>,
-    /// Whole-row digests of the copies.
+    /// Digests of the copies of governed tables.
     saved: BTreeMap<String, String>,
-    /// Prepared once: to plan it takes longer than to run it.
-    query: Statement,
+    /// The versions of the rows that are as the copies are.
+    versions: Versions,
+    /// Prepared once: to plan them takes longer than to run them.
+    read_versions: Statement,
+    digests: BTreeMap<String, Statement>,
 }
 
 impl Tables {
@@ -198,43 +207,60 @@ impl Tables {
         let copies: String =
             names.iter().map(|name| format!("CREATE TABLE saved.\"{name}\" AS TABLE {name};")).collect();
         client.batch_execute(&format!("CREATE SCHEMA saved; {copies} ANALYZE")).await?;
-        let query = names.iter().map(|name| digest_query(name)).collect::<Vec<_>>().join(" UNION ALL ");
-        let query = client.prepare(&query).await?;
+        let read_versions = names.iter().map(|name| versions_query(name)).collect::<Vec<_>>().join(" UNION ALL ");
+        let read_versions = client.prepare(&read_versions).await?;
+        let mut digests = BTreeMap::new();
+        for name in names.iter().filter(|name| !OWN_BOOKS.contains(&name.as_str())) {
+            digests.insert(name.clone(), client.prepare(&digest_query(name)).await?);
+        }
         let columns = found.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let mut tables = Tables { names, columns, saved: BTreeMap::new(), query };
-        tables.saved =
-            tables.digests(client, None).await?.into_iter().map(|(name, (_, whole))| (name, whole)).collect();
+        let (saved, versions) = (BTreeMap::new(), BTreeMap::new());
+        let mut tables = Tables { names, columns, saved, versions, read_versions, digests };
+        tables.saved = tables.digests(client, None, |_| true).await?;
+        tables.versions = tables.read_versions(client).await?;
         Ok(tables)
     }
 
+    async fn read_versions(&self, client: &Client) -> Result<Versions, tokio_postgres::Error> {
+        let rows = client.query(&self.read_versions, &[]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Digests of the governed tables that are wanted.
     async fn digests(
         &self,
         client: &Client,
         run: Option<&str>,
-    ) -> Result<BTreeMap<String, (String, String)>, tokio_postgres::Error> {
-        let rows = client.query(&self.query, &[&run.unwrap_or("no run yet"), &RUN]).await?;
-        Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect())
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<BTreeMap<String, String>, tokio_postgres::Error> {
+        let run = run.unwrap_or("no run yet");
+        let wanted = self.digests.iter().filter(|(name, _)| is_wanted(name));
+        let digests = wanted.map(async |(name, statement)| {
+            let row = client.query_one(statement, &[&run, &RUN]).await?;
+            Ok((name.clone(), row.get(0)))
+        });
+        Ok(try_join_all(digests).await?.into_iter().collect())
     }
 
-    /// Reads everything.
+    /// Reads everything; beside the photo, the versions of all rows for [`Tables::put_back`].
     pub async fn photo(
         &self,
         client: &Client,
         vectors: &dyn VectorStore,
         run: Option<&str>,
-    ) -> Result<Photo, Box<dyn std::error::Error>> {
-        let digests = self.digests(client, run).await?;
-        let governed = |name: &&String| !OWN_BOOKS.contains(&name.as_str());
-        let tables = self.names.iter().filter(governed).map(|name| (name.clone(), digests[name].0.clone())).collect();
+    ) -> Result<(Photo, Versions), Box<dyn std::error::Error>> {
+        let versions = self.read_versions(client).await?;
+        let mut tables = self.saved.clone();
+        let has_moved = |name: &str| versions.get(name) != self.versions.get(name);
+        tables.extend(self.digests(client, run, has_moved).await?);
         let mut vectors = VectorPhoto::take(vectors).await?;
         vectors.run = run.map(str::to_owned);
-        Ok(Photo { tables, vectors })
+        Ok((Photo { tables, vectors }, versions))
     }
 
     /// Puts the rows of every table back that is not what it was.
-    pub async fn put_back(&self, client: &Client) -> Result<(), tokio_postgres::Error> {
-        let now = self.digests(client, None).await?;
-        let moved = self.names.iter().filter(|name| now[*name].1 != self.saved[*name]);
+    pub async fn put_back(&mut self, client: &Client, now: &Versions) -> Result<(), tokio_postgres::Error> {
+        let moved = self.names.iter().filter(|name| now.get(*name) != self.versions.get(*name));
         let script: String = moved
             .map(|name| {
                 let columns = &self.columns[name];
@@ -245,7 +271,10 @@ impl Tables {
             })
             .collect();
         // Triggers and foreign keys sleep meanwhile.
-        client.batch_execute(&format!("BEGIN; SET LOCAL session_replication_role = replica; {script} COMMIT")).await
+        let script = format!("BEGIN; SET LOCAL session_replication_role = replica; {script} COMMIT");
+        client.batch_execute(&script).await?;
+        self.versions = self.read_versions(client).await?;
+        Ok(())
     }
 }
 
@@ -255,11 +284,16 @@ fn unrepeatable(table: &str) -> String {
     format!("'{{{}}}'::text[]", columns.join(","))
 }
 
+fn versions_query(table: &str) -> String {
+    format!(
+        "SELECT '{table}', count(*) || ' ' || coalesce(sum(hashtextextended(xmin::text || ctid::text, 0)), 0) FROM {table}"
+    )
+}
+
 fn digest_query(table: &str) -> String {
     format!(
-        "SELECT '{table}', md5(coalesce(string_agg(replace(m, $1, $2), E'\\n' ORDER BY replace(m, $1, $2)), '')), \
-         md5(coalesce(string_agg(w, E'\\n' ORDER BY w), '')) \
-         FROM (SELECT (to_jsonb(t) - {})::text AS m, to_jsonb(t)::text AS w FROM {table} t) AS rows",
+        "SELECT md5(coalesce(string_agg(m, E'\\n' ORDER BY m), '')) \
+         FROM (SELECT replace((to_jsonb(t) - {})::text, $1, $2) AS m FROM {table} t) AS rows",
         unrepeatable(table)
     )
 }

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use enact::store::postgres::Postgres;
 use enact::store::{Fault, LockHolder, Param, Query, Record, Relational, Sql, StoreError, Tx, TxMode};
 
+use crate::faults::bugs::{Asked, one_row};
 use crate::faults::injector::{DEADLINE_MS, Injector, lost};
 use crate::faults::schedule::{Kind, Op};
 
@@ -17,6 +18,9 @@ use crate::faults::schedule::{Kind, Op};
 const SEND_COMMIT: &str = "PREPARE TRANSACTION 'late'";
 /// It arrives.
 pub const COMMIT_LATE: &str = "COMMIT PREPARED 'late'";
+
+/// What one transaction is that a planted bug makes two of.
+const TWO: [&str; 2] = ["COMMIT", "BEGIN"];
 
 pub struct FaultyRelational {
     inner: Postgres,
@@ -46,6 +50,26 @@ impl FaultyRelational {
         }
     }
 
+    /// A statement in a transaction of its own.
+    async fn ask(&mut self, query: &Query) -> Result<Vec<Record>, StoreError> {
+        let label = label(query);
+        let writes = writes(query);
+        let fault = self.injector.enter(Op::Alone, &label, writes).await?;
+        if fault == Some(Kind::LostRequest) {
+            self.injector.cut();
+            return Err(lost(Fault::InDoubt));
+        }
+        let mut answer = self.inner.query(query).await;
+        if fault == Some(Kind::Repeat) && answer.is_ok() {
+            answer = self.inner.query(query).await;
+            self.injector.commit(writes.then(|| label.clone()));
+        }
+        if answer.is_ok() && writes {
+            self.injector.commit([self.injector.plain(&label)]);
+        }
+        self.doubtful(fault, answer).await
+    }
+
     async fn lock_call(&mut self, name: &str, key: i64) -> Result<bool, StoreError> {
         let fault = self.injector.enter(Op::Lock, name, false).await?;
         if fault == Some(Kind::LostRequest) {
@@ -70,22 +94,14 @@ impl FaultyRelational {
 #[async_trait]
 impl Relational for FaultyRelational {
     async fn query(&mut self, query: &Query) -> Result<Vec<Record>, StoreError> {
-        let label = label(query);
-        let writes = writes(query);
-        let fault = self.injector.enter(Op::Alone, &label, writes).await?;
-        if fault == Some(Kind::LostRequest) {
-            self.injector.cut();
-            return Err(lost(Fault::InDoubt));
+        for late in self.injector.planted.take_late() {
+            self.ask(&late).await?;
         }
-        let mut answer = self.inner.query(query).await;
-        if fault == Some(Kind::Repeat) && answer.is_ok() {
-            answer = self.inner.query(query).await;
-            self.injector.commit(writes.then(|| label.clone()));
+        match self.injector.planted.asked(query, false) {
+            Asked::Same | Asked::Later => self.ask(query).await,
+            Asked::Other(other) => self.ask(&other).await,
+            Asked::Answered(records) => Ok(records),
         }
-        if answer.is_ok() && writes {
-            self.injector.commit([self.injector.plain(&label)]);
-        }
-        self.doubtful(fault, answer).await
     }
 
     async fn begin<'a>(&'a mut self, mode: TxMode) -> Result<Box<dyn Tx + 'a>, StoreError> {
@@ -109,10 +125,14 @@ impl Relational for FaultyRelational {
             self.injector.die().await;
         }
         self.injector.connected();
+        self.injector.planted.note_reconnected();
         Ok(())
     }
 
     async fn try_lock(&mut self, key: i64) -> Result<bool, StoreError> {
+        if self.injector.planted.believes_in_lease() {
+            return Ok(true);
+        }
         self.lock_call("try_lock", key).await
     }
 
@@ -152,6 +172,22 @@ impl<'a> FaultyTx<'a> {
     fn open(&mut self) -> Result<&mut Box<dyn Tx + 'a>, StoreError> {
         self.inner.as_mut().ok_or_else(failed_before)
     }
+
+    async fn ask(&mut self, query: &Query) -> Result<Vec<Record>, StoreError> {
+        let label = label(query);
+        let fault = self.enter(&label).await?;
+        let answer = self.open()?.query(&with_short_deadline(query)).await;
+        if let Ok(records) = &answer {
+            self.injector.planted.note_answer(query, !self.written.is_empty(), records);
+        }
+        if answer.is_ok() && writes(query) {
+            self.written.push(self.injector.plain(&label));
+        }
+        if fault == Some(Kind::DeathAfter) {
+            self.injector.die().await;
+        }
+        answer
+    }
 }
 
 #[async_trait]
@@ -162,16 +198,21 @@ impl Tx for FaultyTx<'_> {
         {
             self.injector.note_run(run);
         }
-        let label = label(query);
-        let fault = self.enter(&label).await?;
-        let answer = self.open()?.query(&with_short_deadline(query)).await;
-        if answer.is_ok() && writes(query) {
-            self.written.push(self.injector.plain(&label));
+        if self.injector.planted.commits_before(query) {
+            for statement in TWO {
+                self.open()?.query(&Query::new(Sql::new(statement))).await?;
+            }
+            self.injector.commit(self.written.drain(..));
         }
-        if fault == Some(Kind::DeathAfter) {
-            self.injector.die().await;
+        match self.injector.planted.asked(query, !self.written.is_empty()) {
+            Asked::Same => self.ask(query).await,
+            Asked::Other(other) => self.ask(&other).await,
+            Asked::Answered(records) => Ok(records),
+            Asked::Later => {
+                self.injector.planted.put_off(query);
+                Ok(one_row())
+            }
         }
-        answer
     }
 
     async fn pipeline(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>, (usize, StoreError)> {
@@ -238,7 +279,7 @@ fn with_short_deadline(query: &Query) -> Query {
         if let Param::Json(entry) = param
             && let Some(deadline) = entry.pointer_mut("/opened/request_deadline_ms")
         {
-            *deadline = DEADLINE_MS.into();
+            *deadline = deadline.as_u64().unwrap_or_default().min(DEADLINE_MS).into();
         }
     }
     query

@@ -12,8 +12,9 @@
 //! | `lost-reply` | does it | does not know; the connection is gone |
 //! | `half` | does half | does not know |
 //! | `late` | does it a little later | does not know |
+//! | `queued` | has taken it, and applies it with the next write of the collection | does not know |
 //! | `repeat` | does it twice | notices nothing |
-//! | `death-before`, `death-half`, `death-after`, `death-late` | nothing, half, all, all but later | is dead |
+//! | `death-before`, `-half`, `-after`, `-late`, `-queued` | nothing, half, all, all but later, all with the next write | is dead |
 //!
 //! A statement inside a transaction that loses its connection is taken back whole, so there a lost request and a lost
 //! reply are one. A commit's is in doubt, and both outcomes are tried. A late commit is done by the old session while a
@@ -31,25 +32,29 @@ pub enum Kind {
     LostReply,
     Half,
     Late,
+    Queued,
     Repeat,
     DeathBefore,
     DeathHalf,
     DeathAfter,
     DeathLate,
+    DeathQueued,
 }
 
-const NAMES: [(Kind, &str); 11] = [
+const NAMES: [(Kind, &str); 13] = [
     (Kind::Refuse, "refuse"),
     (Kind::Fail, "fail"),
     (Kind::LostRequest, "lost-request"),
     (Kind::LostReply, "lost-reply"),
     (Kind::Half, "half"),
     (Kind::Late, "late"),
+    (Kind::Queued, "queued"),
     (Kind::Repeat, "repeat"),
     (Kind::DeathBefore, "death-before"),
     (Kind::DeathHalf, "death-half"),
     (Kind::DeathAfter, "death-after"),
     (Kind::DeathLate, "death-late"),
+    (Kind::DeathQueued, "death-queued"),
 ];
 
 /// A fault at a call.
@@ -116,8 +121,8 @@ pub enum Op {
     Reconnect,
     /// A read of the vector store.
     Read,
-    /// A write to the vector store, with parts that can be done alone or not.
-    Write { has_half: bool },
+    /// A write to the vector store, with parts that can be done alone or not; what is of points goes through a queue.
+    Write { has_half: bool, of_points: bool },
     /// Texts to the embedder.
     Embed,
 }
@@ -140,37 +145,29 @@ pub struct Call {
 
 impl Call {
     /// The kinds of fault that this call can have.
-    pub fn kinds(&self) -> &'static [Kind] {
+    pub fn kinds(&self) -> Vec<Kind> {
         use Kind::{
-            DeathAfter, DeathBefore, DeathHalf, DeathLate, Fail, Half, Late, LostReply, LostRequest, Refuse, Repeat,
+            DeathAfter, DeathBefore, DeathHalf, DeathLate, DeathQueued, Fail, Half, Late, LostReply, LostRequest,
+            Queued, Refuse, Repeat,
         };
         if self.is_cut {
-            return &[DeathBefore];
+            return vec![DeathBefore];
         }
         match self.op {
-            Op::Alone => &[Refuse, Fail, LostRequest, LostReply, Repeat, DeathBefore, DeathAfter],
-            Op::InTransaction => &[Refuse, Fail, LostRequest, DeathBefore, DeathAfter],
-            Op::Commit => &[Refuse, Fail, LostRequest, LostReply, Late, DeathBefore, DeathAfter, DeathLate],
-            Op::Lock => &[Refuse, Fail, LostRequest, LostReply, DeathBefore, DeathAfter],
-            Op::Reconnect => &[Fail, DeathBefore, DeathAfter],
-            Op::Read => &[Refuse, Fail, DeathBefore],
-            Op::Write { has_half: false } => {
-                &[Refuse, Fail, LostRequest, LostReply, Late, Repeat, DeathBefore, DeathAfter, DeathLate]
+            Op::Alone => vec![Refuse, Fail, LostRequest, LostReply, Repeat, DeathBefore, DeathAfter],
+            Op::InTransaction => vec![Refuse, Fail, LostRequest, DeathBefore, DeathAfter],
+            Op::Commit => vec![Refuse, Fail, LostRequest, LostReply, Late, DeathBefore, DeathAfter, DeathLate],
+            Op::Lock => vec![Refuse, Fail, LostRequest, LostReply, DeathBefore, DeathAfter],
+            Op::Reconnect => vec![Fail, DeathBefore, DeathAfter],
+            Op::Read => vec![Refuse, Fail, DeathBefore],
+            Op::Write { has_half, of_points } => {
+                let mut kinds =
+                    vec![Refuse, Fail, LostRequest, LostReply, Late, Repeat, DeathBefore, DeathAfter, DeathLate];
+                kinds.extend(has_half.then_some([Half, DeathHalf]).into_iter().flatten());
+                kinds.extend(of_points.then_some([Queued, DeathQueued]).into_iter().flatten());
+                kinds
             }
-            Op::Write { has_half: true } => &[
-                Refuse,
-                Fail,
-                LostRequest,
-                LostReply,
-                Half,
-                Late,
-                Repeat,
-                DeathBefore,
-                DeathHalf,
-                DeathAfter,
-                DeathLate,
-            ],
-            Op::Embed => &[Refuse, Fail, DeathBefore, DeathAfter],
+            Op::Embed => vec![Refuse, Fail, DeathBefore, DeathAfter],
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Qdrant with faults, and an embedder with faults.
 //!
 //! A write that is half done leaves what a server can leave that died in the middle: a collection without its payload
-//! indexes, the first half of the points. A write that is late is answered as in doubt and arrives a little later.
+//! indexes, the first half of the points. A write that is late is answered as in doubt and arrives a little later. One that
+//! is queued has arrived, and is applied with the next write of its collection; what is read meanwhile is without it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub struct FaultyVectors {
 
 /// A write, kept so that it can be done twice, by half, or later.
 #[derive(Clone)]
-enum Write {
+pub enum Write {
     Collection(CollectionSpec),
     Metadata(String, BTreeMap<String, String>),
     CollectionAbsent(String),
@@ -76,6 +77,21 @@ impl Write {
         }
     }
 
+    /// The collection whose queue it goes through; an alias has none.
+    fn collection(&self) -> Option<&str> {
+        match self {
+            Write::Collection(spec) => Some(&spec.name),
+            Write::Metadata(name, _)
+            | Write::CollectionAbsent(name)
+            | Write::Points(name, _)
+            | Write::PointsAbsent(name, _)
+            | Write::Applied(name)
+            | Write::PayloadIndex(name, ..)
+            | Write::PayloadIndexAbsent(name, _) => Some(name),
+            Write::Alias(..) | Write::AliasAbsent(_) => None,
+        }
+    }
+
     fn label(&self) -> String {
         match self {
             Write::Collection(spec) => format!("ensure_collection {}", spec.name),
@@ -110,40 +126,56 @@ impl FaultyVectors {
     }
 
     async fn write(&self, write: Write) -> Result<(), StoreError> {
-        let half = write.half();
-        let fault = self.injector.enter(Op::Write { has_half: half.is_some() }, &write.label(), true).await?;
-        let store = self.inner.as_ref();
-        match fault {
-            Some(Kind::LostRequest) => Err(in_doubt()),
-            Some(Kind::LostReply) => write.send(store).await.and_then(|()| Err(in_doubt())),
-            Some(Kind::Half) => half.unwrap_or(write).send(store).await.and_then(|()| Err(in_doubt())),
-            Some(Kind::Repeat) => {
-                write.send(store).await?;
-                write.send(store).await
-            }
-            Some(Kind::Late) => {
-                self.later(write);
-                Err(in_doubt())
-            }
-            Some(Kind::DeathLate) => {
-                self.later(write);
-                self.injector.die().await
-            }
-            Some(Kind::DeathHalf) => {
-                let _nobody_is_told = half.unwrap_or(write).send(store).await;
-                self.injector.die().await
-            }
-            Some(Kind::DeathAfter) => {
-                let _nobody_is_told = write.send(store).await;
-                self.injector.die().await
-            }
-            Some(Kind::Refuse | Kind::Fail | Kind::DeathBefore) | None => write.send(store).await,
+        let run = self.injector.run_or_mark();
+        match self.injector.planted.written(write, &run, self.inner.as_ref()).await? {
+            Some(write) => self.ask(write).await,
+            None => Ok(()),
         }
     }
 
-    fn later(&self, write: Write) {
+    async fn ask(&self, write: Write) -> Result<(), StoreError> {
+        let half = write.half();
+        let of_points = matches!(write, Write::Points(..) | Write::PointsAbsent(..));
+        let op = Op::Write { has_half: half.is_some(), of_points };
+        match self.injector.enter(op, &write.label(), true).await? {
+            Some(Kind::LostRequest) => Err(in_doubt()),
+            Some(Kind::LostReply) => self.send(&write).await.and_then(|()| Err(in_doubt())),
+            Some(Kind::Half) => self.send(&half.unwrap_or(write)).await.and_then(|()| Err(in_doubt())),
+            Some(Kind::Repeat) => {
+                self.send(&write).await?;
+                self.send(&write).await
+            }
+            Some(kind @ (Kind::Late | Kind::DeathLate | Kind::Queued | Kind::DeathQueued)) => {
+                self.later(write, matches!(kind, Kind::Queued | Kind::DeathQueued));
+                if matches!(kind, Kind::DeathLate | Kind::DeathQueued) {
+                    self.injector.die().await;
+                }
+                Err(in_doubt())
+            }
+            Some(Kind::DeathHalf) => {
+                let _nobody_is_told = self.send(&half.unwrap_or(write)).await;
+                self.injector.die().await
+            }
+            Some(Kind::DeathAfter) => {
+                let _nobody_is_told = self.send(&write).await;
+                self.injector.die().await
+            }
+            Some(Kind::Refuse | Kind::Fail | Kind::DeathBefore) | None => self.send(&write).await,
+        }
+    }
+
+    /// The server applies what it has taken for a collection in order.
+    async fn send(&self, write: &Write) -> Result<(), StoreError> {
+        if let Some(collection) = write.collection() {
+            self.injector.apply_queued(collection).await;
+        }
+        write.send(self.inner.as_ref()).await
+    }
+
+    fn later(&self, write: Write, is_queued: bool) {
+        let queue = write.collection().filter(|_| is_queued).map(str::to_owned);
         let store = Arc::clone(&self.inner);
-        self.injector.send(async move {
+        self.injector.send(queue, async move {
             let _nobody_is_told = write.send(store.as_ref()).await;
         });
     }
@@ -173,7 +205,7 @@ impl VectorStore for FaultyVectors {
 
     async fn aliases(&self) -> Result<BTreeMap<String, String>, StoreError> {
         self.read("aliases").await?;
-        self.inner.aliases().await
+        Ok(self.injector.planted.aliases(self.inner.aliases().await?))
     }
 
     async fn point_ids(
@@ -183,6 +215,9 @@ impl VectorStore for FaultyVectors {
         limit: u32,
     ) -> Result<(Vec<PointId>, Option<PointId>), StoreError> {
         self.read(&format!("point_ids {collection}")).await?;
+        if self.injector.planted.overlooks(collection, &self.injector.run_or_mark()) {
+            return Ok((Vec::new(), None));
+        }
         self.inner.point_ids(collection, from, limit).await
     }
 
@@ -214,7 +249,8 @@ impl VectorStore for FaultyVectors {
 
     async fn retrieve(&self, collection: &str, ids: &[PointId], with: WithVectors) -> Result<Vec<Point>, StoreError> {
         self.read(&format!("retrieve {collection} {}", list(ids))).await?;
-        self.inner.retrieve(collection, ids, with).await
+        let found = self.inner.retrieve(collection, ids, with).await?;
+        Ok(self.injector.planted.found(found, ids, with))
     }
 
     async fn search(&self, collection: &str, query: &SearchQuery) -> Result<Vec<Scored>, StoreError> {

@@ -16,9 +16,10 @@ use secrecy::SecretString;
 use tokio_postgres::Client;
 
 use crate::faults::cases::{Case, kinds_of_work};
-use crate::faults::injector::Injector;
+use crate::faults::checks::{Check, Problem};
+use crate::faults::injector::{Injector, RUN};
 use crate::faults::memory::Memory;
-use crate::faults::photo::{Photo, Tables};
+use crate::faults::photo::{Photo, Tables, Versions};
 use crate::faults::planner::Planner;
 use crate::faults::relational::{COMMIT_LATE, FaultyRelational};
 use crate::faults::schedule::{Call, Schedule};
@@ -56,6 +57,15 @@ pub enum Vectors {
     Server(tempfile::TempDir),
 }
 
+/// What somebody else does while a plan waits or its run is unfinished. It counts as before: it has to be seen and to stay.
+#[derive(Debug, Clone, Copy)]
+pub enum Meddling {
+    /// Statements before the apply.
+    Rows(&'static str),
+    /// Every live point is given another payload after the first process.
+    Points,
+}
+
 /// How one process ended.
 #[derive(Debug)]
 pub enum End {
@@ -83,8 +93,10 @@ pub struct Ended {
     pub verdict: Verdict,
     /// How many texts were embedded.
     pub embedded: usize,
+    /// Whether each fault of the schedule happened.
+    pub landed: bool,
     /// What is wrong with it.
-    pub problems: Vec<String>,
+    pub problems: Vec<Problem>,
 }
 
 impl Ended {
@@ -117,6 +129,11 @@ pub struct World {
     pub plan: SavedPlan,
     /// Whether the first process rehearses the plan instead of applying it.
     pub rehearses: bool,
+    pub meddling: Option<Meddling>,
+    /// Before, with what somebody else did.
+    meddled: Option<Photo>,
+    /// Both stores as the last judgement saw them, where nothing has happened since.
+    last: Option<(Photo, Versions)>,
     tables: Tables,
     before: Photo,
     after: Option<Photo>,
@@ -185,7 +202,7 @@ impl World {
         };
         let embedders = planner.makers.embedders.iter().map(|(name, inner)| (name.clone(), wrap(inner))).collect();
         let tables = Tables::save(&admin).await.expect("copies of the tables");
-        let before = tables.photo(&admin, underneath.as_ref(), None).await.expect("a photo");
+        let (before, _) = tables.photo(&admin, underneath.as_ref(), None).await.expect("a photo");
         World {
             store: FaultyRelational::new(postgres, Arc::clone(&injector)),
             vectors: FaultyVectors::new(Arc::clone(&underneath), Arc::clone(&injector)),
@@ -195,6 +212,9 @@ impl World {
             injector,
             plan,
             rehearses: false,
+            meddling: None,
+            meddled: None,
+            last: None,
             tables,
             before,
             after: None,
@@ -206,7 +226,9 @@ impl World {
 
     /// Applies without faults, and keeps what both stores look like afterwards.
     pub async fn learn_after(&mut self) -> Ended {
+        self.injector.planted.learn(true);
         let first = self.run(&Schedule::default()).await;
+        self.injector.planted.learn(false);
         let after = self.photo().await;
         assert!(after.difference(&self.before).is_some(), "the plan changes nothing");
         self.after = Some(after);
@@ -217,9 +239,26 @@ impl World {
     /// Runs one schedule from the world before: the apply, and resumes until one comes through.
     pub async fn run(&mut self, schedule: &Schedule) -> Ended {
         self.put_back().await;
+        if let Some(Meddling::Rows(script)) = self.meddling {
+            self.admin.batch_execute(script).await.expect("somebody's statements");
+            self.meddled = Some(self.photo().await);
+        }
         self.injector.begin(schedule);
         let first = self.process(true).await;
+        if let Some(Meddling::Points) = self.meddling {
+            self.give_points_another_payload().await;
+            self.meddled = Some(self.photo().await);
+        }
         self.finish(schedule, first).await
+    }
+
+    async fn give_points_another_payload(&self) {
+        for (name, (_, mut points)) in self.before.vectors.collections.clone() {
+            for point in &mut points {
+                point.payload.insert("title".to_owned(), "somebody's".into());
+            }
+            self.underneath.ensure_points(&name, &points).await.expect("somebody's points");
+        }
     }
 
     /// The same, but the apply's last journal entries are lost before the first resume, as many as this. `None` when
@@ -246,12 +285,12 @@ impl World {
     /// Resumes after the first process until a resume comes through, and judges.
     async fn finish(&mut self, schedule: &Schedule, first: End) -> Ended {
         let mut problems = Vec::new();
-        self.look(&first, &mut problems).await;
+        self.look(schedule, &first, &mut problems).await;
         let mut ends = vec![first];
         while problems.is_empty() {
             let fired = self.injector.fired();
             let end = self.process(false).await;
-            self.look(&end, &mut problems).await;
+            self.look(schedule, &end, &mut problems).await;
             let is_through =
                 matches!(end, End::Resumed(Ok(None | Some(RunEnd::Applied { .. } | RunEnd::Undone { .. }))));
             let is_faultless = self.injector.fired() == fired;
@@ -262,7 +301,7 @@ impl World {
                 break;
             }
             if (is_faultless && !was_locked) || ends.len() == MOST_PROCESSES {
-                problems.push("a resume without a fault does not converge".to_owned());
+                problems.push(Problem::new(Check::Resume, "a resume without a fault does not converge"));
                 break;
             }
         }
@@ -276,6 +315,7 @@ impl World {
             ends,
             verdict: Verdict::Mixture,
             embedded: self.injector.embedded(),
+            landed: self.injector.fired() == schedule.0.len(),
             problems,
         };
         self.judge(&mut ended).await;
@@ -308,50 +348,66 @@ impl World {
         }
     }
 
-    async fn put_back(&self) {
-        self.tables.put_back(&self.admin).await.expect("the rows are put back");
-        self.before.vectors.put_back(self.underneath.as_ref()).await.expect("the points are put back");
+    async fn put_back(&mut self) {
+        self.meddled = None;
+        let (now, versions) = match self.last.take() {
+            Some(last) => last,
+            None => self.observe().await,
+        };
+        self.tables.put_back(&self.admin, &versions).await.expect("the rows are put back");
+        let vectors = &self.before.vectors;
+        vectors.put_back(self.underneath.as_ref(), &now.vectors).await.expect("the points are put back");
     }
 
-    /// Looks as a reader would, at what a process left behind.
-    async fn look(&self, end: &End, problems: &mut Vec<String>) {
-        let Some(after) = &self.after else { return };
+    fn before(&self) -> &Photo {
+        self.meddled.as_ref().unwrap_or(&self.before)
+    }
+
+    /// Looks as a reader would, at what a process left behind. Before the last fault of a schedule it is what the schedule
+    /// without that fault has shown.
+    async fn look(&self, schedule: &Schedule, end: &End, problems: &mut Vec<Problem>) {
+        let Some(after) = self.after.as_ref().filter(|_| self.injector.fired() == schedule.0.len()) else { return };
         let now = match end {
-            End::Hangs => return problems.push("a process hangs".to_owned()),
+            End::Hangs => return problems.push(Problem::new(Check::Resume, "a process hangs")),
             End::Died | End::Applied(Err(_)) | End::Rehearsed(Err(_)) | End::Resumed(Err(_)) => self.photo().await,
             // What a process says is compared with the end.
             End::Applied(Ok(_)) | End::Rehearsed(Ok(_)) | End::Resumed(Ok(_)) => return,
         };
-        if !now.is_whole_for_readers(&self.before, after, &self.switched) {
-            problems.push(format!("readers see a mixture:\n    {}", self.before.difference(&now).unwrap_or_default()));
+        if !now.is_whole_for_readers(self.before(), after, &self.switched) {
+            let what = self.before().difference(&now).unwrap_or_default();
+            problems.push(Problem::new(Check::Readers, format!("readers see a mixture:\n    {what}")));
         }
     }
 
     async fn photo(&self) -> Photo {
+        self.observe().await.0
+    }
+
+    async fn observe(&self) -> (Photo, Versions) {
         let run = self.injector.run();
         self.tables.photo(&self.admin, self.underneath.as_ref(), run.as_deref()).await.expect("a photo")
     }
 
     /// Compares both stores with before and after, and with what the processes said.
-    async fn judge(&self, ended: &mut Ended) {
-        let now = self.photo().await;
-        let from_before = self.before.difference(&now);
+    async fn judge(&mut self, ended: &mut Ended) {
+        let (now, versions) = self.observe().await;
+        let from_before = self.before().difference(&now);
         let from_after = self.after.as_ref().and_then(|after| after.difference(&now));
         ended.verdict = match (&from_before, &from_after) {
             (None, _) => Verdict::Before,
             (Some(_), None) => Verdict::After,
             (Some(_), Some(_)) => Verdict::Mixture,
         };
+        let mut problem = |check, what: String| ended.problems.push(Problem { check, what });
         if let (Some(from_before), Some(from_after)) = (from_before, from_after) {
-            ended
-                .problems
-                .push(format!("a mixture\n  from before:\n    {from_before}\n  from after:\n    {from_after}"));
+            let what = format!("a mixture\n  from before:\n    {from_before}\n  from after:\n    {from_after}");
+            problem(Check::Stores, what);
         }
         for (index, end) in ended.ends.iter().enumerate() {
             if let Some(said) = said(end)
                 && ended.verdict != said
             {
-                ended.problems.push(format!("process {} said {said:?}", index + 1));
+                problem(Check::Said, format!("process {} said {said:?}", index + 1));
             }
         }
         let recorded = self.recorded().await;
@@ -363,15 +419,37 @@ impl World {
             Verdict::Mixture => true,
         };
         if !agrees {
-            ended.problems.push(format!("{:?}, and the books say {recorded:?}", ended.verdict));
+            problem(Check::Books, format!("{:?}, and the books say {recorded:?}", ended.verdict));
         }
         let left = self.admin.query_one(LEFT_BEHIND, &[]).await.expect("counts");
         let (staged, images): (i64, i64) = (left.get(0), left.get(1));
         if staged > 0 || (images > 0 && ended.verdict == Verdict::Before) {
-            ended.problems.push(format!("{staged} staged points and {images} before-images were left behind"));
+            problem(Check::Leftovers, format!("{staged} staged points and {images} before-images were left behind"));
         }
         for what in self.injector.unleased() {
-            ended.problems.push(format!("an effect without the lease: {what}"));
+            problem(Check::Lease, format!("an effect without the lease: {what}"));
+        }
+        self.judge_plain(ended);
+        self.last = Some((now, versions));
+    }
+
+    /// What has to be so where nothing fails, and where somebody else was there first.
+    fn judge_plain(&self, ended: &mut Ended) {
+        let is_plain = ended.schedule.0.is_empty() && !self.rehearses && self.after.is_some();
+        if is_plain && self.meddling.is_none() && ended.verdict != Verdict::After {
+            ended.problems.push(Problem::new(Check::Applied, format!("{:?} without a fault", ended.verdict)));
+        }
+        if self.meddling.is_some() && ended.verdict != Verdict::Before {
+            let what = format!("{:?} after somebody else's change", ended.verdict);
+            ended.problems.push(Problem::new(Check::Others, what));
+        }
+        let is_live = |call: &&Call| {
+            let name = call.label.strip_prefix("ensure_points ").or(call.label.strip_prefix("ensure_points_absent "));
+            name.is_some_and(|name| !name.contains(RUN))
+        };
+        if let (Some(Meddling::Rows(_)), Some(call)) = (self.meddling, ended.trace.iter().find(is_live)) {
+            let what = format!("PostgreSQL refuses the plan, and live points were written: call {}", call.number);
+            ended.problems.push(Problem::new(Check::Order, what));
         }
     }
 
