@@ -69,8 +69,9 @@ pub fn known(kind: &str, of: Option<&Resource>, seen: &Seen<'_>) -> Option<Known
         }
         ("plan of row: nothing instead of take over", Some(Resource::Row(table, key))) => {
             let was = seen.recorded.rows.get(&(*table, *key));
-            let known = !matches!(was, Some(Declared::Present { note: Some(_), .. }));
-            known.then_some(Known::SameRowIsNotTakenOver)
+            let now = seen.files.tables.get(table).and_then(|rows| rows.rows.get(key));
+            let noted = |row: Option<&Declared>| matches!(row, Some(Declared::Present { note: Some(_), .. }));
+            (was.is_none() || noted(was) != noted(now)).then_some(Known::SameRowIsNotTakenOver)
         }
         ("an apply leaves a difference", Some(Resource::Row(table, _))) => {
             let declared = seen.files.tables.get(table).is_some_and(|rows| rows.mode == Mode::Sync);
