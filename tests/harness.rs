@@ -87,7 +87,7 @@ const NEEDS: [Need; 3] = [
 ];
 
 /// Modules whose tests take minutes: were they begun last, everything would wait for them.
-const LONG: [&str; 3] = ["kills::", "faults::", "field_plans::"];
+const LONG: [&str; 4] = ["kills::", "faults::", "field_plans::", "worlds::"];
 
 /// Tests at once for each core.
 const PER_CORE: usize = 4;

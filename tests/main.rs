@@ -66,6 +66,8 @@ mod transcripts;
 mod units;
 #[cfg(feature = "embedded")]
 mod verdicts;
+#[cfg(feature = "embedded")]
+mod worlds;
 
 fn main() -> std::process::ExitCode {
     harness::main()
