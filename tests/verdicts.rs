@@ -1,6 +1,8 @@
 //! What plan, verify and drift say of one world is the same: units and promotions that moved, sets that leave and come back,
 //! projects that share a database.
 
+mod moved;
+
 use enact::local::schema;
 
 use crate::support::project::Project;

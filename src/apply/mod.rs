@@ -60,6 +60,7 @@ pub use journal::{Entry, RunRow, read_entries, read_probed, read_runs, read_unfi
 pub use lease::{LEASE_KEY, Lease};
 pub use left::{LeftBehind, read_left_behind};
 pub use machine::{Effect, Outcome, RunState, fold, next};
+pub use recheck::still_holds;
 pub use record::{
     ApprovalRow, RunLine, RunRecord, Stretch, TimedEntry, find_runs, read_history, read_record, stretches,
 };

@@ -24,6 +24,12 @@ pub(super) async fn write(tx: &mut dyn Tx, record: &RowsRecord, run: &str, table
         let synced = record.synced.get(table).unwrap_or(&Value::Null);
         serde_json::json!([table, digest, synced, record.contents.get(table)])
     };
+    // A table of which nothing is declared any more is not watched any more.
+    let sql = "DELETE FROM enact.managed_table t WHERE t.project = $1 AND t.relation = ANY ($2) AND NOT EXISTS (\
+               SELECT FROM enact.managed_row m WHERE m.project = t.project AND m.relation = t.relation)";
+    let query = Query::new(Sql::new(sql)).bind(Param::Text(record.project.clone()));
+    let left = record.forget.iter().map(|forgotten| forgotten.table.to_string()).collect();
+    tx.query(&query.bind(Param::Texts(left))).await?;
     let declared: Vec<Value> = record.declared.iter().map(table).collect();
     let sql = "INSERT INTO enact.managed_table (project, relation, declared, synced, contents) \
                SELECT $1, e.v->>0, e.v->>1, CASE WHEN pg_catalog.jsonb_typeof(e.v->2) = 'array' THEN e.v->2 END, e.v->>3 \

@@ -14,8 +14,8 @@ use super::stop::Stop;
 use crate::model::{Address, Cell, StatusCheck, TableName};
 use crate::observe::find_in_other_state;
 use crate::plan::{
-    CallsWork, GateWork, ManagedWrite, Parameter, RUN_MARKER, SavedPlan, Step, TransitionBy, TransitionsWork,
-    UpdateWork, Work,
+    CallsWork, GateWork, ManagedWrite, Parameter, RUN_MARKER, SavedPlan, SetDeclared, Step, TransitionBy,
+    TransitionsWork, UpdateWork, Work,
 };
 use crate::store::{Param, Query, Sql, StoreError, Tx};
 
@@ -86,11 +86,13 @@ impl Steps<'_> {
             }
             Work::OpenPaired(paired) => open_paired(tx, step, paired).await?,
             Work::OpenGate(gate) | Work::ShutGate(gate) | Work::SetGate(gate) => set_gate(tx, step, gate).await?,
-            Work::RecordManaged { write, forget, remember, recall } => {
+            Work::RecordManaged { write, forget, remember, declare } => {
                 let forget: Vec<String> = forget.iter().map(|address| address.to_string()).collect();
                 self.record(tx, write, forget).await?;
-                self.mark_forgotten(tx, remember, true).await?;
-                self.mark_forgotten(tx, recall, false).await?;
+                let forgotten = |set: &Address| (set.to_string(), serde_json::json!({ "forgotten": true }));
+                self.merge_managed(tx, remember.iter().map(forgotten).collect()).await?;
+                let declared = |set: &SetDeclared| (set.address.to_string(), set.attributes.clone());
+                self.merge_managed(tx, declare.iter().map(declared).collect()).await?;
                 record_points(tx, self.plan, self.run).await?;
             }
             Work::RecordRows(record) => row_record::write(tx, record, self.run, self.tables).await?,
@@ -260,17 +262,17 @@ impl Steps<'_> {
     }
 
     /// Says of vector sets whether they are only remembered.
-    async fn mark_forgotten(&self, tx: &mut dyn Tx, sets: &[Address], forgotten: bool) -> Result<(), ApplyError> {
+    /// Writes down what of the records of vector sets is another thing now.
+    async fn merge_managed(&self, tx: &mut dyn Tx, sets: Vec<(String, serde_json::Value)>) -> Result<(), ApplyError> {
         if sets.is_empty() {
             return Ok(());
         }
-        let sets: Vec<String> = sets.iter().map(|address| address.to_string()).collect();
-        self.keep_managed(tx, &[], &sets, &[]).await?;
-        let sql = "UPDATE enact.managed SET attributes = attributes || $3, run_id = $4, project = $2 \
-                   WHERE address = ANY ($1) AND project IN ('', $2)";
-        let query = Query::new(Sql::new(sql)).bind(Param::Texts(sets));
+        let addresses: Vec<String> = sets.iter().map(|(address, _)| address.clone()).collect();
+        self.keep_managed(tx, &[], &addresses, &[]).await?;
+        let sql = "UPDATE enact.managed m SET attributes = m.attributes || (e.v -> 1), run_id = $3, project = $2 \
+                   FROM pg_catalog.jsonb_array_elements($1) AS e(v) WHERE m.address = e.v ->> 0 AND m.project IN ('', $2)";
+        let query = Query::new(Sql::new(sql)).bind(Param::Json(serde_json::json!(sets)));
         let query = query.bind(Param::Text(self.plan.pins.project.clone()));
-        let query = query.bind(Param::Json(serde_json::json!({ "forgotten": forgotten })));
         tx.query(&query.bind(Param::Text(self.run.to_owned()))).await?;
         Ok(())
     }

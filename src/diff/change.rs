@@ -207,6 +207,8 @@ pub enum Reason {
     NoLongerDeclared,
     /// It was in the plan files once, and is again.
     DeclaredAgain,
+    /// What is declared of it is another thing, and makes no difference to what is there.
+    DeclaredOtherwise,
     /// A run is reverted.
     Reverted(String),
 }

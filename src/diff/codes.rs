@@ -106,6 +106,9 @@ pub const EDITED_PROMOTION: Code = Code { id: "E098", summary: "a promotion was 
 /// Another project of this database manages a vector set that is declared here. What a project manages is its own: give the set another
 /// name, or declare it in the files of one project.
 pub const SET_OF_ANOTHER: Code = Code { id: "E099", summary: "the vector set is of another project" };
+/// A synced table would lose a row that another project on this database declares. Limit what is synced (`where`), or declare the
+/// rows in one project alone.
+pub const ROW_OF_ANOTHER: Code = Code { id: "E097", summary: "the row is of another project" };
 /// Rows of other tables go or change with rows of the plan, because their foreign keys say so. They are counted and named; a
 /// revert does not bring them back.
 pub const CONSEQUENCE: Code = Code { id: "W066", summary: "other rows go or change too" };

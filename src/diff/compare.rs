@@ -117,11 +117,6 @@ struct VectorsInput<'a> {
 
 fn vector_changes(input: &VectorsInput<'_>, out: &mut Comparison, errors: &mut Diagnostics) {
     for set in input.desired.vector_sets.values() {
-        if let Some(points) = input.observed.settled.as_ref().and_then(|settled| settled.get(&set.name)) {
-            check_allowed(set, input.environment, errors);
-            out.kept += points;
-            continue;
-        }
         let (Some(recipe), Some(policy)) =
             (input.recipes.get(&set.name), input.desired.chunk_policies.get(&set.chunk_policy.value))
         else {
@@ -136,6 +131,7 @@ fn vector_changes(input: &VectorsInput<'_>, out: &mut Comparison, errors: &mut D
             recipe,
             binding: input.binding,
             units,
+            selection: input.desired.selection(&set.units),
             overlay: &input.resolved.overlay,
         };
         let (kept, change) = match compare_set(&set_input, input.observed) {

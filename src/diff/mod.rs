@@ -31,6 +31,7 @@ mod scope;
 mod selections;
 mod shape;
 mod sql_words;
+mod taken_ids;
 mod vectors;
 
 pub use adopt::{AdoptInput, adopt};
@@ -46,12 +47,10 @@ pub use guards::old_rows;
 pub use ids::{derive_id, set_hash};
 pub use own_writes::{OwnWrites, own_writes, used_fields};
 pub(crate) use resolve::selected;
-pub use resolve::{
-    PromotionRecord, Resolved, ResolvedPromotion, check_target, is_as_declared, resolve, resolve_settled,
-};
+pub use resolve::{PromotionRecord, Resolved, ResolvedPromotion, check_target, is_as_declared, resolve};
 pub use risks::counted;
 pub use rollout::{IN_PLACE_PERCENT, IN_PLACE_POINTS};
 pub use scope::APPLY_TIME;
-pub use selections::{all_selections, check_names};
+pub use selections::{all_selections, check_names, used_selections};
 pub use shape::{Shape, shape_differences};
 pub use vectors::{is_as_applied, live_collection, units_needing_text};

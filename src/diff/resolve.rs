@@ -15,8 +15,8 @@ use super::edited::{PromotionText, edits};
 use super::expect::ExpectCheck;
 use super::ids::set_hash;
 use crate::model::{
-    Address, Binding, Desired, Diagnostic, Diagnostics, Managed, Place, Promotion, RowSet, Selection, SyncedTable,
-    UnitFacts, UnitsRef, name_hint,
+    Address, Binding, Desired, Diagnostic, Diagnostics, Managed, Observed, Place, Promotion, RowSet, Selection,
+    SyncedTable, UnitFacts, UnitsRef, name_hint,
 };
 
 /// Desired state with nothing left to look up but rows and points.
@@ -81,45 +81,29 @@ impl PromotionRecord {
     }
 }
 
-/// Resolves: promotions choose from `units`, vector sets from those that the plan leaves `after` it, whose states may still be
-/// the old ones.
+/// Resolves: promotions choose from the units as they live, vector sets from those that the plan leaves, whose states may still be
+/// the old ones. Of what is as the last apply left it nothing is resolved.
 ///
 /// # Errors
 /// Everything that a plan refers to and that does not hold: expectations, transitions, claims, templates.
 pub fn resolve(
     desired: &Desired,
     binding: &Binding,
-    units: &BTreeMap<String, UnitFacts>,
-    after: &BTreeMap<String, UnitFacts>,
-    managed: &BTreeMap<Address, Managed>,
+    observed: &Observed,
     actor: &str,
 ) -> Result<Resolved, Diagnostics> {
     let (out, errors) = (Resolved::default(), Diagnostics::default());
-    let mut resolver = Resolver { desired, binding, units, after, managed, actor, out, errors };
-    for promotion in desired.promotions.values() {
+    let mut resolver = Resolver { desired, binding, observed, actor, out, errors };
+    for promotion in desired.promotions.values().filter(|one| !observed.settled.contains(&one.name)) {
         resolver.promotion(promotion);
     }
     resolver.check_claims();
     resolver.rows();
     resolver.sets();
     resolver.unused_expectations();
-    resolver.end()
-}
-
-/// Resolves what is neither promotion nor vector set, where those are as the last apply left them.
-///
-/// # Errors
-/// Those of [`resolve`].
-pub fn resolve_settled(
-    desired: &Desired,
-    binding: &Binding,
-    managed: &BTreeMap<Address, Managed>,
-    actor: &str,
-) -> Result<Resolved, Diagnostics> {
-    let (units, out, errors) = (&BTreeMap::new(), Resolved::default(), Diagnostics::default());
-    let mut resolver = Resolver { desired, binding, units, after: units, managed, actor, out, errors };
-    resolver.rows();
-    resolver.end()
+    let Resolver { mut out, errors, .. } = resolver;
+    out.findings.sort();
+    errors.into_result(out).map(|(out, _)| out)
 }
 
 /// Whether an applied promotion is declared as it was.
@@ -130,21 +114,13 @@ pub fn is_as_declared(promotion: &Promotion, selection: &Selection, record: &Pro
 pub(super) struct Resolver<'a> {
     pub(super) desired: &'a Desired,
     pub(super) binding: &'a Binding,
-    units: &'a BTreeMap<String, UnitFacts>,
-    after: &'a BTreeMap<String, UnitFacts>,
-    managed: &'a BTreeMap<Address, Managed>,
+    observed: &'a Observed,
     pub(super) actor: &'a str,
     pub(super) out: Resolved,
     pub(super) errors: Diagnostics,
 }
 
 impl<'a> Resolver<'a> {
-    fn end(self) -> Result<Resolved, Diagnostics> {
-        let Resolver { mut out, errors, .. } = self;
-        out.findings.sort();
-        errors.into_result(out).map(|(out, _)| out)
-    }
-
     fn selection(&self, units: &'a UnitsRef) -> (&'a Selection, Option<&'a str>, &'a Place) {
         let (named, place) = match units {
             UnitsRef::Inline(spot) => (None, &spot.place),
@@ -155,13 +131,13 @@ impl<'a> Resolver<'a> {
 
     /// Units by address that a selection chooses, before any is moved.
     fn select(&self, selection: &Selection) -> Vec<&'a UnitFacts> {
-        chosen(selection, self.units, &BTreeMap::new())
+        chosen(selection, &self.observed.units, &BTreeMap::new())
     }
 
     fn promotion(&mut self, promotion: &'a Promotion) {
         let (selection, named, place) = self.selection(&promotion.units);
         let matched = self.select(selection);
-        let recorded = self.managed.get(&Address::promotion(&promotion.name)).and_then(PromotionRecord::of);
+        let recorded = self.observed.managed.get(&Address::promotion(&promotion.name)).and_then(PromotionRecord::of);
         let resolved = match recorded {
             Some(record) => {
                 self.errors.0.extend(edits(promotion, (selection, place), &record));
@@ -210,7 +186,7 @@ impl<'a> Resolver<'a> {
         }
         let mut pending = Vec::new();
         for unit in &record.units {
-            let Some(live) = self.units.get(&unit.id) else { continue };
+            let Some(live) = self.observed.units.get(&unit.id) else { continue };
             if live.lifecycle != unit.lifecycle || live.lifecycle == record.to {
                 continue;
             }
@@ -325,7 +301,7 @@ impl<'a> Resolver<'a> {
         for (name, promotion) in &self.out.promotions {
             for id in &promotion.pending {
                 if let Some(first) = owner.insert(id, name) {
-                    let address = self.units.get(id).map_or(id.as_str(), |unit| unit.address.as_str());
+                    let address = self.observed.units.get(id).map_or(id.as_str(), |unit| unit.address.as_str());
                     errors.push(
                         Diagnostic::error(
                             codes::CLAIMED_TWICE,
@@ -344,8 +320,9 @@ impl<'a> Resolver<'a> {
         let overlay = self.out.overlay.clone();
         for set in self.desired.vector_sets.values() {
             let (selection, named, _) = self.selection(&set.units);
-            let chosen = chosen(selection, self.after, &overlay);
-            if chosen.is_empty() {
+            let chosen = chosen(selection, self.observed.units_after(), &overlay);
+            let unread = self.observed.unread.get(&set.name).is_some_and(|unread| unread.units > 0);
+            if chosen.is_empty() && !unread {
                 let message = "it selects no unit".to_owned();
                 self.find(codes::NO_UNITS.id, Address::vector_set(&set.name), message);
             }
@@ -385,7 +362,7 @@ impl<'a> Resolver<'a> {
         let using = self.desired.promotions.values().filter(|promotion| names_selection(&promotion.units, name));
         let names = using.map(|promotion| promotion.name.clone()).chain([name.to_owned()]);
         names.into_iter().find_map(|name| {
-            let managed = self.managed.get(&Address::promotion(&name))?;
+            let managed = self.observed.managed.get(&Address::promotion(&name))?;
             Some((name, PromotionRecord::of(managed)?))
         })
     }

@@ -26,6 +26,12 @@ pub fn all_selections(desired: &Desired) -> Vec<(&Selection, &Place)> {
     named.chain(inline).collect()
 }
 
+/// The selections that promotions and vector sets use, in this order.
+pub fn used_selections(desired: &Desired) -> Vec<&Selection> {
+    let promotions = desired.promotions.values().map(|promotion| desired.selection(&promotion.units));
+    promotions.chain(desired.vector_sets.values().map(|set| desired.selection(&set.units))).collect()
+}
+
 /// Checks every field and every state that plan files name against the binding.
 pub fn check_names(desired: &Desired, binding: &Binding) -> Diagnostics {
     let mut check = Check { binding, out: Diagnostics::default() };

@@ -15,10 +15,9 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::{ChunkPlan, ChunkSource, CollectionChange, LedgerWrite, Reason, UnitPoints, VectorChange};
-use super::codes;
-use super::resolve::some_of;
 use super::rollout::{Facts, choose};
 use super::shape::differences;
+use super::taken_ids::Problems;
 use crate::model::{
     Address, Binding, ChunkFacts, ChunkPolicy, CollectionMetadata, Diagnostic, Digest, LivePoints, Observed,
     OwnedChunk, Ownership, PointId, PointIds, RecordedUnit, Selection, SetRecord, UnitFacts, VectorSet, digest_of,
@@ -62,7 +61,9 @@ pub fn units_needing_text(
 pub fn is_as_applied(set: &VectorSet, recipe: &Recipe, selection: &Selection, observed: &Observed) -> bool {
     let nothing_moves = BTreeMap::new();
     let view = SetView::new(&set.name, recipe, observed, &nothing_moves);
-    let same = |record: &SetRecord| !record.forgotten && record.selection.as_ref() == Some(selection);
+    let same = |record: &SetRecord| {
+        !record.forgotten && record.selection.as_ref() == Some(selection) && record.empty_body == recipe.empty_body
+    };
     view.trusted
         && view.same_recipe()
         && view.record.as_ref().is_some_and(same)
@@ -117,7 +118,7 @@ impl<'a> SetView<'a> {
         }
     }
 
-    fn written(&self) -> &BTreeMap<PointId, Option<Digest>> {
+    pub(super) fn written(&self) -> &BTreeMap<PointId, Option<Digest>> {
         self.written.get_or_init(|| {
             let chunks = self.recorded.into_iter().flatten().flat_map(|(_, unit)| &unit.owned.chunks);
             chunks.map(|chunk| (chunk.id, chunk.digest)).collect()
@@ -164,8 +165,13 @@ impl<'a> SetView<'a> {
     /// Points that are there and written down.
     pub(super) fn owned_live(&self) -> u64 {
         let Some(live) = self.live else { return 0 };
-        let all: usize = self.recorded.into_iter().flatten().map(|(_, unit)| unit.owned.chunks.len()).sum();
-        all.saturating_sub(live.missing.len()) as u64
+        let read: usize = self.recorded.into_iter().flatten().map(|(_, unit)| unit.owned.chunks.len()).sum();
+        (read as u64 + self.unread()).saturating_sub(live.missing.len() as u64)
+    }
+
+    /// Points of units that are as the last apply left them, and were not read.
+    fn unread(&self) -> u64 {
+        self.observed.unread.get(self.set).map_or(0, |unread| unread.points)
     }
 
     /// Whether a unit's points are made anew whatever the comparison says.
@@ -202,6 +208,21 @@ impl<'a> SetView<'a> {
         managed.is_some_and(|managed| managed.digest == self.recipe.whole)
     }
 
+    /// Whether something else is declared of the set than what is written down, whatever that makes of its points.
+    fn is_declared_otherwise(&self, selection: &Selection) -> bool {
+        let Some(record) = &self.record else { return false };
+        record.selection.as_ref().is_some_and(|recorded| recorded != selection)
+            || record.empty_body != self.recipe.empty_body
+            || !self.same_recipe()
+    }
+
+    /// Points that are there and neither written down nor wanted.
+    fn foreign(&self, wanted: &BTreeSet<PointId>) -> u64 {
+        let others = self.live.into_iter().flat_map(|live| live.others.keys());
+        let taken = others.filter(|id| wanted.contains(id)).count() as u64;
+        self.total().saturating_sub(self.owned_live()).saturating_sub(taken)
+    }
+
     fn reason(&self, unit: &UnitFacts, chunks: &[ChunkPlan]) -> Reason {
         let Some(RecordedUnit { input, owned }) = self.owned(&unit.id) else { return Reason::UnitJoins };
         let missing = owned.chunks.iter().filter(|chunk| self.is_missing(&chunk.id)).count() as u64;
@@ -231,6 +252,7 @@ pub(super) struct SetInput<'a> {
     pub recipe: &'a Recipe,
     pub binding: &'a Binding,
     pub units: &'a [String],
+    pub selection: &'a Selection,
     /// States that units will have, by unit id.
     pub overlay: &'a BTreeMap<String, String>,
 }
@@ -246,7 +268,7 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
         input,
         units: Vec::new(),
         ledger: Vec::new(),
-        kept: 0,
+        kept: view.unread(),
         wanted: BTreeSet::new(),
         expected_keys: BTreeSet::new(),
         skipped: Vec::new(),
@@ -264,30 +286,29 @@ pub(super) fn compare_set(input: &SetInput<'_>, observed: &Observed) -> Result<C
     diff.keep_taken_over();
     diff.ledger_gone();
     diff.problems.check(input.set, &view)?;
-    let others = view.live.into_iter().flat_map(|live| live.others.keys());
-    let taken = others.filter(|id| diff.wanted.contains(id)).count() as u64;
-    let foreign = view.total().saturating_sub(view.owned_live()).saturating_sub(taken);
+    let foreign = view.foreign(&diff.wanted);
     let shape = differences(&input.set.name, input.recipe, observed);
     let SetDiff { units, ledger, kept, skipped, .. } = diff;
     let returns = view.record.as_ref().is_some_and(|record| record.forgotten);
-    if units.is_empty() && ledger.is_empty() && shape.is_empty() && !returns {
+    let otherwise = view.is_declared_otherwise(input.selection);
+    let points_stay = units.is_empty() && ledger.is_empty() && shape.is_empty();
+    if points_stay && !(returns || otherwise) {
         return Ok((kept, None));
     }
     let mut reasons: BTreeSet<Reason> = units.iter().map(|unit| unit.reason.clone()).collect();
     reasons.extend(shape.all().map(Reason::ShapeChanged));
-    if returns {
-        reasons.insert(Reason::DeclaredAgain);
-    }
+    reasons.extend(returns.then_some(Reason::DeclaredAgain));
+    reasons.extend((points_stay && otherwise).then_some(Reason::DeclaredOtherwise));
     if reasons.is_empty() {
         reasons.insert(Reason::ValuesDiffer);
     }
     let tokens = units.iter().flat_map(|unit| &unit.chunks).map(tokens_of).sum();
-    let only_returns = returns && units.is_empty() && ledger.is_empty() && shape.is_empty();
-    let collection = match live_collection(&input.set.name, observed).filter(|_| only_returns && view.trusted) {
-        Some((live, _)) => CollectionChange::Adopt { live },
-        None => choose(&Facts {
+    let live = live_collection(&input.set.name, observed);
+    let collection = match live {
+        Some((live, _)) if points_stay && view.trusted && view.same_recipe() => CollectionChange::Adopt { live },
+        live => choose(&Facts {
             set: input.set,
-            live: live_collection(&input.set.name, observed),
+            live,
             shape: &shape,
             recipe_changed: reasons.contains(&Reason::RecipeChanged),
             changed: units.iter().map(points_changed).sum(),
@@ -335,40 +356,6 @@ pub(super) struct SetDiff<'a> {
     pub(super) expected_keys: BTreeSet<String>,
     skipped: Vec<String>,
     problems: Problems,
-}
-
-/// Chunks whose keys cannot give them a point.
-#[derive(Default)]
-struct Problems {
-    /// Live points at ids that a chunk wants, with the unit's address.
-    taken: Vec<(PointId, String)>,
-    /// Addresses of units of which another chunk has the same id.
-    twice: Vec<String>,
-}
-
-impl Problems {
-    fn check(&self, set: &VectorSet, view: &SetView<'_>) -> Result<(), Diagnostic> {
-        if !self.twice.is_empty() {
-            let units: Vec<&str> = self.twice.iter().map(String::as_str).collect();
-            let detail = format!("two chunks of \"{}\" have the same key: {}", set.name, some_of(&units));
-            let hint = "name {unit.address} or {unit.id}, and {chunk.key}, in ids.template";
-            return Err(Diagnostic::error(codes::SAME_KEY, detail).at(&set.place).hint(hint));
-        }
-        let mut foreign: Vec<&str> =
-            self.taken.iter().filter(|(id, _)| !view.written().contains_key(id)).map(|(_, at)| at.as_str()).collect();
-        foreign.dedup();
-        if foreign.is_empty() {
-            return Ok(());
-        }
-        let detail = format!(
-            "\"{}\" holds points of {} under the ids of this set, which Enact did not write: {}",
-            set.name,
-            if foreign.len() == 1 { "1 unit".to_owned() } else { format!("{} units", foreign.len()) },
-            some_of(&foreign)
-        );
-        let hint = "enact import takes them over as they are";
-        Err(Diagnostic::error(codes::TAKEN_IDS, detail).at(&set.place).hint(hint))
-    }
 }
 
 impl SetDiff<'_> {

@@ -52,7 +52,8 @@ pub use guard::{
 pub use name::{Address, NameError, TableName, is_hidden};
 pub use observed::{
     DECLARED_KEY, FunctionFacts, KnownNames, LedgerRow, LivePoints, LiveRow, Managed, Observed, Parameter,
-    PointsCompared, ReferenceTarget, TriedUnits, UnitFacts, UnitTrigger, UnitWriters,
+    PointsCompared, ReferenceTarget, SharedAddress, TriedUnits, UnitFacts, UnitPart, UnitParts, UnitTrigger,
+    UnitWriters, Unread, unit_part,
 };
 pub use placeholder::{PlaceholderError, Scope, Template, fill_value};
 pub use points::{

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::canonical::Digest;
 use super::guard::GuardFacts;
@@ -29,9 +30,18 @@ pub struct Observed {
     pub functions: BTreeMap<TableName, FunctionFacts>,
     /// Every table and function there is, read where one that is named is not there.
     pub known: KnownNames,
-    /// Units by id: those that a selection could choose whatever their lifecycle, and those that Enact already manages. Where
-    /// the plan's own rows change units, as those rows leave them: promotions choose from these.
+    /// Units by id: those that are not as the last apply left them, or all that a selection could choose whatever their lifecycle
+    /// with those that Enact already manages. Where the plan's own rows change units, as those rows leave them: promotions choose
+    /// from these.
     pub units: BTreeMap<String, UnitFacts>,
+    /// What was not read, by vector set: it is as the last apply left it.
+    pub unread: BTreeMap<String, Unread>,
+    /// Applied promotions of which no unit has to move, and whose units were not read.
+    pub settled: BTreeSet<String>,
+    /// The units that the selections choose as they live.
+    pub stands_on: UnitParts,
+    /// Addresses that two units have.
+    pub shared: Vec<SharedAddress>,
     /// What was read where the plan's own writes were tried.
     pub tried: Option<TriedUnits>,
     /// What the declared rows are to the live ones.
@@ -52,8 +62,6 @@ pub struct Observed {
     pub aliases: BTreeMap<String, String>,
     /// Live points against those that are written down, by vector set that has a collection.
     pub points: BTreeMap<String, LivePoints>,
-    /// Where every promotion and vector set is as the last apply left it, and no unit was read: the points of each set.
-    pub settled: Option<BTreeMap<String, u64>>,
     /// Units whose points are made anew whatever the comparison says, by vector set; all of them where none is named.
     pub replace: BTreeMap<String, BTreeSet<String>>,
     /// Ledger rows by vector set and point key: status and digest.
@@ -84,6 +92,45 @@ pub struct UnitTrigger {
     pub source: String,
     /// What it is called with: a function of the server may name a column there.
     pub arguments: Vec<String>,
+}
+
+/// Units of a vector set that were not read, because they are as the last apply left them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// How many.
+    pub units: u64,
+    /// Points of theirs that are written down.
+    pub points: u64,
+}
+
+/// Units digested in parts, by part: what differs can be found without a list of what does not. A unit is in the part that its
+/// address says, one of 1,024.
+pub type UnitParts = BTreeMap<u16, UnitPart>;
+
+/// The part of a unit, by its address: ten bits of a SHA-256, as PostgreSQL makes it.
+pub fn unit_part(address: &str) -> u16 {
+    let hash = Sha256::digest(address.as_bytes());
+    u16::from(hash[0]) * 4 + u16::from(hash[1]) / 64
+}
+
+/// Units of one part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct UnitPart {
+    /// How many.
+    pub count: u64,
+    /// SHA-256 over what each of them is.
+    pub digest: Digest,
+}
+
+/// Two units with one address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedAddress {
+    /// The address.
+    pub address: String,
+    /// Ids of the units.
+    pub ids: (String, String),
+    /// The selection that chooses one of them, counted from 0.
+    pub by: Option<usize>,
 }
 
 /// Units before and after the writes of a plan that changes them itself.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::canonical::Digest;
+use super::chunk_policy::EmptyBody;
 use super::points::{PointId, VectorParams};
 use super::selection::Selection;
 
@@ -27,6 +28,9 @@ pub struct SetRecord {
     /// Names of unit fields that go into its texts and payloads.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub fields: BTreeSet<String>,
+    /// What became of units without a body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub empty_body: Option<EmptyBody>,
     /// The vectors of its collection; none where an older Enact wrote it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vectors: BTreeMap<String, VectorParams>,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::canonical::{Digest, digest_of};
 use super::name::TableName;
 use super::rows::RowKey;
 
@@ -17,6 +18,16 @@ pub struct RecordedTable {
     pub rows: u64,
     /// What was found.
     pub now: TableNow,
+}
+
+impl RecordedTable {
+    /// Digest of what differs, where all of it is seen.
+    pub fn digest(&self) -> Option<Digest> {
+        match &self.now {
+            TableNow::Gone | TableNow::Hidden { .. } => None,
+            TableNow::Read(read) => read.digest(),
+        }
+    }
 }
 
 /// What became of a table of which rows are written down.
@@ -53,7 +64,7 @@ pub struct TableRead {
 }
 
 /// A row that is not as it was written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RowDifference {
     /// The values under which it is written down.
     pub key: RowKey,
@@ -61,6 +72,15 @@ pub struct RowDifference {
     pub what: RowDiffers,
     /// Its key as the live row spells it, where that is another spelling of the same.
     pub spelled: Option<RowKey>,
+}
+
+impl TableRead {
+    /// Digest of what differs: where it is another one, rows moved. None where this role does not see all of it.
+    pub fn digest(&self) -> Option<Digest> {
+        let TableRead { gone_columns, hidden_columns, rows, undeclared, undeclared_rows, .. } = self;
+        let differing: Vec<&RowDifference> = rows.iter().filter(|row| row.differs()).collect();
+        hidden_columns.is_empty().then(|| digest_of(&(gone_columns, differing, undeclared, undeclared_rows)))
+    }
 }
 
 impl RowDifference {
@@ -74,7 +94,7 @@ impl RowDifference {
 }
 
 /// What became of a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum RowDiffers {
     /// It is not there.
     Gone,
@@ -83,7 +103,7 @@ pub enum RowDiffers {
 }
 
 /// A column that has another value than was written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ColumnDiffers {
     /// Its name.
     pub column: String,

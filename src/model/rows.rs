@@ -181,6 +181,8 @@ pub struct RowFacts {
     pub declared: BTreeMap<TableName, Digest>,
     /// Digests of all keys and values that they are declared with, where the database compares every one with the live row.
     pub contents: BTreeMap<TableName, Digest>,
+    /// Digests of how the rows of each table differ from what is written down of them, where all of it is seen.
+    pub moved: BTreeMap<TableName, Digest>,
     /// The parts of each table that are synced, by column: one of these values.
     pub synced: BTreeMap<TableName, Vec<SyncedPart>>,
     /// Columns of rows that are declared as the time of the apply.

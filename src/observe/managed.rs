@@ -65,7 +65,34 @@ pub async fn read_managed(tx: &mut dyn Tx, project: &str) -> Result<BTreeMap<Add
     let mut managed = managed_of(tx, &of_project(has_projects, sql, project)).await?;
     let sql = "SELECT address, CASE WHEN pg_catalog.starts_with(address, 'promotion.') AND \
                pg_catalog.jsonb_typeof(attributes -> 'units') = 'array' THEN attributes -> 'units' END AS units FROM enact.managed";
-    let Query { sql, params } = of_project(has_projects, Sql::new(sql), project);
+    add_units(tx, of_project(has_projects, Sql::new(sql), project), &mut managed).await?;
+    Ok(managed)
+}
+
+/// Adds the units of these promotions to what is managed.
+pub(super) async fn read_promotion_units(
+    tx: &mut dyn Tx,
+    project: &str,
+    promotions: &BTreeSet<Address>,
+    managed: &mut BTreeMap<Address, Managed>,
+) -> Result<(), StoreError> {
+    if promotions.is_empty() {
+        return Ok(());
+    }
+    let sql = Sql::new(
+        "SELECT address, CASE WHEN pg_catalog.jsonb_typeof(attributes -> 'units') = 'array' THEN attributes -> 'units' END AS units \
+         FROM enact.managed WHERE project IN ('', $1) AND address = ANY ($2)",
+    );
+    let addresses = promotions.iter().map(Address::to_string).collect();
+    let query = Query::new(sql).bind(Param::Text(project.to_owned())).bind(Param::Texts(addresses));
+    add_units(tx, query, managed).await
+}
+
+async fn add_units(
+    tx: &mut dyn Tx,
+    Query { sql, params }: Query,
+    managed: &mut BTreeMap<Address, Managed>,
+) -> Result<(), StoreError> {
     let outer = Sql::new(
         "SELECT m.address, u.v ->> 'id', u.v ->> 'address', u.v ->> 'title', u.v ->> 'lifecycle', u.v ->> 'content_hash', \
          u.v ->> 'anchor', (u.v ->> 'empty_body')::boolean, u.v -> 'fields' FROM (",
@@ -73,9 +100,8 @@ pub async fn read_managed(tx: &mut dyn Tx, project: &str) -> Result<BTreeMap<Add
     let sql = outer
         .sql(&sql)
         .text(") m, pg_catalog.jsonb_array_elements(m.units) WITH ORDINALITY u(v, place) ORDER BY m.address, u.place");
-    let query = Query { sql, params };
     let mut units: BTreeMap<Address, Vec<UnitFacts>> = BTreeMap::new();
-    for record in tx.query(&query).await? {
+    for record in tx.query(&Query { sql, params }).await? {
         if let Some(address) = record.text(0) {
             units.entry(Address::from_text(address)).or_default().push(recorded_unit(&record));
         }
@@ -85,7 +111,7 @@ pub async fn read_managed(tx: &mut dyn Tx, project: &str) -> Result<BTreeMap<Add
             promotion.units = Arc::new(units);
         }
     }
-    Ok(managed)
+    Ok(())
 }
 
 fn recorded_unit(record: &Record) -> UnitFacts {
@@ -103,11 +129,17 @@ fn recorded_unit(record: &Record) -> UnitFacts {
     }
 }
 
-/// The same without the units of promotions, which may be many; of a schema that keeps it so, which says whose everything is.
-pub(super) async fn read_managed_without_units(
+/// The same without the units of promotions, which may be many.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_managed_without_units(
     tx: &mut dyn Tx,
     project: &str,
 ) -> Result<BTreeMap<Address, Managed>, StoreError> {
+    if !has_column(tx, "enact.managed", "brief").await? {
+        return read_managed(tx, project).await;
+    }
     let sql = Sql::new("SELECT address, digest, brief FROM enact.managed");
     managed_of(tx, &of_project(true, sql, project)).await
 }

@@ -270,7 +270,7 @@ impl ComparePoints<'_> {
                 PointFacts::Ours { parts, sha256, text_sha256, digest } => {
                     let made = match written.digest {
                         Some(recorded) => digest == Some(recorded) && parts.digest() == recorded,
-                        None => parts.id() == point.id,
+                        None => digest.is_none() && parts.id() == point.id,
                     };
                     made && parts.set == self.set
                         && parts.unit == written.unit

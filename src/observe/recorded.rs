@@ -29,6 +29,28 @@ pub async fn read_recorded(tx: &mut dyn Tx, sets: &BTreeSet<String>) -> Result<R
     Ok(put_together(units, points))
 }
 
+/// Reads what is written down of some units of these sets.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_recorded_of(
+    tx: &mut dyn Tx,
+    sets: &BTreeSet<String>,
+    units: &BTreeSet<String>,
+) -> Result<RecordedSets, StoreError> {
+    if sets.is_empty() || units.is_empty() {
+        return Ok(RecordedSets::new());
+    }
+    let texts = |texts: &BTreeSet<String>| Param::Texts(texts.iter().cloned().collect());
+    let sql = "SELECT m.set_name, m.unit, m.address, pg_catalog.encode(m.input, 'hex') FROM enact.managed_unit m \
+               WHERE m.set_name = ANY ($1) AND m.unit = ANY ($2)";
+    let found = tx.query(&Query::new(Sql::new(sql)).bind(texts(sets)).bind(texts(units))).await?;
+    let sql =
+        Sql::new(POINT).text("enact.managed_point m WHERE m.set_name = ANY ($1) AND m.unit = ANY ($2)").text(BY_PLACE);
+    let points = tx.query(&Query::new(sql).bind(texts(sets)).bind(texts(units))).await?;
+    Ok(put_together(found, points))
+}
+
 /// Reads what a run found written down of the units that it changed.
 ///
 /// # Errors

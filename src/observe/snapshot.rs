@@ -2,11 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::differing::{Differing, may_stay_unread};
 use super::error::ObserveError;
 use super::expressions::check_expressions;
 use super::guards::{guard_gates, guard_tables, observe_guards};
-use super::managed::{check_claims, read_epoch, read_gates, read_last_run, read_managed, read_session_role};
+use super::managed::{
+    check_claims, read_epoch, read_gates, read_last_run, read_managed, read_managed_without_units, read_session_role,
+};
+use super::recipes::recipes;
 use super::rows::{RowsRequest, observe_rows};
+use super::stands_on::{shared_after, stand_on};
 use super::units::{ReadUnits, read_all, said_twice};
 use super::writers::read_writers;
 use super::{
@@ -18,11 +23,20 @@ use crate::diff::{
 };
 use crate::model::{
     Binding, Desired, Diagnostic, Diagnostics, Environment, FunctionCall, Identities, KnownNames, Observed,
-    PointsCompared, RowFacts, RowSet, TableFacts, TableName, TransitionWork, TriedUnits, UnitFacts, VectorSpec,
-    Written, name_hint, near_hint,
+    PointsCompared, RowFacts, RowSet, TableFacts, TableName, TransitionWork, TriedUnits, UnitFacts, Written, name_hint,
+    near_hint,
 };
-use crate::points::{Recipe, recipe, with_state};
+use crate::points::{Recipe, with_state};
 use crate::store::{StoreError, Tx, VectorStore};
+
+/// Which units are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitsRead {
+    /// All that a plan is about.
+    All,
+    /// Those that are not as the last apply left them, where that can be told.
+    Differing,
+}
 
 /// What is to be observed.
 pub struct Request<'a> {
@@ -38,6 +52,8 @@ pub struct Request<'a> {
     pub identities: &'a Identities,
     /// Whether the addresses of all declared rows are wanted, also of those that are as declared.
     pub addresses: bool,
+    /// Which units are read.
+    pub units: UnitsRead,
     /// How thoroughly points are compared.
     pub depth: Depth,
     /// Units whose points are made anew whatever the comparison says, by vector set; all of them where none is named.
@@ -66,10 +82,21 @@ pub async fn observe(
     vectors: &dyn VectorStore,
     request: &Request<'_>,
 ) -> Result<Observation, ObserveError> {
-    let mut observed = catalog_and_records(tx, request).await?;
+    let mut observed = catalog(tx, request).await?;
     let recipes = recipes(request)?;
-    let filter = unit_filter(request.selecting, &observed);
-    observed.units = units_once(tx, request.binding, &filter).await?;
+    observe_points(tx, vectors, request, &mut observed).await?;
+    if may_stay_unread(tx, request).await? {
+        observed.managed = read_managed_without_units(tx, &request.environment.project).await?;
+        let mut differing = Differing::find(tx, request, &recipes, &mut observed).await?;
+        let filter = differing.units(tx, &mut observed).await?;
+        observed.units = units_once(tx, request.binding, &filter).await?;
+        differing.rest(tx, &mut observed).await?;
+    } else {
+        records(tx, request, &mut observed).await?;
+        let filter = unit_filter(request.selecting, &observed);
+        observed.units = units_once(tx, request.binding, &filter).await?;
+    }
+    stand_on(tx, request, &mut observed).await?;
     let resolved = resolved(request, &observed)?;
     observed.rows = rows(tx, request, &resolved, &observed).await?;
     sets(tx, vectors, request, &resolved, &recipes, &mut observed).await?;
@@ -88,7 +115,9 @@ pub async fn observe_writes(
     request: &Request<'_>,
     moving: Option<BTreeMap<String, UnitFacts>>,
 ) -> Result<Observation, ObserveError> {
-    let mut observed = catalog_and_records(tx, request).await?;
+    let mut observed = catalog(tx, request).await?;
+    records(tx, request, &mut observed).await?;
+    stand_on(tx, request, &mut observed).await?;
     let filter = unit_filter(request.selecting, &observed);
     let live = units_once(tx, request.binding, &filter).await?;
     observed.units = moving.unwrap_or_else(|| live.clone());
@@ -126,26 +155,28 @@ pub async fn observe_tried(
     let after = read_tried_units(tx, request, &observed).await?;
     let live = observed.live_units().clone();
     observed.tried = Some(TriedUnits { live, after });
+    observed.shared.extend(shared_after(tx, request).await?);
+    observed.shared.dedup();
     let resolved = resolved(request, &observed)?;
+    observe_points(tx, vectors, request, &mut observed).await?;
     sets(tx, vectors, request, &resolved, &recipes, &mut observed).await?;
     Ok(Observation { observed, resolved, recipes })
 }
 
-/// What is there to be named, and what Enact wrote down.
-async fn catalog_and_records(tx: &mut dyn Tx, request: &Request<'_>) -> Result<Observed, ObserveError> {
-    let mut observed = catalog(tx, request).await?;
+/// What Enact wrote down.
+async fn records(tx: &mut dyn Tx, request: &Request<'_>, observed: &mut Observed) -> Result<(), ObserveError> {
     observed.managed = read_managed(tx, &request.environment.project).await?;
     observed.recorded = read_recorded(tx, &request.selecting.vector_sets.keys().cloned().collect()).await?;
-    observed.record_sums = read_record_sums(tx).await?;
-    observed.replace = request.replace.clone();
-    Ok(observed)
+    Ok(())
 }
 
 /// What is there to be named.
-pub(super) async fn catalog(tx: &mut dyn Tx, request: &Request<'_>) -> Result<Observed, ObserveError> {
+async fn catalog(tx: &mut dyn Tx, request: &Request<'_>) -> Result<Observed, ObserveError> {
     let mut observed = Observed { epoch: Some(read_epoch(tx).await?), ..Observed::default() };
     observed.last_run = read_last_run(tx).await?;
     observed.session_role = read_session_role(tx).await?;
+    observed.record_sums = read_record_sums(tx).await?;
+    observed.replace = request.replace.clone();
     let (tables, functions) = names(request);
     (observed.tables, observed.functions) = read_catalog(tx, &tables, &functions).await?;
     if tables.iter().any(|table| !observed.tables.contains_key(table))
@@ -169,10 +200,10 @@ pub(super) async fn catalog(tx: &mut dyn Tx, request: &Request<'_>) -> Result<Ob
 
 fn resolved(request: &Request<'_>, observed: &Observed) -> Result<Resolved, Diagnostics> {
     let Request { desired, binding, environment, .. } = request;
-    resolve(desired, binding, &observed.units, observed.units_after(), &observed.managed, &environment.actor)
+    resolve(desired, binding, observed, &environment.actor)
 }
 
-pub(super) async fn rows(
+async fn rows(
     tx: &mut dyn Tx,
     request: &Request<'_>,
     resolved: &Resolved,
@@ -191,7 +222,7 @@ pub(super) async fn rows(
     observe_rows(tx, &rows).await
 }
 
-/// The vector sets with their points, what their ledgers say, and the texts of units that are cut into points.
+/// What the ledgers of vector sets say, and the texts of units that are cut into points.
 async fn sets(
     tx: &mut dyn Tx,
     vectors: &dyn VectorStore,
@@ -200,7 +231,6 @@ async fn sets(
     recipes: &BTreeMap<String, Recipe>,
     observed: &mut Observed,
 ) -> Result<(), ObserveError> {
-    observe_points(tx, vectors, request, observed).await?;
     if let Some(ledger) = &request.binding.ledger {
         for set in request.desired.vector_sets.keys().filter(|set| ledger.sets.contains(set)) {
             observed.ledger.insert(set.clone(), read_ledger(tx, ledger).await?);
@@ -259,10 +289,11 @@ async fn read_others(
     let mut read = false;
     for (set, units) in needing {
         let Some(live) = observed.points.get(set) else { continue };
-        let written: usize =
-            observed.recorded.get(set).into_iter().flatten().map(|(_, unit)| unit.owned.chunks.len()).sum();
-        let known = written - live.missing.len() + live.others.len();
-        if live.compared != PointsCompared::Fingerprint || units.is_empty() || live.total <= known as u64 {
+        let seen = observed.recorded.get(set).into_iter().flatten();
+        let seen: usize = seen.map(|(_, unit)| unit.owned.chunks.len()).sum();
+        let written = seen as u64 + observed.unread.get(set).map_or(0, |unread| unread.points);
+        let known = written - live.missing.len() as u64 + live.others.len() as u64;
+        if live.compared != PointsCompared::Fingerprint || units.is_empty() || live.total <= known {
             continue;
         }
         let facts = live_collection(set, observed).and_then(|(name, _)| observed.collections.get(&name)).cloned();
@@ -443,33 +474,4 @@ fn unit_filter(desired: &Desired, observed: &Observed) -> UnitFilter {
         ids.extend(entry.units.iter().map(|unit| unit.id.clone()));
     }
     UnitFilter { selections, ids, lock: false }
-}
-
-pub(super) fn recipes(request: &Request<'_>) -> Result<BTreeMap<String, Recipe>, Diagnostics> {
-    let mut errors = Diagnostics::default();
-    let mut out = BTreeMap::new();
-    for set in request.desired.vector_sets.values() {
-        let Some(policy) = request.desired.chunk_policies.get(&set.chunk_policy.value) else { continue };
-        match recipe(set, &policy.value, request.identities, request.binding) {
-            Ok(recipe) => {
-                out.insert(set.name.clone(), recipe);
-            }
-            Err(name) => {
-                let place = set
-                    .vectors
-                    .values()
-                    .find(|spec| matches!(&spec.value, VectorSpec::Dense { embedder, .. } if *embedder == name));
-                let known = request.identities.embedders.keys().map(String::as_str);
-                errors.push(
-                    Diagnostic::error(
-                        codes::UNKNOWN_EMBEDDER,
-                        format!("environment \"{}\" has no embedder \"{name}\"", request.environment.name),
-                    )
-                    .at(place.map_or(&set.place, |spec| &spec.place))
-                    .hint(name_hint(&name, known)),
-                );
-            }
-        }
-    }
-    errors.into_result(out).map(|(out, _)| out)
 }

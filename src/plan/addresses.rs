@@ -1,6 +1,5 @@
 //! Addresses are how plans, reviews and records name units, so each names one unit of a plan.
 
-use super::baseline::shared_addresses;
 use super::build::BuildInput;
 use super::pins::SelectionPin;
 use crate::diff::codes;
@@ -9,20 +8,15 @@ use crate::model::{Address, Diagnostic, Diagnostics, Place, UnitsRef};
 /// Refuses two units of a plan with one address, where the first selection of either is written.
 pub(super) fn check(input: &BuildInput<'_>, selections: &[SelectionPin]) -> Result<(), Diagnostics> {
     let mut errors = Diagnostics::default();
-    let (overlay, observed) = (&input.resolved.overlay, input.observed);
-    let mut found = shared_addresses(selections, overlay, observed.live_units());
-    found.extend(
-        shared_addresses(selections, overlay, observed.units_after()).into_iter().filter(|_| observed.tried.is_some()),
-    );
-    found.dedup();
-    for shared in found {
+    for shared in &input.observed.shared {
+        // Where the writes of a part are tried, what the rest selects is not judged.
+        let Some(pin) = shared.by.and_then(|by| selections.get(by)) else { continue };
         let detail = format!(
             "\"{}\" is the address of the units {} and {} of the binding \"{}\"",
             shared.address, shared.ids.0, shared.ids.1, input.binding.name
         );
         let hint = "make the binding's \"address\" unique, such as d.tenant || '/' || d.slug, or select one of the two";
-        let place = shared.by.and_then(|of| place(input, of));
-        errors.push(Diagnostic::error(codes::SHARED_ADDRESS, detail).at_some(place).hint(hint));
+        errors.push(Diagnostic::error(codes::SHARED_ADDRESS, detail).at_some(place(input, &pin.of)).hint(hint));
     }
     errors.into_result(()).map(|_| ())
 }

@@ -6,73 +6,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::build::BuildInput;
-use super::pins::SelectionPin;
 use super::saved::{Baseline, CollectionBaseline, RowBaseline, UnitMade};
 use crate::diff::{Change, ChangeDetail, RowChange, UnitPoints, live_collection};
-use crate::model::{Address, Digest, Managed, ReferenceTarget, TriedUnits, UnitFacts, digest_of};
+use crate::model::{
+    Address, CollectionFacts, Digest, Managed, ReferenceTarget, TriedUnits, UnitFacts, UnitPart, UnitParts, digest_of,
+    unit_part,
+};
 use crate::points::with_state;
 
-/// Units that the selections chose before, or choose after, by address.
-pub fn relevant_units(
-    selections: &[SelectionPin],
-    overlay: &BTreeMap<String, String>,
-    units: &BTreeMap<String, UnitFacts>,
-) -> BTreeMap<String, Digest> {
-    let relevant =
-        units.values().filter(|unit| overlay.contains_key(&unit.id) || by(selections, overlay, unit).is_some());
-    relevant.map(|unit| (unit.address.clone(), unit.digest())).collect()
-}
-
-/// Two units of a plan with one address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SharedAddress<'a> {
-    /// The address.
-    pub address: &'a str,
-    /// Ids of the units.
-    pub ids: (&'a str, &'a str),
-    /// What selects one of them, where a selection does.
-    pub by: Option<&'a Address>,
-}
-
-/// Addresses that two of the relevant units share; the first two of each.
-pub fn shared_addresses<'a>(
-    selections: &'a [SelectionPin],
-    overlay: &BTreeMap<String, String>,
-    units: &'a BTreeMap<String, UnitFacts>,
-) -> Vec<SharedAddress<'a>> {
-    let mut ids: BTreeMap<&str, Vec<&UnitFacts>> = BTreeMap::new();
-    for unit in units.values() {
-        ids.entry(&unit.address).or_default().push(unit);
-    }
-    let several = ids.into_iter().filter(|(_, units)| units.len() > 1);
-    let shared = several.filter_map(|(address, units)| {
-        let chosen = |unit: &&&UnitFacts| overlay.contains_key(&unit.id) || by(selections, overlay, unit).is_some();
-        let mut relevant = units.iter().filter(chosen);
-        let (one, other) = (relevant.next()?, relevant.next()?);
-        let by = by(selections, overlay, one).or_else(|| by(selections, overlay, other));
-        Some(SharedAddress { address, ids: (&one.id, &other.id), by })
-    });
-    shared.collect()
-}
-
-/// What selects a unit, before or after the plan.
-fn by<'a>(selections: &'a [SelectionPin], overlay: &BTreeMap<String, String>, unit: &UnitFacts) -> Option<&'a Address> {
-    let chooses = |pin: &&SelectionPin| {
-        let after = overlay.get(&unit.id).filter(|_| pin.after);
-        pin.selection.matches(|field| match field {
-            "lifecycle" => Some(after.unwrap_or(&unit.lifecycle).clone()),
-            other => unit.field(other),
-        })
-    };
-    selections.iter().find(chooses).map(|pin| &pin.of)
-}
-
-/// The most parts that units are divided into.
-const MOST_PARTS: usize = 1 << 10;
-/// Bytes of a part's digest.
-const PART_BYTES: usize = 5;
 /// Units that are named where it is one of several.
 const NAMED: usize = 5;
+/// Hexadecimal digits of a part: its number, how many units it has (modulo 256), and the beginning of its digest.
+const PART_DIGITS: usize = 3 + 2 + 8;
 
 /// Units that a plan stands on: one digest over all, and short ones over parts, so that what differs can be found without a
 /// list of what does not.
@@ -80,119 +25,101 @@ const NAMED: usize = 5;
 pub struct UnitsBaseline {
     /// How many there are.
     pub count: u64,
-    /// The digest over their addresses and digests.
+    /// The digest over all parts.
     pub digest: Option<Digest>,
-    /// Of each part how many units it has (modulo 256) and the beginning of its digest, in hexadecimal digits. A unit is in the
-    /// part that the digest of its address says.
+    /// Of each part that has units, by number: the number, how many units it has (modulo 256) and the beginning of its digest, in
+    /// 3, 2 and 8 hexadecimal digits. A unit is in the part that the digest of its address says.
     pub parts: String,
 }
 
+/// The beginning of a part, as the baseline keeps it.
+type Short = (u8, u32);
+
+fn short(part: &UnitPart) -> Short {
+    let [a, b, c, d, ..] = *part.digest.as_bytes();
+    ((part.count % 256) as u8, u32::from_be_bytes([a, b, c, d]))
+}
+
+/// Units that are there now, where a part of them differs.
+pub struct UnitsNow<'a> {
+    /// All, in parts.
+    pub parts: &'a UnitParts,
+    /// Addresses of those of the parts that differ.
+    pub members: &'a [&'a str],
+    /// Addresses of others that may have been there.
+    pub known: &'a [&'a str],
+    /// Addresses of those of which it is said already that they changed.
+    pub explained: &'a BTreeSet<&'a str>,
+}
+
 impl UnitsBaseline {
-    /// The baseline of these units, by address.
-    pub fn of(units: &BTreeMap<String, Digest>) -> UnitsBaseline {
-        let parts = units.len().next_power_of_two().min(MOST_PARTS);
+    /// The baseline of these units.
+    pub fn of(parts: &UnitParts) -> UnitsBaseline {
+        let text = parts.iter().map(|(number, part)| {
+            let (count, digest) = short(part);
+            format!("{number:03x}{count:02x}{digest:08x}")
+        });
         UnitsBaseline {
-            count: units.len() as u64,
-            digest: Some(digest_of(units)),
-            parts: Self::parts(units, parts).into_iter().map(hex::encode).collect(),
+            count: parts.values().map(|part| part.count).sum(),
+            digest: Some(digest_of(parts)),
+            parts: text.collect(),
         }
     }
 
-    fn parts(units: &BTreeMap<String, Digest>, parts: usize) -> Vec<[u8; PART_BYTES]> {
-        let mut counts = vec![0u8; parts];
-        let mut hashers = vec![blake3::Hasher::new(); parts];
-        for (address, digest) in units {
-            let part = part_of(address, parts);
-            counts[part] = counts[part].wrapping_add(1);
-            hashers[part].update(address.as_bytes()).update(b"\n").update(digest.as_bytes()).update(b"\n");
-        }
-        let one = |(count, hasher): (u8, blake3::Hasher)| {
-            let mut out = [0; PART_BYTES];
-            out[0] = count;
-            out[1..].copy_from_slice(&hasher.finalize().as_bytes()[..PART_BYTES - 1]);
-            out
+    fn shorts(&self) -> BTreeMap<u16, Short> {
+        let part = |digits: &[u8]| {
+            let number =
+                |at: std::ops::Range<usize>| u32::from_str_radix(std::str::from_utf8(digits.get(at)?).ok()?, 16).ok();
+            let count = u8::try_from(number(3..5)?).ok()?;
+            Some((u16::try_from(number(0..3)?).ok()?, (count, number(5..PART_DIGITS)?)))
         };
-        counts.into_iter().zip(hashers).map(one).collect()
+        self.parts.as_bytes().chunks_exact(PART_DIGITS).filter_map(part).collect()
     }
 
-    /// Says how the units there are now differ. `planned` are those of the plan's own changes; `known` are addresses of others
-    /// that may have been there.
-    pub fn differences<'k>(
-        &self,
-        now: &BTreeMap<String, Digest>,
-        planned: &BTreeMap<&str, Digest>,
-        known: impl IntoIterator<Item = &'k str>,
-    ) -> Vec<String> {
-        if (self.count, &self.digest) == (now.len() as u64, &Some(digest_of(now))) {
-            return Vec::new();
+    /// The parts that differ from those there are now.
+    pub fn differing(&self, now: &UnitParts) -> BTreeSet<u16> {
+        if self.digest == Some(digest_of(now)) {
+            return BTreeSet::new();
         }
+        let (before, now) = (self.shorts(), now.iter().map(|(number, part)| (*number, short(part))).collect());
+        let all: BTreeSet<u16> = before.keys().chain(BTreeMap::keys(&now)).copied().collect();
+        all.into_iter().filter(|part| before.get(part) != now.get(part)).collect()
+    }
+
+    /// Says how the units there are now differ, where parts do.
+    pub fn differences(&self, differing: &BTreeSet<u16>, now: &UnitsNow<'_>) -> Vec<String> {
+        let before = self.shorts();
+        let explained: BTreeSet<u16> = now.explained.iter().map(|address| unit_part(address)).collect();
         let mut out = Vec::new();
-        let mut explained: BTreeSet<&str> = BTreeSet::new();
-        for (address, digest) in planned {
-            match now.get(*address) {
-                Some(found) if found == digest => continue,
-                Some(_) => out.push(format!("unit \"{address}\" changed")),
-                None => out.push(format!("unit \"{address}\" is gone or no longer selected")),
-            }
-            explained.insert(address);
+        for part in differing.difference(&explained) {
+            let of_part = |addresses: &[&str]| -> Vec<String> {
+                let of_part = addresses.iter().filter(|address| unit_part(address) == *part);
+                of_part.map(|address| (*address).to_owned()).collect()
+            };
+            let members = of_part(now.members);
+            let was = before.get(part).map_or(0, |(count, _)| *count);
+            let is = now.parts.get(part).map_or(0, |part| short(part).0);
+            // More or fewer than a hundred and twenty-eight of one part are as good as many.
+            let (fewer, more) = (was.wrapping_sub(is), is.wrapping_sub(was));
+            out.push(if was == is {
+                format!("{} changed", one_of(&members, "a unit"))
+            } else if fewer < more {
+                let mut gone = of_part(now.known);
+                gone.retain(|address| !members.contains(address));
+                format!("{} is gone or no longer selected", one_of(&gone, "a unit"))
+            } else {
+                format!("{} is selected now", one_of(&members, "a unit"))
+            });
         }
-        let known: BTreeSet<&str> = known.into_iter().filter(|address| !now.contains_key(*address)).collect();
-        self.parts_that_differ(now, planned, &known, &explained, &mut out);
-        if out.is_empty() {
+        if out.is_empty() && now.explained.is_empty() {
             out.push("units that the plan stands on changed".to_owned());
         }
         out
     }
-
-    fn parts_that_differ(
-        &self,
-        now: &BTreeMap<String, Digest>,
-        planned: &BTreeMap<&str, Digest>,
-        known: &BTreeSet<&str>,
-        explained: &BTreeSet<&str>,
-        out: &mut Vec<String>,
-    ) {
-        let before = hex::decode(&self.parts).unwrap_or_default();
-        let parts = before.len() / PART_BYTES;
-        if parts == 0 {
-            return;
-        }
-        let found = Self::parts(now, parts);
-        let mut members: Vec<Vec<&str>> = vec![Vec::new(); parts];
-        for address in now.keys().filter(|address| !planned.contains_key(address.as_str())) {
-            members[part_of(address, parts)].push(address);
-        }
-        let mut gone: Vec<Vec<&str>> = vec![Vec::new(); parts];
-        for address in known.iter().filter(|address| !planned.contains_key(**address)) {
-            gone[part_of(address, parts)].push(address);
-        }
-        let explained: BTreeSet<usize> = explained.iter().map(|address| part_of(address, parts)).collect();
-        for (part, (was, is)) in before.chunks_exact(PART_BYTES).zip(&found).enumerate() {
-            if was == is || explained.contains(&part) {
-                continue;
-            }
-            // More or fewer than a hundred and twenty-eight of one part are as good as many.
-            let (fewer, more) = (was[0].wrapping_sub(is[0]), is[0].wrapping_sub(was[0]));
-            out.push(if was[0] == is[0] {
-                format!("{} changed", one_of(&members[part], "a unit"))
-            } else if fewer < more {
-                format!("{} is gone or no longer selected", one_of(&gone[part], "a unit"))
-            } else {
-                format!("{} is selected now", one_of(&members[part], "a unit"))
-            });
-        }
-    }
 }
 
-/// The part of a unit, by its address.
-fn part_of(address: &str, parts: usize) -> usize {
-    let hash = blake3::hash(address.as_bytes());
-    let [a, b, c, d, ..] = *hash.as_bytes();
-    u32::from_be_bytes([a, b, c, d]) as usize % parts
-}
-
-fn one_of(addresses: &[&str], nobody: &str) -> String {
-    let quoted = |address: &&str| format!("\"{address}\"");
+fn one_of(addresses: &[String], nobody: &str) -> String {
+    let quoted = |address: &String| format!("\"{address}\"");
     match addresses {
         [] => nobody.to_owned(),
         [one] => format!("unit {}", quoted(one)),
@@ -206,13 +133,18 @@ fn one_of(addresses: &[&str], nobody: &str) -> String {
     }
 }
 
+/// The digest of the vectors and payload indexes of a collection.
+pub fn collection_shape(facts: &CollectionFacts) -> Digest {
+    digest_of(&(&facts.vectors, &facts.payload_indexes))
+}
+
 /// The digest of everything managed under a promotion or a vector set. `sums` are of the records of the sets' units.
 pub fn managed_under(root: &Address, managed: &BTreeMap<Address, Managed>, sums: &BTreeMap<String, String>) -> Digest {
     let set = root.as_str().strip_prefix(Address::vector_set("").as_str());
     digest_of(&(managed.get(root).map(|managed| &managed.digest), set.and_then(|set| sums.get(set))))
 }
 
-pub(super) fn baseline(input: &BuildInput<'_>, selections: &[SelectionPin]) -> Baseline {
+pub(super) fn baseline(input: &BuildInput<'_>) -> Baseline {
     let observed = input.observed;
     let mut managed = BTreeMap::new();
     for name in input.desired.promotions.keys() {
@@ -240,6 +172,11 @@ pub(super) fn baseline(input: &BuildInput<'_>, selections: &[SelectionPin]) -> B
             name.clone(),
             CollectionBaseline {
                 alias: live.as_ref().is_some_and(|(_, alias)| *alias),
+                shape: live
+                    .as_ref()
+                    .and_then(|(collection, _)| observed.collections.get(collection))
+                    .map(collection_shape)
+                    .unwrap_or_default(),
                 collection: live.map(|(collection, _)| collection),
                 points: found.map_or(0, |live| live.total),
                 keyed: declared.unwrap_or_else(|| input.comparison.changes.iter().any(keyed)),
@@ -254,8 +191,12 @@ pub(super) fn baseline(input: &BuildInput<'_>, selections: &[SelectionPin]) -> B
     Baseline {
         epoch: observed.epoch.clone(),
         after_run: observed.last_run.clone(),
-        units: UnitsBaseline::of(&relevant_units(selections, &input.resolved.overlay, observed.live_units())),
+        units: UnitsBaseline::of(&observed.stands_on),
         rows: row_baselines(&input.comparison.changes),
+        moved: match input.desired.partial {
+            true => BTreeMap::new(),
+            false => observed.rows.moved.iter().map(|(table, digest)| (table.to_string(), *digest)).collect(),
+        },
         references: references(input),
         followers: observed.rows.followers.clone(),
         gates: observed.gates.clone(),

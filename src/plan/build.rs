@@ -64,7 +64,7 @@ pub fn build(input: &BuildInput<'_>) -> Result<Unsigned, Diagnostics> {
     let graph = graph_of(input);
     let selections = selections(input);
     addresses::check(input, &selections)?;
-    let baseline = baseline(input, &selections);
+    let baseline = baseline(input);
     let pins = pin(input, selections);
     let environment = environment_pin(input);
     let parts = Parts {

@@ -30,7 +30,7 @@ mod sets;
 mod step;
 mod summary;
 
-pub use baseline::{SharedAddress, UnitsBaseline, managed_under, relevant_units, shared_addresses};
+pub use baseline::{UnitsBaseline, UnitsNow, collection_shape, managed_under};
 pub use build::{BuildInput, Built, Unsigned, build};
 pub use cost::{EmbeddingCost, EmbeddingTerms, embedding_costs};
 pub use derive::{Parts, derive};
@@ -47,6 +47,7 @@ pub use saved::{
 pub use schema::{plan_line_schema, plan_schema};
 pub use step::{
     CallsWork, GateWork, ManagedWrite, PairedWork, Parameter, Phase, RUN_MARKER, RowBatch, RowWrite, RowsForgotten,
-    RowsKept, RowsRecord, RowsWork, Step, TransitionBy, TransitionsWork, UpdateWork, VectorMaker, VectorWork, Work,
+    RowsKept, RowsRecord, RowsWork, SetDeclared, Step, TransitionBy, TransitionsWork, UpdateWork, VectorMaker,
+    VectorWork, Work,
 };
 pub use summary::{LifecycleCounts, Summary, VectorCounts};

@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 use super::calls::{fill_cells, ledger_names, unit_fields};
 use super::derive::Builder;
 use super::guards::gate_work;
+use super::pins::SetPin;
 use super::sets::points_text;
-use super::step::{GateWork, ManagedWrite, Phase, RUN_MARKER, Work};
+use super::step::{GateWork, ManagedWrite, Phase, RUN_MARKER, SetDeclared, Work};
 use crate::diff::{Change, ChangeDetail, CollectionChange, GoBack, Reason, VectorChange, codes};
-use crate::model::{Address, DECLARED_KEY, Diagnostic, Gate, Managed, SetRecord, UnitFacts, digest_of, unit_value};
+use crate::model::{
+    Address, DECLARED_KEY, Diagnostic, EmptyBody, Gate, Managed, Selection, SetRecord, UnitFacts, digest_of, unit_value,
+};
 
 impl<'a> Builder<'a> {
     pub(super) fn ledgers(&mut self) {
@@ -89,7 +92,7 @@ impl<'a> Builder<'a> {
 
     pub(super) fn managed(&mut self) {
         let mut write = Vec::new();
-        let (mut forget, mut remember, mut recall) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut forget, mut remember, mut declare) = (Vec::new(), Vec::new(), Vec::new());
         for change in self.parts.changes {
             match &change.detail {
                 ChangeDetail::Promotion { record, .. } => write.push(ManagedWrite {
@@ -99,8 +102,8 @@ impl<'a> Builder<'a> {
                 }),
                 ChangeDetail::Forget if is_set(&change.address) => remember.push(change.address.clone()),
                 // Nothing is written into it: it is what it was.
-                ChangeDetail::VectorSet(_) if change.reasons == [Reason::DeclaredAgain] && adopts(change) => {
-                    recall.push(change.address.clone());
+                ChangeDetail::VectorSet(set) if is_declared_anew(change) => {
+                    declare.extend(self.set_declared(change, set))
                 }
                 ChangeDetail::VectorSet(set) => self.managed_set(change, set, &mut write, &mut forget),
                 ChangeDetail::Forget => forget.push(change.address.clone()),
@@ -113,10 +116,10 @@ impl<'a> Builder<'a> {
             }
         }
         write.iter_mut().for_each(|record| self.add_declaration(record));
-        if [&forget, &remember, &recall].iter().any(|list| !list.is_empty()) || !write.is_empty() {
-            let written = write.iter().map(|write| &write.address);
-            let addresses = written.chain(&forget).chain(&remember).chain(&recall).cloned().collect();
-            let work = Work::RecordManaged { write, forget, remember, recall };
+        if !(write.is_empty() && forget.is_empty() && remember.is_empty() && declare.is_empty()) {
+            let written = write.iter().map(|write| &write.address).chain(declare.iter().map(|set| &set.address));
+            let addresses = written.chain(&forget).chain(&remember).cloned().collect();
+            let work = Work::RecordManaged { write, forget, remember, declare };
             self.step(Phase::Transaction, "write down what is managed".to_owned(), None, addresses, work);
         }
     }
@@ -139,6 +142,26 @@ impl<'a> Builder<'a> {
         }
     }
 
+    fn set_declared(&self, change: &Change, set: &VectorChange) -> Option<SetDeclared> {
+        let pin = self.parts.pins.sets.get(&set.set)?;
+        let declared = self.parts.pins.declared.get(&change.address);
+        let attributes = json!({
+            "forgotten": false,
+            "selection": self.selection(&change.address),
+            "empty_body": self.empty_body(pin),
+            DECLARED_KEY: declared,
+        });
+        Some(SetDeclared { address: change.address.clone(), attributes })
+    }
+
+    fn selection(&self, set: &Address) -> Option<Selection> {
+        self.parts.pins.selections.iter().find(|pin| pin.of == *set).map(|pin| pin.selection.clone())
+    }
+
+    fn empty_body(&self, pin: &SetPin) -> Option<EmptyBody> {
+        self.parts.pins.chunk_policies.get(&pin.chunk_policy).and_then(|policy| policy.empty_body)
+    }
+
     fn managed_set(
         &mut self,
         change: &Change,
@@ -152,15 +175,14 @@ impl<'a> Builder<'a> {
             Some(GoBack { record: None, .. }) => forget.push(change.address.clone()),
             None => {
                 let Some(pin) = self.set(&set.set) else { return };
-                let selections = &self.parts.pins.selections;
-                let selection = selections.iter().find(|pin| pin.of == change.address).map(|pin| pin.selection.clone());
                 let record = SetRecord {
                     embedders: pin.embedders,
                     generation: RUN_MARKER.to_owned(),
                     adopted,
                     forgotten: false,
-                    selection,
+                    selection: self.selection(&change.address),
                     fields: pin.fields.clone(),
+                    empty_body: self.empty_body(pin),
                     vectors: pin.vectors.clone(),
                     payload_indexes: pin.payload_indexes.clone(),
                 };
@@ -194,6 +216,8 @@ fn is_set(address: &Address) -> bool {
     address.as_str().starts_with(Address::vector_set("").as_str()) && !address.as_str().contains('[')
 }
 
-fn adopts(change: &Change) -> bool {
-    matches!(&change.detail, ChangeDetail::VectorSet(set) if matches!(set.collection, CollectionChange::Adopt { .. }))
+/// Whether a set's points stay, and what is declared of it is written down.
+fn is_declared_anew(change: &Change) -> bool {
+    let adopts = matches!(&change.detail, ChangeDetail::VectorSet(set) if matches!(set.collection, CollectionChange::Adopt { .. }));
+    adopts && change.reasons.iter().all(|reason| matches!(reason, Reason::DeclaredAgain | Reason::DeclaredOtherwise))
 }

@@ -109,6 +109,9 @@ pub struct Baseline {
     /// Rows that will be written; what the changes say of them, and in no file.
     #[serde(skip)]
     pub rows: Vec<RowBaseline>,
+    /// Digests of how the declared rows of each table differ from what was written down of them. A plan of a part has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub moved: BTreeMap<String, Digest>,
     /// Rows that are referred to and have to live.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<ReferenceTarget>,
@@ -156,6 +159,9 @@ pub struct CollectionBaseline {
     pub collection: Option<String>,
     /// Whether the name is an alias.
     pub alias: bool,
+    /// Digest of its vectors and payload indexes.
+    #[serde(default)]
+    pub shape: Digest,
     /// Number of points.
     pub points: u64,
     /// Whether points may change under their ids.

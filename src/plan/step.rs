@@ -94,9 +94,9 @@ pub enum Work {
         /// Vector sets that left the plan files: their points are their own when they come back.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         remember: Vec<Address>,
-        /// Those that came back as they were.
+        /// Those of which nothing but what is declared of them is written down.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        recall: Vec<Address>,
+        declare: Vec<SetDeclared>,
     },
     /// Writes down which rows are declared, with a digest of each declared column.
     RecordRows(RowsRecord),
@@ -155,6 +155,16 @@ pub struct RowsRecord {
     /// The parts of tables that are synced, by column: one of these values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub synced: BTreeMap<String, serde_json::Value>,
+}
+
+/// What is declared of a vector set whose points stay as they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SetDeclared {
+    /// The set.
+    #[schemars(with = "String")]
+    pub address: Address,
+    /// What of its record is another one now.
+    pub attributes: serde_json::Value,
 }
 
 /// Rows of one table that are written down.

@@ -5,7 +5,7 @@
 //! plan files + environment ── observe ──▶ compare (or adopt) ──▶ narrow to a part ──▶ build ──▶ plan and its graph
 //! ```
 //!
-//! - Everything is read in one snapshot of PostgreSQL, which is rolled back.
+//! - Everything is read in one snapshot of PostgreSQL, which is rolled back. What is as the last apply left it is not read.
 //! - Selections, promotions and points see what the plan's own rows and moves make of the units: where, and only where, these
 //!   change units, they are tried ([`trial`](Trial)).
 //! - A part is planned anew, as if it were all that is declared.
@@ -22,11 +22,11 @@ use identities::identities;
 pub use trial::Trial;
 use trial::Trying;
 
-use crate::diff::{AdoptInput, Comparison, adopt, compare, live_collection, own_writes};
+use crate::diff::{AdoptInput, ChangeDetail, ChunkSource, Comparison, adopt, compare, live_collection, own_writes};
 use crate::embed::Makers;
 use crate::model::{Address, Binding, Desired, Environment, Observed, PointId};
 use crate::observe::{
-    Depth, Observation, ObserveError, Request, binding_in_use, may_be_settled, observe, observe_settled, read_said,
+    Depth, Observation, ObserveError, Request, UnitsRead, belong_to_unread, binding_in_use, observe, read_said,
     read_session_user,
 };
 use crate::plan::{BuildInput, Built, Partial, build, narrow};
@@ -87,6 +87,10 @@ impl Planner<'_> {
         let mut tx = postgres.begin(TxMode::Snapshot).await?;
         let binding = &*binding_in_use(tx.as_mut(), binding, Some(desired), &environment.project).await?;
         tx.rollback().await?;
+        let units = match purpose {
+            Purpose::Apply if partial.is_whole() => UnitsRead::Differing,
+            Purpose::Apply | Purpose::Back(_) | Purpose::Adopt(_) => UnitsRead::All,
+        };
         let request = Request {
             desired,
             selecting: desired,
@@ -94,6 +98,7 @@ impl Planner<'_> {
             environment,
             identities: &identities,
             addresses: !partial.is_whole(),
+            units,
             depth,
             replace,
             count_tokens: &count_tokens,
@@ -122,9 +127,6 @@ impl Planner<'_> {
         request: &Request<'_>,
         purpose: Purpose<'_>,
     ) -> Result<(Observation, Comparison), ObserveError> {
-        if let Some(seen) = look_settled(postgres, vectors, request, purpose).await? {
-            return Ok(seen);
-        }
         let live = look_live(postgres, vectors, request, purpose).await;
         let own = match &live {
             Ok((seen, comparison)) => {
@@ -145,30 +147,6 @@ impl Planner<'_> {
     }
 }
 
-/// Observes and compares what a request is about, where there is nothing to do: then no unit and no point is read. `None` where
-/// there may be something.
-async fn look_settled(
-    postgres: &mut dyn Relational,
-    vectors: &dyn VectorStore,
-    request: &Request<'_>,
-    purpose: Purpose<'_>,
-) -> Result<Option<(Observation, Comparison)>, ObserveError> {
-    if !(matches!(purpose, Purpose::Apply) && may_be_settled(request)) {
-        return Ok(None);
-    }
-    let mut tx = postgres.begin(TxMode::Snapshot).await?;
-    let seen = observe_settled(tx.as_mut(), vectors, request).await;
-    end(tx, &seen).await?;
-    let seen = match seen {
-        Ok(seen) => seen,
-        Err(ObserveError::Store(error)) => return Err(error.into()),
-        // Whoever reads everything finds it, too, and says all that is wrong.
-        Err(_) => None,
-    };
-    let compared = seen.and_then(|seen| compared(request, &seen).ok().map(|comparison| (seen, comparison)));
-    Ok(compared.filter(|(_, comparison)| comparison.changes.is_empty()))
-}
-
 /// Observes and compares what a request is about, as it is.
 async fn look_live(
     postgres: &mut dyn Relational,
@@ -177,11 +155,44 @@ async fn look_live(
     purpose: Purpose<'_>,
 ) -> Result<(Observation, Comparison), ObserveError> {
     let mut tx = postgres.begin(TxMode::Snapshot).await?;
-    let seen = observe(tx.as_mut(), vectors, request).await;
+    let seen = look_in(tx.as_mut(), vectors, request, purpose).await;
     end(tx, &seen).await?;
-    let mut seen = seen?;
+    match seen? {
+        Some(seen) => Ok(seen),
+        None => {
+            let request = Request { units: UnitsRead::All, ..*request };
+            Box::pin(look_live(postgres, vectors, &request, purpose)).await
+        }
+    }
+}
+
+/// `None` where units that were not read have to be.
+async fn look_in(
+    tx: &mut dyn Tx,
+    vectors: &dyn VectorStore,
+    request: &Request<'_>,
+    purpose: Purpose<'_>,
+) -> Result<Option<(Observation, Comparison)>, ObserveError> {
+    let mut seen = observe(tx, vectors, request).await?;
     let comparison = compare_for(vectors, request, &mut seen, purpose).await?;
-    Ok((seen, comparison))
+    let meets = meets_unread(tx, &seen, &comparison).await?;
+    Ok((!meets).then_some((seen, comparison)))
+}
+
+/// Whether a key gives a chunk the point of a unit that was not read: then both are compared.
+async fn meets_unread(tx: &mut dyn Tx, seen: &Observation, comparison: &Comparison) -> Result<bool, StoreError> {
+    for change in &comparison.changes {
+        let ChangeDetail::VectorSet(set) = &change.detail else { continue };
+        let keyed = seen.recipes.get(&set.set).is_some_and(|recipe| recipe.ids.keyed());
+        if !keyed || !seen.observed.unread.contains_key(&set.set) {
+            continue;
+        }
+        let made = set.units.iter().flat_map(|unit| &unit.chunks).filter(|chunk| chunk.source != ChunkSource::Kept);
+        if belong_to_unread(tx, &set.set, made.map(|chunk| &chunk.id), &seen.observed).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Ends the transaction in which something was seen. What was refused has left it as it was: the session is needed again.

@@ -31,5 +31,5 @@ pub use parts::{
     PARTS_FIELD, Parts, PointFacts, PointSaid, point_facts, said, set_of, standing, text_stand_in, unit_of,
 };
 pub use payload::{Asked, CHUNK_FIELDS, ChunkView, payload};
-pub use recipe::{Recipe, input_digest, input_digest_of, recipe, template_fields, with_state};
+pub use recipe::{MadeWith, Recipe, input_digest, input_digest_of, recipe, template_fields, with_state};
 pub use shape::has_shape;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::model::{
-    Binding, ChunkPolicy, Digest, Identities, PointIds, Template, UnitFacts, VectorParams, VectorSet, VectorSpec,
-    digest_of, unit_value,
+    Binding, ChunkPolicy, Digest, EmptyBody, Identities, PointIds, Template, UnitFacts, VectorParams, VectorSet,
+    VectorSpec, digest_of, unit_value,
 };
 
 /// What every point of a set is made with.
@@ -24,6 +24,8 @@ pub struct Recipe {
     pub payload_indexes: BTreeMap<String, String>,
     /// Names of unit fields that go into text or payload.
     pub fields: BTreeSet<String>,
+    /// What becomes of a unit without a body.
+    pub empty_body: Option<EmptyBody>,
     /// How points get their ids.
     pub ids: PointIds,
 }
@@ -73,7 +75,8 @@ pub fn recipe(
     let whole = digest_of(&parts);
     let payload_indexes =
         set.payload_indexes.iter().map(|(field, kind)| (field.clone(), kind.value.as_str().to_owned())).collect();
-    Ok(Recipe { policy: policy_digest, embedders, whole, vectors, payload_indexes, fields, ids: set.ids.clone() })
+    let (empty_body, ids) = (policy.empty_body, set.ids.clone());
+    Ok(Recipe { policy: policy_digest, embedders, whole, vectors, payload_indexes, fields, empty_body, ids })
 }
 
 /// The fields of units that a payload template names.
@@ -101,12 +104,30 @@ pub fn with_state(unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> UnitF
 
 /// Digest of everything a unit's points are made from.
 pub fn input_digest(set: &str, recipe: &Recipe, unit: &UnitFacts, overlay: &BTreeMap<String, String>) -> Digest {
-    input_digest_of(set, (&recipe.whole, &recipe.fields), &with_state(unit, overlay))
+    let made_with = MadeWith { recipe: &recipe.whole, fields: &recipe.fields, empty_body: recipe.empty_body };
+    input_digest_of(set, made_with, &with_state(unit, overlay))
 }
 
-/// The same with what is written down of a recipe: its digest, and the fields that it reads.
-pub fn input_digest_of(set: &str, (recipe, fields): (&Digest, &BTreeSet<String>), unit: &UnitFacts) -> Digest {
+/// What of a recipe decides what a unit's points are made from.
+#[derive(Debug, Clone, Copy)]
+pub struct MadeWith<'a> {
+    /// Its digest.
+    pub recipe: &'a Digest,
+    /// The fields of units that it reads.
+    pub fields: &'a BTreeSet<String>,
+    /// What becomes of a unit without a body.
+    pub empty_body: Option<EmptyBody>,
+}
+
+/// The same with what is written down of a recipe.
+pub fn input_digest_of(set: &str, made_with: MadeWith<'_>, unit: &UnitFacts) -> Digest {
+    let MadeWith { recipe, fields, empty_body } = made_with;
     let values: BTreeMap<&str, Option<Value>> =
         fields.iter().map(|field| (field.as_str(), unit_value(unit, field))).collect();
-    digest_of(&json!([set, unit.id, unit.address, unit.content_hash, recipe, values]))
+    let parts = (set, &unit.id, &unit.address, &unit.content_hash, recipe, values);
+    match (unit.empty_body, empty_body) {
+        (false, _) => digest_of(&parts),
+        (true, Some(EmptyBody::Title)) => digest_of(&(parts, "title", &unit.title)),
+        (true, _) => digest_of(&(parts, "nothing")),
+    }
 }

@@ -88,6 +88,9 @@ pub fn reason(reason: &Reason) -> String {
         Reason::Adopted => "made before Enact knew of it, taken over as it is".to_owned(),
         Reason::ShapeChanged(how) => format!("the collection's shape changes: {how}"),
         Reason::EpochChanged => "the database is not the one that the set was written under".to_owned(),
+        Reason::DeclaredOtherwise => {
+            "the plan file changed since the last apply, and its points are the same".to_owned()
+        }
         Reason::DeclaredAgain => "declared again; what it owned is its own again".to_owned(),
         Reason::Moved => "it moved since the last apply".to_owned(),
         Reason::Reverted(run) => format!("run {run} is reverted"),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::read::{Facts, SetFacts};
+use super::read::Facts;
 use super::result::Check;
 use crate::model::{Binding, Ledger, LedgerRow, OwnedChunk};
 
@@ -10,8 +10,7 @@ use crate::model::{Binding, Ledger, LedgerRow, OwnedChunk};
 pub(super) fn checks(binding: &Binding, facts: &Facts) -> Vec<Check> {
     let Some(ledger) = &binding.ledger else { return Vec::new() };
     let title = |what: &str| format!("ledger {}: {what}", ledger.table);
-    let sets: Vec<(&String, &SetFacts)> = facts.sets.iter().filter(|(name, _)| ledger.sets.contains(name)).collect();
-    if sets.is_empty() {
+    if !facts.sets.keys().any(|name| ledger.sets.contains(name)) {
         return vec![Check::skipped(
             title("rows and points agree"),
             0,
@@ -23,9 +22,9 @@ pub(super) fn checks(binding: &Binding, facts: &Facts) -> Vec<Check> {
     };
     let mut expected: BTreeMap<&String, (&String, &OwnedChunk)> = BTreeMap::new();
     let mut keyless = Vec::new();
-    for (unit, owned) in sets.iter().flat_map(|(_, set)| &set.owned) {
+    for (unit, owned) in found.owned.values().flatten() {
         for (at, chunk) in (0u32..).zip(&owned.chunks) {
-            match sets.iter().find_map(|(_, set)| set.keys.get(&(unit.clone(), at))) {
+            match found.keys.get(&(unit.clone(), at)) {
                 Some(key) => {
                     expected.insert(key, (unit, chunk));
                 }
@@ -36,7 +35,7 @@ pub(super) fn checks(binding: &Binding, facts: &Facts) -> Vec<Check> {
     let wrong =
         expected.iter().filter_map(|(key, (unit, chunk))| wrong(ledger, key, found.rows.get(*key), unit, chunk));
     let wrong: Vec<String> = keyless.into_iter().chain(wrong).collect();
-    let units: BTreeSet<&String> = sets.iter().flat_map(|(_, set)| set.owned.keys()).collect();
+    let units: BTreeSet<&String> = found.owned.values().flat_map(BTreeMap::keys).collect();
     let managed = |row: &LedgerRow| row.unit.as_ref().is_some_and(|unit| units.contains(unit));
     let standing = found.rows.iter().filter(|(_, row)| row.status == ledger.indexed);
     let (mine, others): (Vec<_>, Vec<_>) = standing.partition(|(_, row)| managed(row));

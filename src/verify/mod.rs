@@ -20,7 +20,7 @@ mod units;
 mod tests;
 
 pub use guards::{Finding, GuardFindings, check_title};
-pub use read::{Facts, LedgerFacts, RefreshFacts, SetFacts, read};
+pub use read::{AsApplied, Facts, LedgerFacts, PromotionFacts, RefreshFacts, SetFacts, read};
 pub use result::{Check, Report, Status};
 
 use crate::model::Binding;

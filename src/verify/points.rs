@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::read::SetFacts;
-use super::result::Check;
+use super::result::{Check, counted};
 use crate::diff::shape_differences;
 use crate::model::{CollectionFacts, CollectionMetadata, Digest, OwnedChunk, Ownership, PointId};
 use crate::points::{GENERATION_KEY, PointFacts, PointIdentity};
@@ -18,34 +18,32 @@ pub(super) fn checks(name: &str, set: &SetFacts) -> Vec<Check> {
     let (owners, unclear) = owners(set);
     let missing = owners.iter().filter(|(id, _)| !set.points.contains_key(*id));
     let missing: Vec<String> = missing.map(|(id, (unit, at, _))| said(id, &unit.address, *at)).collect();
+    let ours: Vec<Ours<'_>> = set.points.iter().filter_map(|(id, point)| ours(name, id, point)).collect();
+    let as_applied = counted(set.as_applied.points);
+    let (owned, said_ours) = (owners.len() + as_applied, ours.len() + as_applied);
     let mut checks = vec![
-        Check::of(title("ownership is readable and gives each point one owner"), owners.len(), unclear),
+        Check::of(title("ownership is readable and gives each point one owner"), owned, unclear),
         written_by(
             title("the collection was written by the run that the database remembers"),
             set,
             &collection.metadata,
         ),
-        Check::of(title("every owned point is there"), owners.len(), missing),
+        Check::of(title("every owned point is there"), owned, missing),
     ];
-    let ours: Vec<Ours<'_>> = set.points.iter().filter_map(|(id, point)| ours(name, id, point)).collect();
-    checks.push(Check::of(title("every point of Enact has an owner"), ours.len(), ownerless(name, set, &owners)));
-    checks.push(Check::of(
-        title("payloads say what their owner's record says"),
-        ours.len(),
-        disagreeing(&ours, &owners),
-    ));
-    checks.push(Check::of(title("ids and texts follow from payloads"), ours.len(), unlike(&ours)));
-    checks.push(Check::of(title("no chunk of a unit is there twice"), ours.len(), twice(&ours)));
+    checks.push(Check::of(title("every point of Enact has an owner"), said_ours, ownerless(name, set, &owners)));
+    let disagreeing = disagreeing(&ours, &owners);
+    checks.push(Check::of(title("payloads say what their owner's record says"), said_ours, disagreeing));
+    checks.push(Check::of(title("ids and texts follow from payloads"), said_ours, unlike(&ours)));
+    checks.push(Check::of(title("no chunk of a unit is there twice"), said_ours, twice(&ours)));
     let unshaped = owners.iter().filter(|(id, _)| set.unshaped.contains(*id));
     let unshaped = unshaped.map(|(id, (unit, at, _))| format!("{} lacks a vector", said(id, &unit.address, *at)));
-    checks.push(Check::of(title("every owned point has its vectors"), owners.len(), unshaped.collect()));
+    checks.push(Check::of(title("every owned point has its vectors"), owned, unshaped.collect()));
     checks.extend(shape(
         title("the collection has the vectors and payload indexes that were applied"),
         set,
         collection,
     ));
-    let foreign = set.points.len() - set.points.keys().filter(|id| owners.contains_key(*id)).count();
-    let foreign = foreign.saturating_sub(ours.iter().filter(|one| !owners.contains_key(one.id)).count());
+    let foreign = counted(set.as_applied.foreign);
     if foreign > 0 {
         checks.push(Check::skipped(title("foreign points"), foreign, "they are not Enact's and are left alone"));
     }

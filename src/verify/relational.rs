@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::read::Facts;
-use super::result::Check;
+use super::read::{Facts, PromotionFacts};
+use super::result::{Check, counted};
 use crate::model::{Binding, LifecycleBinding};
 
 /// No run is left in the middle.
@@ -57,28 +57,26 @@ pub(super) fn gates(binding: &Binding, facts: &Facts) -> Vec<Check> {
 
 /// Promoted units are where they were moved, or have moved on legally.
 pub(super) fn promotions(binding: &Binding, facts: &Facts) -> Vec<Check> {
-    let one = |(name, record): (&String, &Option<crate::diff::PromotionRecord>)| {
-        let Some(record) = record else {
+    let one = |(name, promotion): (&String, &Option<PromotionFacts>)| {
+        let Some(PromotionFacts { to, count, strayed }) = promotion else {
             let what = vec!["the database's record of it cannot be read".to_owned()];
             return Check::of(format!("promotion \"{name}\": its record is readable"), 0, what);
         };
-        let legal = reachable(&binding.lifecycle, &record.to);
-        let wrong = record.units.iter().filter_map(|unit| match facts.units.get(&unit.id) {
-            None => Some(format!("unit \"{}\" is gone", unit.address)),
-            Some(live) if legal.contains(live.lifecycle.as_str()) => None,
-            Some(live) => Some(format!(
-                "unit \"{}\" is {}, which no transition reaches from {}",
-                unit.address, live.lifecycle, record.to
-            )),
+        let wrong = strayed.iter().map(|(address, id)| match facts.units.get(id) {
+            None => format!("unit \"{address}\" is gone"),
+            Some(live) if reachable(&binding.lifecycle, to).contains(live.lifecycle.as_str()) => {
+                format!("unit \"{address}\" is {} again, as it was before", live.lifecycle)
+            }
+            Some(live) => format!("unit \"{address}\" is {}, which no transition reaches from {to}", live.lifecycle),
         });
-        let title = format!("promotion \"{name}\": units are {} or have moved on legally", record.to);
-        Check::of(title, record.units.len(), wrong.collect())
+        let title = format!("promotion \"{name}\": units are {to} or have moved on legally");
+        Check::of(title, counted(*count), wrong.collect())
     };
     facts.promotions.iter().map(one).collect()
 }
 
 /// Every state that transitions reach from one, itself among them.
-fn reachable<'a>(lifecycle: &'a LifecycleBinding, from: &'a str) -> BTreeSet<&'a str> {
+pub(super) fn reachable<'a>(lifecycle: &'a LifecycleBinding, from: &'a str) -> BTreeSet<&'a str> {
     let mut out = BTreeSet::from([from]);
     loop {
         let next: Vec<&str> = lifecycle

@@ -62,3 +62,8 @@ impl Report {
         self.checks.iter().any(Check::has_failed)
     }
 }
+
+/// A count of things that are not held.
+pub(super) fn counted(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}

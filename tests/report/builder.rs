@@ -142,7 +142,7 @@ impl PlanBuilder {
 
 /// Work that a report does not look into.
 pub fn some_work() -> Work {
-    Work::RecordManaged { write: Vec::new(), forget: Vec::new(), remember: Vec::new(), recall: Vec::new() }
+    Work::RecordManaged { write: Vec::new(), forget: Vec::new(), remember: Vec::new(), declare: Vec::new() }
 }
 
 fn pinned() -> SetPin {

@@ -96,21 +96,49 @@ fn what_a_part_leaves_out_is_found_by_the_next_plan() {
     applied(&project);
 }
 
+#[test]
+fn a_second_set_over_the_same_units_leaves_the_first_alone() {
+    let project = project(CONFIG, &format!("{TABLE}{TWO}"));
+    plan(&project, &[&set("", false)]);
+    applied(&project);
+    let first = set("", false);
+    let (_, second) = first.split_once("vector_sets:\n").expect("the set");
+    plan(&project, &[&first, &second.replace("  texts:\n", "  more:\n")]);
+    let planned = planned(&project);
+    assert!(planned.contains("vector_set.more") && !planned.contains("vector_set.texts"), "{planned}");
+}
+
+/// What each command holds at its most, in kilobytes, over this many units of which one is edited.
+#[cfg(target_os = "linux")]
+fn held(units: u32) -> Vec<(&'static str, u64)> {
+    let documents = format!(
+        "INSERT INTO public.documents (slug, title, body, status) SELECT 'd' || n, 'Text ' || n, 'about ' || n, 'published' \
+         FROM pg_catalog.generate_series(1, {units}) n;"
+    );
+    let project = project(CONFIG, &format!("{TABLE}{documents}"));
+    plan(&project, &[&set("", false)]);
+    applied(&project);
+    let held = |what: &'static str, arguments: &[&str]| {
+        let (ended, most) = project.held(arguments);
+        assert!(ended.success(), "{what} of {units} units: {ended}");
+        (what, most)
+    };
+    let mut out = vec![
+        held("a plan that finds nothing", &["plan", "--quiet"]),
+        held("verify", &["verify", "--quiet"]),
+        held("drift", &["drift", "--quiet"]),
+    ];
+    project.sql("UPDATE public.documents SET body = 'other' WHERE slug = 'd7'");
+    out.push(held("the plan of an edit", &["plan", "--quiet", "--out", "edit.plan"]));
+    out.push(held("show", &["show", "edit.plan"]));
+    out.push(held("its apply", &["apply", "edit.plan", "--auto-approve", "--quiet"]));
+    out
+}
+
 #[cfg(target_os = "linux")]
 #[test(alone)]
-fn a_plan_that_finds_nothing_holds_no_unit() {
-    let peaks = [500, 5_000].map(|units| {
-        let documents = format!(
-            "INSERT INTO public.documents (slug, title, body, status) SELECT 'd' || n, 'Text ' || n, 'about ' || n, 'published' \
-             FROM pg_catalog.generate_series(1, {units}) n;"
-        );
-        let project = project(CONFIG, &format!("{TABLE}{documents}"));
-        plan(&project, &[&set("", false)]);
-        applied(&project);
-        let (ended, most) = project.held(&["plan", "--quiet"]);
-        assert!(ended.success(), "{ended}");
-        most
-    });
-    let [few, many] = peaks;
-    assert!(few > 0 && many * 10 <= few * 12, "{few} kB for 500 units, {many} kB for 5,000");
+fn what_is_held_grows_with_the_change_and_not_with_the_units() {
+    for ((what, few), (_, many)) in held(500).into_iter().zip(held(5_000)) {
+        assert!(few > 0 && many * 10 <= few * 12, "{what}: {few} kB for 500 units, {many} kB for 5,000");
+    }
 }

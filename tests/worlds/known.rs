@@ -7,29 +7,17 @@ use std::collections::BTreeMap;
 use super::acts::{Act, Kind};
 use super::oracle::Resource;
 use super::world::{
-    Declared, Doc, Files, Live, LiveSet, Mode, Project, Recipe, Recorded, Rollout, Rows, Selection, Set, SetName,
-    Status, Table, World,
+    Declared, Doc, Files, LiveSet, Mode, Project, Recipe, Recorded, Rollout, Rows, Selection, Set, SetName, Status,
+    Table, World,
 };
 
 /// A known deviation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Known {
-    /// A saved plan that changes nothing says "No changes" without a look.
-    EmptyPlanIsNotCompared,
-    /// Rows that a saved plan finds right are not compared again when it is applied.
-    UnchangedRowsAreNotCompared,
-    /// Where a text has no body, neither another choice for it nor another title that stands for it is seen.
-    EmptyBodies,
-    /// Another selection that chooses the same units is not written down, nor another recipe where there is no unit.
-    SetIsNotWrittenDown,
-    /// Another mode that changes no row is not written down, nor that a synced table left the files.
+    /// Another mode that changes no row is not written down.
     ModeIsNotWrittenDown,
-    /// Where the columns of a primary key do not stand as JSON sorts them, what somebody changed is told as a change of the file.
-    KeyOfColumnsOutOfOrder,
     /// A row that lives as it is declared, and of which that is not written down yet, is not taken over.
     SameRowIsNotTakenOver,
-    /// A promoted unit that was moved back is moved again by the plan, and is no difference for `verify`.
-    MovedBackIsLegal,
 }
 
 /// A world as one project sees it.
@@ -37,35 +25,14 @@ pub enum Known {
 pub struct Seen<'a> {
     pub files: &'a Files,
     pub recorded: &'a Recorded,
-    pub live: &'a Live,
 }
 
 /// The deviation that a problem is, where it is known.
 pub fn known(kind: &str, of: Option<&Resource>, seen: &Seen<'_>) -> Option<Known> {
     match (kind, of) {
-        (kind, None) if kind.starts_with("an empty saved plan is applied") => Some(Known::EmptyPlanIsNotCompared),
-        ("a saved plan is applied though a row moved", None) => Some(Known::UnchangedRowsAreNotCompared),
-        ("verify of promotion: holds", Some(Resource::Promotion(_))) => Some(Known::MovedBackIsLegal),
         ("verify of row: differs", None) => {
             let left = |table: &Table| !seen.files.tables.contains_key(table);
             Table::ALL.iter().any(left).then_some(Known::ModeIsNotWrittenDown)
-        }
-        (_, Some(Resource::Set(name))) => {
-            let (set, record) = (seen.files.sets.get(name)?, seen.recorded.sets.get(name)?);
-            let (recipe, was) = (set.recipe, record.recipe);
-            let empty = |id: &u8| seen.live.docs.get(id).is_some_and(|doc| doc.body.is_empty());
-            let selection = record.selection.is_some_and(|selection| selection != set.selection);
-            if selection || (record.units.is_empty() && recipe != was) {
-                return Some(Known::SetIsNotWrittenDown);
-            }
-            let by_title = recipe.empty_title && !recipe.titled && !recipe.payload_title;
-            let other = recipe.empty_title != was.empty_title;
-            ((by_title || other) && record.units.keys().any(empty)).then_some(Known::EmptyBodies)
-        }
-        (kind, Some(Resource::Row(Table::Rates, _)))
-            if kind.starts_with("plan of row: update, file_changed instead of") =>
-        {
-            Some(Known::KeyOfColumnsOutOfOrder)
         }
         ("plan of row: nothing instead of take over", Some(Resource::Row(table, key))) => {
             let was = seen.recorded.rows.get(&(*table, *key));
@@ -82,36 +49,16 @@ pub fn known(kind: &str, of: Option<&Resource>, seen: &Seen<'_>) -> Option<Known
 }
 
 impl Known {
-    pub const ALL: [Known; 8] = [
-        Known::EmptyPlanIsNotCompared,
-        Known::UnchangedRowsAreNotCompared,
-        Known::EmptyBodies,
-        Known::SetIsNotWrittenDown,
-        Known::ModeIsNotWrittenDown,
-        Known::KeyOfColumnsOutOfOrder,
-        Known::SameRowIsNotTakenOver,
-        Known::MovedBackIsLegal,
-    ];
+    pub const ALL: [Known; 2] = [Known::ModeIsNotWrittenDown, Known::SameRowIsNotTakenOver];
 
     /// What meets it, in the world of [`reproduction`].
     fn acts(self) -> Vec<Act> {
         let act = |kind, a, b, c| Act { kind, a, b, c };
-        let other_row = act(Kind::WriteRow, 0, 0, 2);
         match self {
-            Known::EmptyPlanIsNotCompared => vec![act(Kind::Late, 0, 0, 0), other_row],
-            Known::UnchangedRowsAreNotCompared => {
-                vec![act(Kind::Declare, 0, 1, 1), act(Kind::Late, 0, 0, 0), other_row]
-            }
-            Known::EmptyBodies => vec![act(Kind::WriteTitle, 0, 3, 0)],
-            Known::SetIsNotWrittenDown => vec![act(Kind::Select, 0, 1, 0)],
             Known::ModeIsNotWrittenDown => {
                 vec![act(Kind::SetMode, 1, 2, 0), act(Kind::WriteRow, 1, 3, 0), act(Kind::Apply, 0, 0, 0)]
             }
-            Known::KeyOfColumnsOutOfOrder => vec![act(Kind::WriteRow, 1, 0, 2)],
             Known::SameRowIsNotTakenOver => vec![act(Kind::WriteRow, 0, 1, 1), act(Kind::Declare, 0, 1, 1)],
-            Known::MovedBackIsLegal => {
-                vec![act(Kind::Promote, 0, 1, 0), act(Kind::Apply, 0, 0, 0), act(Kind::MoveDoc, 1, 0, 0)]
-            }
         }
     }
 }

@@ -250,8 +250,7 @@ impl<'a> Play<'a> {
 
     /// Ends the world, as known where one of the things that differ is known to.
     fn differs(&self, project: Project, kind: &str, of: &[Resource], what: String) -> Played {
-        let seen =
-            Seen { files: self.world.files(project), recorded: self.world.recorded(project), live: &self.world.live };
+        let seen = Seen { files: self.world.files(project), recorded: self.world.recorded(project) };
         let known = match of {
             [] => known(kind, None, &seen),
             of => of.iter().find_map(|resource| known(kind, Some(resource), &seen)),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::show::{load_for, same_binding, tell};
-use crate::apply::{ApplyError, Event, RunEnd, Runner, upgrade};
+use crate::apply::{ApplyError, Event, RunEnd, Runner, still_holds, upgrade};
 use crate::cli::args::{ApplyArgs, GlobalArgs, PartialArgs, PlanFormat};
 use crate::cli::interrupt::stop_on_interrupt;
 use crate::cli::session::{Session, configure, in_session, load_desired, observe_failed, store_failed, with_sources};
@@ -18,6 +18,13 @@ use crate::spec::Sources;
 /// Applies a saved plan, or plans, shows and asks.
 pub fn run(global: &GlobalArgs, args: &ApplyArgs, output: &Output) -> Outcome {
     let decide = async |session: &mut Session, plan: &SavedPlan| {
+        // What a plan said when it was made may not be so any more.
+        if args.plan.is_some()
+            && plan.is_empty()
+            && let Err(error) = still_holds(&mut session.postgres, &session.qdrant, plan).await
+        {
+            return failed(&error, output);
+        }
         tell(plan, PlanFormat::Text, output);
         if args.plan.is_none() && !plan.is_empty() && !session.environment.approvals.is_none() {
             return unsaved(session, plan, output);

@@ -16,7 +16,7 @@ use crate::diff::rows::shape::Form;
 use crate::model::{
     Cell, Digest, Digester, ExtraRow, KeyPart, LiveRow, RecordedTable, RecordedValue, RowDifference, RowDiffers,
     RowFacts, RowKey, RowOrigin, RowRecord, RowSeen, RowState, Spot, SyncedPart, TableFacts, TableName, TableNow,
-    Written,
+    TableRead, Written,
 };
 use crate::observe::error::ObserveError;
 use crate::observe::read_catalog;
@@ -167,9 +167,12 @@ pub(super) async fn compare(
     facts.times = times(batches);
     facts.contents = contents(batches, request);
     if is_as_written(tx, request, batches, facts).await? {
+        let nothing = TableRead::default().digest();
+        facts.moved = facts.declared.keys().filter_map(|table| Some((table.clone(), nothing?))).collect();
         return Ok(());
     }
     let recorded = read_recorded_rows(tx, request.project, None).await?;
+    facts.moved = recorded.iter().filter_map(|table| Some((table.table.clone(), table.digest()?))).collect();
     let spelled = spelled(&recorded);
     let mut moved = moved(recorded);
     let known = known_digests(tx, request.project).await?;
@@ -277,7 +280,9 @@ fn recorded_key(facts: &TableFacts, seen: &RowSeen) -> RowKey {
     let live = seen.live.as_ref().map(|(_, live)| live);
     let value = |name: &String| live.and_then(|live| live.0.get(name).cloned().flatten());
     let part = |name: &String| KeyPart { column: name.clone(), value: value(name).map_or(Cell::Null, Cell::Text) };
-    RowKey(record_key(facts, &declared).iter().map(part).collect())
+    let mut columns = record_key(facts, &declared).to_vec();
+    columns.sort();
+    RowKey(columns.iter().map(part).collect())
 }
 
 /// Whether a row that is gone was the declared one: it has the values of the declared key.

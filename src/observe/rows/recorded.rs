@@ -171,7 +171,10 @@ impl Reading<'_> {
         out.gone_columns = gone.into_iter().cloned().collect();
         out.hidden_columns = secret.into_iter().cloned().collect();
         for shape in &self.written.shapes {
-            let key: Vec<String> = shape.json.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+            // Keys are compared with their columns in this order.
+            let mut key: Vec<String> =
+                shape.json.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+            key.sort();
             let missing: Vec<&String> = key.iter().filter(|name| !there(name)).collect();
             if !missing.is_empty() {
                 out.gone_columns.extend(missing.into_iter().cloned());

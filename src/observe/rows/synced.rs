@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::record::record_key;
+use super::recorded::{Kept, kept};
 use super::sql;
 use super::{Met, RowsRequest, place_of};
 use crate::diff::codes;
 use crate::diff::rows::identity::Match;
 use crate::diff::rows::{is_present, unknown_column, unknown_table};
 use crate::model::{
-    Cell, Column, Diagnostic, Diagnostics, ExtraRow, KeyPart, LiveRow, RowFacts, RowKey, SyncedTable, TableFacts,
-    Written,
+    Address, Cell, Column, Diagnostic, Diagnostics, ExtraRow, KeyPart, LiveRow, RowFacts, RowKey, SyncedTable,
+    TableFacts, Written,
 };
 use crate::observe::error::ObserveError;
 use crate::store::{Param, Query, Sql, StoreError, Tx};
@@ -52,7 +54,9 @@ pub(super) async fn extra_rows(
             errors.push(Diagnostic::error(codes::MAX_DELETE, detail).at(&synced.place).hint(hint));
             continue;
         }
-        for (at, live) in whole(tx, synced, found, &extra).await? {
+        let rows = whole(tx, synced, found, &extra).await?;
+        check_owners(tx, request, synced, found, &rows, errors).await?;
+        for (at, live) in rows {
             let part = |name: &String| KeyPart {
                 column: name.clone(),
                 value: live.0.get(name).cloned().flatten().map_or(Cell::Null, Cell::Text),
@@ -60,6 +64,43 @@ pub(super) async fn extra_rows(
             let key = RowKey(key.iter().map(part).collect());
             facts.extra.push(ExtraRow { synced: index, key, at, live });
         }
+    }
+    Ok(())
+}
+
+/// Rows that another project declares are not this one's to delete.
+async fn check_owners(
+    tx: &mut dyn Tx,
+    request: &RowsRequest<'_>,
+    synced: &SyncedTable,
+    facts: &TableFacts,
+    rows: &[(String, LiveRow)],
+    errors: &mut Diagnostics,
+) -> Result<(), StoreError> {
+    if rows.is_empty() || kept(tx).await? == Kept::Nothing {
+        return Ok(());
+    }
+    let columns = record_key(facts, &synced.key);
+    let object = |live: &LiveRow| -> Value {
+        let part = |name: &String| (name.clone(), live.0.get(name).cloned().flatten().map_or(Value::Null, Value::from));
+        columns.iter().map(part).collect::<serde_json::Map<_, _>>().into()
+    };
+    let keys = Value::Array(rows.iter().map(|(_, live)| object(live)).collect());
+    let sql = "SELECT e.i, m.project FROM pg_catalog.jsonb_array_elements($3) WITH ORDINALITY AS e(v, i) \
+               JOIN enact.managed_row m ON m.key = e.v WHERE m.relation = $1 AND m.project <> $2 ORDER BY 1";
+    let query = Query::new(Sql::new(sql)).bind(Param::Text(synced.table.value.to_string()));
+    let query = query.bind(Param::Text(request.project.to_owned())).bind(Param::Json(keys));
+    for record in tx.query(&query).await? {
+        let (_, live) = &rows[super::constraints::index_of(&record, 0)];
+        let part = |name: &String| KeyPart {
+            column: name.clone(),
+            value: live.0.get(name).cloned().flatten().map_or(Cell::Null, Cell::Text),
+        };
+        let address = Address::row(&synced.table.value, &RowKey(columns.iter().map(part).collect()));
+        let owner = record.text(1).unwrap_or_default();
+        let detail = format!("{address} would be deleted, and project \"{owner}\" declares it");
+        let hint = "limit what is synced with \"where\", or declare the table's rows in one project alone";
+        errors.push(Diagnostic::error(codes::ROW_OF_ANOTHER, detail).at(&synced.place).hint(hint));
     }
     Ok(())
 }
