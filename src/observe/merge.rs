@@ -6,7 +6,7 @@ use crate::model::{Digest, PointId};
 use crate::store::{Param, Query, Record, Sql, StoreError, Tx};
 
 /// Points in one page.
-const PAGE: i64 = 10_000;
+const PAGE: i64 = 1_000;
 
 /// What is written down of one point.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,8 +19,8 @@ pub(super) fn checks(name: &str, set: &SetFacts) -> Vec<Check> {
     let missing = owners.iter().filter(|(id, _)| !set.points.contains_key(*id));
     let missing: Vec<String> = missing.map(|(id, (unit, at, _))| said(id, &unit.address, *at)).collect();
     let ours: Vec<Ours<'_>> = set.points.iter().filter_map(|(id, point)| ours(name, id, point)).collect();
-    let as_applied = counted(set.as_applied.points);
-    let (owned, said_ours) = (owners.len() + as_applied, ours.len() + as_applied);
+    let owned = owners.len() + counted(set.as_applied.points);
+    let said_ours = ours.len() + counted(set.as_applied.made);
     let mut checks = vec![
         Check::of(title("ownership is readable and gives each point one owner"), owned, unclear),
         written_by(

@@ -87,6 +87,8 @@ pub struct AsApplied {
     pub units: u64,
     /// Their points.
     pub points: u64,
+    /// Those of the points that Enact made.
+    pub made: u64,
     /// Points of others.
     pub foreign: u64,
 }
@@ -223,15 +225,24 @@ async fn read_set(
         set.inputs.insert(id.clone(), unit.input);
         set.owned.insert(id, unit.owned);
     }
-    let owned = set.owned.values().flat_map(|owned| &owned.chunks).map(|chunk| chunk.id);
-    let owned: Vec<PointId> = owned.collect();
+    let chunks = || set.owned.values().flat_map(|owned| &owned.chunks);
+    let owned: Vec<PointId> = chunks().map(|chunk| chunk.id).collect();
+    let made = chunks().filter(|chunk| !chunk.adopted).count() as u64;
     let there = (all.points + live.strays.len() as u64).saturating_sub(live.missing.len() as u64);
     set.as_applied = AsApplied {
         units: all.units - set.owned.len() as u64,
         points: all.points - owned.len() as u64,
+        made: count_made(tx, name).await? - made,
         foreign: live.total.saturating_sub(there),
     };
     add_points(vectors, set, &owned).await
+}
+
+/// Counts the points of a set that are written down, and that nobody else made.
+async fn count_made(tx: &mut dyn Tx, set: &str) -> Result<u64, StoreError> {
+    let sql = "SELECT pg_catalog.count(*) FROM enact.managed_point m WHERE m.set_name = $1 AND NOT m.adopted";
+    let records = tx.query(&Query::new(Sql::new(sql)).bind(Param::Text(set.to_owned()))).await?;
+    Ok(records.first().and_then(|record| record.int(0)).and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
 }
 
 /// Reads these points, those of them that are there.
